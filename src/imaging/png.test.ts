@@ -33,7 +33,7 @@ const sixteen: GreyImage = {
 };
 
 describe('what is written is what is read', () => {
-  it.each([
+  it.each<GreyImage>([
     sixteen,
     { width: 2, height: 3, bits: 8, data: Uint8Array.of(0, 1, 2, 127, 254, 255) },
   ])('$bits bits', async (image) => {
