@@ -1,0 +1,56 @@
+/** @file A trial's key: a hash of all that decides its result, and of nothing else. */
+import { createHash } from 'node:crypto';
+import { NUMERICS_VERSION } from '../protocol.js';
+import type { Budget, Split, TrialParameters } from '../protocol.js';
+import { resolveParameters } from './parameters.js';
+
+/** Digits of a key: 48 bits, so that among a million trials the chance of any two alike is 1 in 560. */
+const KEY_LENGTH = 12;
+
+/** What decides a trial's result. Engine, device, threads, names and paths do not belong here. */
+export interface KeyIngredients {
+  /** Defaults may be spelled out or not. */
+  parameters: Partial<TrialParameters>;
+  seed: number;
+  budget: Budget;
+  /** Hash of the data's content. */
+  dataFingerprint: string;
+  split: Split;
+  pairing: 'none' | 'by-name';
+  patient?: string;
+  range: 'auto' | [number, number];
+  numerics?: number;
+}
+
+/** Twelve lower-case hexadecimal digits that two trials share if and only if they are the same work. */
+export function trialKey(ingredients: KeyIngredients): string {
+  const { seed, budget, dataFingerprint, split, pairing, patient, range } = ingredients;
+  const text = canonicalJson({
+    parameters: resolveParameters(ingredients.parameters),
+    seed,
+    budget,
+    dataFingerprint,
+    split,
+    pairing,
+    patient: patient ?? null,
+    range,
+    numerics: ingredients.numerics ?? NUMERICS_VERSION,
+  });
+  return createHash('sha256').update(text).digest('hex').slice(0, KEY_LENGTH);
+}
+
+/** JSON with sorted keys and one spelling of every number (1e1 is 10, -0 is 0); throws TypeError for what JSON cannot hold. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([, entry]) => entry !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
+  }
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TypeError(`${value} has no canonical form`);
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new TypeError(`a ${typeof value} has no canonical form`);
+  return text;
+}

@@ -1,0 +1,311 @@
+/** @file What a sweep file may hold. The checks, the types and the JSON Schema for editors all come from here. */
+import { z } from 'zod';
+import type { Budget, Split, TrialParameters } from '../protocol.js';
+import { PARAMETERS, PARAMETER_NAMES, parameterName } from './parameters.js';
+import type { ParameterName } from './parameters.js';
+
+/** Values of parameters that are crossed with each other: `{patch: [64, 128], batch: [2]}` is two settings. */
+export type GridBlock = { [N in ParameterName]?: TrialParameters[N][] };
+
+/** Two folders of images, as the file names them; relative paths are relative to the sweep file. */
+export interface FolderData {
+  x: string;
+  y: string;
+  pairing: 'none' | 'by-name';
+  /** Regular expression whose first group takes the patient from a file name. */
+  patient?: string;
+  range: 'auto' | [number, number];
+  split: Split;
+}
+
+/** Images that are drawn rather than read. */
+export interface PhantomData {
+  phantom: 'radiograph';
+  /** Images of each domain. */
+  count: number;
+  /** Side of an image, pixels. */
+  size: number;
+  seed: number;
+  split: Split;
+}
+
+/** A checked sweep file: every default is spelled out, every name is the parameter's own. */
+export interface Definition {
+  name: string;
+  question: string;
+  trainer: 'cyclegan';
+  data: FolderData | PhantomData;
+  fixed: Partial<TrialParameters>;
+  /** The settings are the union of the blocks; within a block all values are crossed. */
+  grid: GridBlock[];
+  /** A setting of the grid goes if it has, for every parameter that an entry names, one of the entry's values. */
+  exclude: GridBlock[];
+  /** Settings beside the grid, untouched by `exclude`. */
+  include: Partial<TrialParameters>[];
+  seeds: number[];
+  budget: Budget;
+  retry: { limit: number };
+  resources: { trials: 'auto' | number; threads: 'auto' | number };
+  engine: 'auto' | 'onnx' | 'cpu';
+}
+
+const DEFAULT_SPLIT: Split = { train: 0.7, validation: 0.15, test: 0.15 };
+
+/** Largest seed that every generator of random numbers takes: they hold 32 bits. */
+const LARGEST_SEED = 2 ** 31 - 1;
+
+const NAME = 'letters, digits, - and _, starting with a letter or a digit, at most 64: it names a folder';
+const PATIENT =
+  "a regular expression in quotes whose first group is the patient, e.g. '^(\\d+)_' takes 12 from 12_a.png";
+const RANGE = 'auto, or [lowest, highest] intensity with lowest < highest';
+const SPLIT = 'three shares above 0 that add up to 1, e.g. {train: 0.7, validation: 0.15, test: 0.15}';
+const COUNT = 'a whole number above 0, plain or with k, M or G: 40000000, 40M, 1.5G';
+const BUDGET = 'exactly one of pixels and updates, e.g. {pixels: 40M}';
+const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograph} for images that are drawn';
+const GRID = 'parameters and their values: {patch: [64, 128], batch: [2, 16]}, or a list of such mappings';
+const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
+const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
+
+const share = z.number({ error: SPLIT }).gt(0, { error: SPLIT }).lt(1, { error: SPLIT });
+const split = z
+  .strictObject({ train: share, validation: share, test: share }, { error: SPLIT })
+  .refine((s) => Math.abs(s.train + s.validation + s.test - 1) < 1e-6, { error: SPLIT })
+  .default(DEFAULT_SPLIT)
+  .describe('Shares of the images (by patient, never by patch) that train, validate and test.');
+
+const folder = (domain: string) =>
+  z
+    .string({ error: 'the path of a folder, relative to the sweep file' })
+    .min(1, { error: 'the path of a folder, relative to the sweep file' })
+    .describe(`Folder with the images of domain ${domain}, relative to the sweep file.`);
+
+const folderData = z.strictObject(
+  {
+    x: folder('X'),
+    y: folder('Y'),
+    pairing: z
+      .enum(['none', 'by-name'], {
+        error: 'none or by-name (a file that lists the pairs is not supported yet)',
+      })
+      .default('none')
+      .describe('by-name: images of X and Y with the same file stem show the same anatomy.'),
+    patient: z
+      .string({ error: PATIENT })
+      .refine(hasGroup, { error: PATIENT })
+      .optional()
+      .describe('Regular expression whose first group takes the patient from a file name.'),
+    range: z
+      .union(
+        [
+          z.literal('auto'),
+          z.tuple([z.number({ error: RANGE }), z.number({ error: RANGE })], { error: RANGE }),
+        ],
+        { error: RANGE },
+      )
+      .refine((range) => range === 'auto' || range[0] < range[1], { error: RANGE })
+      .default('auto')
+      .describe('Intensities that -1 and 1 stand for; auto: the full range of the stored bit depth.'),
+    split,
+  },
+  { error: DATA },
+);
+
+const phantomData = z.strictObject(
+  {
+    phantom: z.enum(['radiograph'], { error: 'radiograph' }).describe('What is drawn.'),
+    count: whole('a whole number from 3: one image each to train, validate and test', 3)
+      .default(24)
+      .describe('Images of each domain.'),
+    size: whole('a whole number of pixels from 16', 16).default(1024).describe('Side of an image, pixels.'),
+    seed: seedNumber('a whole number from 0 to 2147483647').default(1).describe('Seed of the drawings.'),
+    split,
+  },
+  { error: DATA },
+);
+
+/** Text such as `40M` becomes 40000000. */
+const count = z
+  .union(
+    [
+      z.int({ error: COUNT }).positive({ error: COUNT }),
+      z.string({ error: COUNT }).regex(/^\d+(\.\d+)?[kMG]$/, { error: COUNT }),
+    ],
+    { error: COUNT },
+  )
+  .transform((value) => (typeof value === 'number' ? value : withSuffix(value)))
+  .refine((value) => Number.isSafeInteger(value) && value > 0, { error: COUNT });
+
+const budget = z
+  .strictObject(
+    {
+      pixels: count.optional().describe('Pixels of each domain that a trial sees.'),
+      updates: count.optional().describe('Updates of the weights that a trial makes.'),
+    },
+    { error: BUDGET },
+  )
+  .refine((b) => (b.pixels === undefined) !== (b.updates === undefined), { error: BUDGET })
+  .meta({ description: 'When a trial ends: the same for all.', minProperties: 1, maxProperties: 1 });
+
+const autoOrCount = (description: string) =>
+  z
+    .union([z.literal('auto'), whole('auto, or a whole number from 1', 1)], {
+      error: 'auto, or a whole number from 1',
+    })
+    .default('auto')
+    .describe(description);
+
+const setting = parametersSchema((name) => PARAMETERS[name].schema, '');
+const block = parametersSchema((name) => {
+  const { schema, expected } = PARAMETERS[name];
+  const error = `${expected}; or a list of such`;
+  return z.union([schema, z.array(schema, { error }).min(1, { error: 'at least one value in the list' })], {
+    error,
+  });
+}, GRID).refine((values) => Object.keys(values).length > 0, { error: GRID });
+
+/** The sweep file as a user writes it. */
+export const sweepSchema = z
+  .strictObject(
+    {
+      name: z
+        .string({ error: NAME })
+        .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { error: NAME })
+        .describe('Name of the study; its results are filed under it.'),
+      question: z
+        .string({ error: 'a sentence' })
+        .default('')
+        .describe('What the study asks; it heads the report.'),
+      trainer: z.enum(['cyclegan'], { error: 'cyclegan' }).default('cyclegan').describe('What a trial runs.'),
+      data: z.union([folderData, phantomData], { error: DATA }).describe('The images of both domains.'),
+      fixed: setting.default({}).describe('Parameters that all trials share.'),
+      grid: z
+        .union([block, z.array(block, { error: GRID }).min(1, { error: GRID })], { error: GRID })
+        .describe(
+          'Parameters that vary. A mapping is crossed; the items of a list stand side by side, each crossed within itself.',
+        ),
+      exclude: z
+        .array(block, { error: LIST_OF_SETTINGS })
+        .default([])
+        .describe('Settings to leave out of the grid: those that have every value which an entry names.'),
+      include: z
+        .array(setting, { error: LIST_OF_SETTINGS })
+        .default([])
+        .describe('Settings to add to the grid, over what is fixed.'),
+      seeds: z
+        .union(
+          [
+            whole(SEEDS, 1).max(1000, { error: SEEDS }),
+            z.array(seedNumber(SEEDS), { error: SEEDS }).min(1, { error: SEEDS }),
+          ],
+          { error: SEEDS },
+        )
+        .default(1)
+        .describe('Repetitions of every setting: how many, or the seeds themselves.'),
+      budget,
+      retry: z
+        .strictObject(
+          { limit: whole('a whole number from 0', 0).default(2).describe('Attempts after the first.') },
+          { error: 'e.g. {limit: 2}' },
+        )
+        .default({ limit: 2 })
+        .describe('What to do with a trial that fails.'),
+      resources: z
+        .strictObject(
+          {
+            trials: autoOrCount('Trials that run at once.'),
+            threads: autoOrCount('Threads that one trial may use.'),
+          },
+          { error: 'e.g. {trials: 2, threads: 4}' },
+        )
+        .default({ trials: 'auto', threads: 'auto' })
+        .describe('What the trials may take of this machine.'),
+      engine: z
+        .enum(['auto', 'onnx', 'cpu'], { error: 'auto, onnx or cpu' })
+        .default('auto')
+        .describe('What computes the training step; auto takes the fastest that works here.'),
+    },
+    { error: 'a mapping with at least name, data, grid and budget' },
+  )
+  .meta({
+    title: 'CycleSweep study',
+    description: 'A study: which CycleGANs to train, on what, for how long.',
+  });
+
+export type SweepFile = z.output<typeof sweepSchema>;
+
+/** Keys that are planned, by the path of their mapping, so that they are told from mistakes. */
+export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': ['command', 'early_stop', 'when', 'checkpoints'],
+  budget: ['epochs', 'minutes'],
+  resources: ['gpus', 'cpus', 'trials_per_gpu', 'memory'],
+};
+
+/** The JSON Schema (draft 7, which editors understand) of a sweep file. */
+export function sweepJsonSchema(): object {
+  return z.toJSONSchema(sweepSchema, { io: 'input', target: 'draft-7' });
+}
+
+/** Brings a checked file into the one form that the rest of the program knows. */
+export function toDefinition(file: SweepFile): Definition {
+  const grid = Array.isArray(file.grid) ? file.grid : [file.grid];
+  return {
+    ...file,
+    fixed: toSetting(file.fixed),
+    grid: grid.map(toBlock),
+    exclude: file.exclude.map(toBlock),
+    include: file.include.map(toSetting),
+    seeds: Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1),
+    budget:
+      file.budget.pixels === undefined ? { updates: file.budget.updates! } : { pixels: file.budget.pixels },
+  };
+}
+
+function toSetting(values: Record<string, unknown>): Partial<TrialParameters> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [parameterName(key)!, value]));
+}
+
+function toBlock(values: Record<string, unknown>): GridBlock {
+  const lists = Object.entries(values).map(([key, value]): [ParameterName, unknown[]] => [
+    parameterName(key)!,
+    Array.isArray(value) ? value : [value],
+  ]);
+  return Object.fromEntries(lists);
+}
+
+/** A mapping in which every parameter may stand, under either of its names. */
+function parametersSchema(schemaOf: (name: ParameterName) => z.ZodType, error: string) {
+  const shape: Record<string, z.ZodType> = {};
+  for (const name of PARAMETER_NAMES) {
+    const { alias, description, unit, default: fallback } = PARAMETERS[name];
+    const preset =
+      typeof fallback === 'function' ? '' : ` Default ${fallback}${unit === '' ? '' : ` ${unit}`}.`;
+    shape[name] = schemaOf(name).optional().describe(`${description}${preset}`);
+    if (alias === undefined) continue;
+    shape[alias] = schemaOf(name).optional().describe(`Another name of ${name}. ${description}${preset}`);
+  }
+  return z.strictObject(shape, {
+    error: error || 'parameters and one value each, e.g. {patch: 64, batch: 16}',
+  });
+}
+
+function whole(error: string, min: number) {
+  return z.int({ error }).min(min, { error });
+}
+
+function seedNumber(error: string) {
+  return z.int({ error }).min(0, { error }).max(LARGEST_SEED, { error });
+}
+
+function withSuffix(text: string): number {
+  const factor = { k: 1e3, M: 1e6, G: 1e9 }[text.at(-1) as 'k' | 'M' | 'G'];
+  const product = Number(text.slice(0, -1)) * factor;
+  return Math.abs(product - Math.round(product)) < 1e-6 ? Math.round(product) : product;
+}
+
+function hasGroup(pattern: string): boolean {
+  try {
+    return new RegExp(`${pattern}|`).exec('')!.length > 1;
+  } catch {
+    return false;
+  }
+}
