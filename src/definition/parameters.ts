@@ -175,9 +175,8 @@ export function findClashes(parameters: TrialParameters): Clash[] {
       names: ['disc_layers', 'patch'],
       message: `disc_layers ${layers} leaves nothing of a patch of ${patch} pixels: ${sides.join(' → ')}`,
       expected:
-        `an output map of at least 1x1. The discriminator is ${layers} 4x4 convolution${layers === 1 ? '' : 's'} of stride 2, ` +
-        'then two of stride 1, all with padding 1; each turns a side n into floor((n + 2 - 4) / stride) + 1. ' +
-        `With disc_layers ${layers} the smallest patch is ${smallest}`,
+        'an output map of at least 1x1: each 4x4 convolution with padding 1 turns a side n into floor((n + 2 - 4) / stride) + 1, ' +
+        `with stride 2 in the first ${layers} and stride 1 in the last two; for disc_layers ${layers} the smallest patch is ${smallest}`,
     },
   ];
 }

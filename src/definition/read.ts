@@ -32,28 +32,25 @@ export function readDefinition(
   (overrides.set ?? []).forEach((flag, index) => {
     problems.push(...applyOverride(source, flag, text.length + 1 + index));
   });
-  const plain = plainValue(source);
+  const plain = toPlain(source);
+  if (plain === undefined) {
+    const message = 'the aliases of the file multiply beyond reason';
+    throw new DefinitionError([
+      { place: placeOfKey(source, []), message, expected: 'the values written out' },
+    ]);
+  }
   problems.push(...findDoubles(source, plain));
 
   const checked = sweepSchema.safeParse(plain);
   if (!checked.success) {
-    for (const issue of checked.error.issues) problems.push(...toProblems(source, plain, issue));
+    for (const issue of withoutEchoes(checked.error.issues))
+      problems.push(...toProblems(source, plain, issue));
     throw new DefinitionError(inOrder(problems));
   }
   const definition = toDefinition(checked.data);
   if (problems.length === 0) problems.push(...findUnfit(source, definition));
   if (problems.length > 0) throw new DefinitionError(inOrder(problems));
   return definition;
-}
-
-function plainValue(source: Source): unknown {
-  try {
-    return toPlain(source);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const expected = 'aliases (*name) of anchors (&name) that stand further up, not nested without end';
-    throw new DefinitionError([{ place: placeOfKey(source, []), message, expected }]);
-  }
 }
 
 /** The same parameter twice: under both of its names, or both fixed and varied. */
@@ -194,14 +191,22 @@ function toProblems(source: Source, plain: unknown, issue: Issue): Problem[] {
   if (issue.code === 'invalid_union') {
     const branch = likeliestBranch(issue.errors, valueAt(plain, path), path);
     if (branch !== undefined) {
-      return branch.flatMap((inner) =>
+      return withoutEchoes(branch).flatMap((inner) =>
         toProblems(source, plain, { ...inner, path: [...path, ...inner.path] }),
       );
     }
   }
   const value = valueAt(plain, path);
   if (value === undefined) return [missing(source, path, issue.message)];
-  return [wrongValue(source, plain, path, value, issue)];
+  return [wrongValue(source, path, value, issue)];
+}
+
+/** Takes out what is said about a mapping as a whole where its unknown keys are the cause. */
+function withoutEchoes(issues: Issue[]): Issue[] {
+  const told = new Set(
+    issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join('.')),
+  );
+  return issues.filter(({ code, path }) => code !== 'custom' || !told.has(path.join('.')));
 }
 
 /** Of the forms that a value may take, the one that it was meant to have; undefined if it resembles none. */
@@ -245,7 +250,7 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
     return { place, message: `a space is missing after the colon`, expected: `${name}: ${rest}` };
   }
   if (planned.includes(key) || (section === '' && UNSUPPORTED_PARAMETERS.includes(key))) {
-    return { place, message: `${key} is not supported yet`, expected: `one of ${known.join(', ')}` };
+    return { place, message: `${key} is not supported yet`, expected: oneOf(known) };
   }
   const hints: string[] = [];
   const name = parameterName(key);
@@ -257,7 +262,7 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
     const meant = nearest(key, known) ?? (section === '' ? nearest(key, PARAMETER_KEYS) : undefined);
     if (meant !== undefined) hints.push(`did you mean '${meant}'?`);
   }
-  return { place, message: `unknown key '${key}' ${where}`, expected: `one of ${known.join(', ')}`, hints };
+  return { place, message: `unknown key '${key}' ${where}`, expected: oneOf(known), hints };
 }
 
 /** The keys that a mapping may have, by the path of its names. */
@@ -282,13 +287,20 @@ function keysAllowedAt(section: string, value: Record<string, unknown>): string[
   }
 }
 
-function wrongValue(source: Source, plain: unknown, path: Path, value: unknown, issue: Issue): Problem {
+function wrongValue(source: Source, path: Path, value: unknown, issue: Issue): Problem {
   const name = [...path].reverse().find((segment) => typeof segment === 'string') ?? 'the file';
   const place = placeOfValue(source, path);
   const expected = issue.message;
   const hints = habits(source, path, value);
   if (value === null) return { place, message: `${name} has no value`, expected, hints };
-  if (path.join('.') === 'budget') return { place, ...budgetProblem(plain), expected };
+  if (path.join('.') === 'budget' && issue.code === 'custom') {
+    const both = Object.keys(asMapping(value)).length > 0;
+    return {
+      place,
+      message: `the budget names ${both ? 'both pixels and' : 'neither pixels nor'} updates`,
+      expected,
+    };
+  }
   if (path.join('.') === 'data' && 'phantom' in asMapping(value)) {
     return { place, message: 'data names folders and a phantom', expected };
   }
@@ -297,13 +309,6 @@ function wrongValue(source: Source, plain: unknown, path: Path, value: unknown, 
     return { place, message: `the shares add up to ${Number(sum.toPrecision(6))}`, expected };
   }
   return { place, message: `${name} cannot be ${show(value)}`, expected, hints };
-}
-
-function budgetProblem(plain: unknown): { message: string } {
-  const budget = asMapping(valueAt(plain, ['budget']));
-  if ('pixels' in budget && 'updates' in budget)
-    return { message: 'the budget names both pixels and updates' };
-  return { message: 'the budget names neither pixels nor updates' };
 }
 
 /** Why a value is not what it looks like to people who know other dialects of YAML. */
@@ -333,8 +338,16 @@ function sectionTakesText(path: Path): boolean {
   return ['name', 'question', 'data.x', 'data.y', 'data.patient'].includes(path.join('.'));
 }
 
+function oneOf(keys: string[]): string {
+  return keys.length === 1 ? keys[0]! : `one of ${keys.join(', ')}`;
+}
+
 function show(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (Array.isArray(value)) {
+    if (value.length === 0) return 'an empty list';
+    const short = value.length <= 6 && value.every((item) => typeof item !== 'object');
+    return short ? `[${value.join(', ')}]` : 'a list';
+  }
   if (typeof value === 'object' && value !== null) {
     return Object.keys(value).length === 0 ? 'an empty mapping' : 'a mapping';
   }

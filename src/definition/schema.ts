@@ -157,7 +157,7 @@ const autoOrCount = (description: string) =>
 const setting = parametersSchema((name) => PARAMETERS[name].schema, '');
 const block = parametersSchema((name) => {
   const { schema, expected } = PARAMETERS[name];
-  const error = `${expected}; or a list of such`;
+  const error = `${expected}; or a list of such values`;
   return z.union([schema, z.array(schema, { error }).min(1, { error: 'at least one value in the list' })], {
     error,
   });

@@ -1,6 +1,7 @@
 /** @file A sweep file as YAML: its syntax in words, and where each of its values stands. */
 import { LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair, YAMLError, YAMLMap } from 'yaml';
+import { nearest } from './nearest.js';
 import type { Place, Problem } from './problem.js';
 
 export type Path = readonly (string | number)[];
@@ -46,15 +47,20 @@ export function parseSource(
     problems.push({ place: placeOfNode(source, root), message, expected: ROOT });
     return { source, problems, fatal: true };
   }
-  problems.push(...findTraps(source));
-  return { source, problems, fatal: false };
+  const dangling = findDangling(source);
+  problems.push(...dangling, ...findTraps(source));
+  return { source, problems, fatal: dangling.length > 0 };
 }
 
 const ROOT = 'a mapping with at least name, data, grid and budget, e.g. "name: patch-size" as its first line';
 
-/** The plain value of the document; throws ReferenceError where aliases multiply beyond reason. */
+/** The plain value of the document; undefined where aliases multiply beyond reason. */
 export function toPlain({ document }: Source): unknown {
-  return document.toJS({ maxAliasCount: 1000 });
+  try {
+    return document.toJS({ maxAliasCount: 1000 });
+  } catch {
+    return undefined;
+  }
 }
 
 /** The node at a path, through aliases and merge keys; undefined if there is none. */
@@ -158,6 +164,31 @@ function placeOfNode(source: Source, node: Node): Place {
   return placeAt(source, start, end);
 }
 
+/** Aliases of nothing. */
+function findDangling(source: Source): Problem[] {
+  const anchors: string[] = [];
+  const problems: Problem[] = [];
+  visit(source.document, {
+    Value(_, node) {
+      if (node.anchor !== undefined) anchors.push(node.anchor);
+    },
+    Alias(_, node) {
+      if (node.resolve(source.document) !== undefined) return;
+      const meant = nearest(node.source, anchors);
+      problems.push({
+        place: placeOfNode(source, node),
+        message: `no anchor &${node.source} stands before this alias`,
+        expected:
+          anchors.length === 0
+            ? 'an anchor (&name) further up'
+            : `one of ${anchors.map((a) => `*${a}`).join(', ')}`,
+        hints: meant === undefined ? [] : [`did you mean '*${meant}'?`],
+      });
+    },
+  });
+  return problems;
+}
+
 /** Values that YAML reads otherwise than the eye does. */
 function findTraps(source: Source): Problem[] {
   const problems: Problem[] = [];
@@ -189,6 +220,16 @@ function syntaxProblem(source: Source, { code, pos, message }: YAMLError): Probl
       expected: 'spaces: YAML allows no tabs there',
     };
   }
+  const unclosed = /must (?:be sufficiently indented and )?end with an? (.)|Missing closing (['"])/.exec(
+    message,
+  );
+  if (unclosed !== null) {
+    return {
+      place: atText(source, pos[0]),
+      message: `a ${unclosed[1] ?? unclosed[2]} is missing here or further up`,
+      expected: 'brackets, braces and quotes in pairs',
+    };
+  }
   switch (code) {
     case 'DUPLICATE_KEY': {
       const key = /^[^:,}\s]+/.exec(source.text.slice(pos[0]))?.[0] ?? '';
@@ -210,7 +251,7 @@ function syntaxProblem(source: Source, { code, pos, message }: YAMLError): Probl
     case 'BLOCK_AS_IMPLICIT_KEY':
       return {
         place,
-        message: 'this line does not fit the one before it',
+        message: 'this line and the next do not fit together',
         expected:
           '"key: value" with the indentation of its neighbours, one key a line or {a: 1, b: 2} in braces',
       };
@@ -229,6 +270,14 @@ function syntaxProblem(source: Source, { code, pos, message }: YAMLError): Probl
     default:
       return { place, message: `this is not YAML: ${lowerFirst(message)}` };
   }
+}
+
+/** The place at an offset, or the last written one before it: the end of a file shows nothing. */
+function atText(source: Source, offset: number): Place {
+  const rest = source.text.slice(offset);
+  if (rest.trim() !== '') return placeAt(source, offset, offset + 1);
+  const end = source.text.trimEnd().length;
+  return placeAt(source, end - 1, end);
 }
 
 const SYNTAX_OF_INDENTATION = new Set([
