@@ -1,0 +1,106 @@
+/** @file A sweep's cells: trials that differ in nothing but their seed. What a report compares. */
+import type { SweepRecord, TrialRecord } from '../store/queries.js';
+
+export interface Cell {
+  /** Values of the varied parameters, e.g. `64×64, batch 16`. */
+  label: string;
+  /** Cells of one patch size stand together, e.g. `Patch 64×64`; null where the patch does not vary. */
+  group: string | null;
+  style: CellStyle;
+  trials: TrialRecord[];
+  /** The trials that count: done. */
+  done: TrialRecord[];
+}
+
+export interface CellStyle {
+  light: string;
+  dark: string;
+  dash: 'solid' | 'dash' | 'dot' | 'dashdot' | 'longdash';
+}
+
+/** Told apart with the common kinds of colour blindness and by lightness; each pair has contrast on its own background. */
+const COLOURS = [
+  { light: '#0067a5', dark: '#62b5ee' },
+  { light: '#c24a00', dark: '#ff9a57' },
+  { light: '#007a5a', dark: '#3fca9e' },
+  { light: '#a03d88', dark: '#e895cf' },
+  { light: '#806000', dark: '#e2c04a' },
+  { light: '#3b3f46', dark: '#d5d8dc' },
+  { light: '#6a4fb0', dark: '#b9a5f2' },
+  { light: '#a3283a', dark: '#ff8d98' },
+] as const;
+const DASHES: CellStyle['dash'][] = ['solid', 'dash', 'dot', 'dashdot', 'longdash'];
+
+const NAMES: Partial<Record<string, (value: unknown) => string>> = {
+  patch: (value) => `${String(value)}×${String(value)}`,
+  lambda: (value) => `λ ${String(value)}`,
+  gamma: (value) => `γ ${String(value)}`,
+  disc_filters: (value) => `discriminator filters ${String(value)}`,
+  disc_layers: (value) => `discriminator layers ${String(value)}`,
+};
+
+export function parameterText(name: string, value: unknown): string {
+  return NAMES[name]?.(value) ?? `${name} ${String(value)}`;
+}
+
+/** Value of a parameter by its name; trainers of others may know names that ours does not. */
+export function parameter(trial: TrialRecord, name: string): unknown {
+  return (trial.parameters as unknown as Record<string, unknown>)[name];
+}
+
+export function cellsOf(sweep: SweepRecord): Cell[] {
+  const groups = new Map<string, TrialRecord[]>();
+  for (const trial of sweep.trials) {
+    const id = JSON.stringify(sweep.varied.map((name) => parameter(trial, name)));
+    groups.set(id, [...(groups.get(id) ?? []), trial]);
+  }
+  const named = sweep.varied.length > 0 ? sweep.varied : (['patch', 'batch'] as const);
+  const byPatch = sweep.varied.includes('patch');
+  const cells = [...groups.values()].map((trials): Omit<Cell, 'style'> => {
+    const [first] = trials as [TrialRecord];
+    const words = named.filter((name) => parameter(first, name) !== undefined);
+    return {
+      label: words.map((name) => parameterText(name, parameter(first, name))).join(', ') || 'all trials',
+      group: byPatch ? `Patch ${parameterText('patch', first.parameters.patch)}` : null,
+      trials,
+      done: trials.filter((trial) => trial.status === 'done'),
+    };
+  });
+  const styles = stylesOf(cells.map((cell) => cell.group));
+  return cells.map((cell, i) => ({ ...cell, style: styles[i] ?? stylesOf([null])[0]! }));
+}
+
+/** Where several cells share a patch size: hue by patch, dash within it. Else a hue and a dash a cell. */
+export function stylesOf(groups: readonly (string | null)[]): CellStyle[] {
+  const patches = [...new Set(groups)];
+  const most = Math.max(0, ...patches.map((patch) => groups.filter((group) => group === patch).length));
+  const factorial =
+    patches.length > 1 && patches.length <= COLOURS.length && most > 1 && most <= DASHES.length;
+  const seen = new Map<string | null, number>();
+  return groups.map((group, i) => {
+    const within = seen.get(group) ?? 0;
+    seen.set(group, within + 1);
+    const colour = factorial ? patches.indexOf(group) : i;
+    const dash = factorial ? within : i + Math.floor(i / COLOURS.length);
+    return { ...COLOURS[colour % COLOURS.length]!, dash: DASHES[dash % DASHES.length]! };
+  });
+}
+
+/** Sets of varied parameters that change together in every cell, so that their effects cannot be told apart. */
+export function changingTogether(sweep: SweepRecord): string[][] {
+  const columns = new Map<string, string[]>();
+  for (const name of sweep.varied) {
+    const values = sweep.trials.map((trial) => JSON.stringify(parameter(trial, name)));
+    const kinds = [...new Set(values)];
+    if (kinds.length < 2) continue;
+    // Two parameters change together when they part the trials in the same way.
+    const parts = values.map((value) => kinds.indexOf(value)).join(' ');
+    columns.set(parts, [...(columns.get(parts) ?? []), name]);
+  }
+  return [...columns.values()].filter((names) => names.length > 1);
+}
+
+/** Why a trial is not among the means. */
+export function unfinished(sweep: SweepRecord): TrialRecord[] {
+  return sweep.trials.filter((trial) => trial.status !== 'done');
+}

@@ -1,0 +1,195 @@
+/** @file What a sweep shows, in sentences made from its numbers, worded no stronger than the seeds allow. */
+import type { Budget } from '../protocol.js';
+import type { SweepRecord, TrialRecord } from '../store/queries.js';
+import { changingTogether, parameterText, type Cell } from './cells.js';
+import { amount, capital, count, decimal, fixed, integer, list, NONE, signed, spelled } from './format.js';
+import { lastTenth } from './grid.js';
+import { mean, pairedInterval, standardDeviation, type PairedInterval } from './statistics.js';
+
+/** Below this number of seeds a difference is an estimate and no verdict. */
+const SEEDS_FOR_A_VERDICT = 8;
+
+export interface Summary {
+  /** What is compared, at which budget, over how many seeds, and how far it has come. */
+  compared: string;
+  /** What the numbers show. */
+  seen: string[];
+  /** What forbids to read more into them. */
+  cautions: string[];
+}
+
+export function summaryOf(sweep: SweepRecord, cells: readonly Cell[]): Summary {
+  return {
+    compared: comparedText(sweep, cells),
+    seen: [...['loss/D', 'loss/G'].flatMap((name) => lossText(name, cells)), ...examText(cells)],
+    cautions: cautionsOf(sweep, cells),
+  };
+}
+
+function comparedText(sweep: SweepRecord, cells: readonly Cell[]): string {
+  if (sweep.trials.length === 0) return 'This sweep holds no trials yet.';
+  const labels = cells.map((cell) => cell.label);
+  const few = cells.length <= 4;
+  const what =
+    cells.length === 1
+      ? `One setting (${labels.join('')})`
+      : `${capital(spelled(cells.length))} settings${few ? ` (${labels.join('; ')})` : ''} compared`;
+  const done = sweep.trials.filter((trial) => trial.status === 'done').length;
+  return (
+    `${what}, ${budgetText(sweep.trials)}, with ${seedsText(cells)}. ` +
+    `${done} of ${integer(sweep.trials.length)} trials ${sweep.trials.length === 1 ? 'is' : 'are'} done.`
+  );
+}
+
+export function budgetText(trials: readonly TrialRecord[]): string {
+  const budgets = new Map(trials.map((trial) => [JSON.stringify(trial.budget), trial.budget]));
+  const texts = [...budgets.values()].map(budgetWords);
+  return texts.length === 1
+    ? `each at a budget of ${texts.join('')}`
+    : `at budgets that differ (${list(texts)}), which makes them hard to compare`;
+}
+
+export function budgetWords(budget: Budget): string {
+  return 'pixels' in budget
+    ? `${amount(budget.pixels)} pixels of each domain`
+    : count(budget.updates, 'update');
+}
+
+function seedsText(cells: readonly Cell[]): string {
+  const numbers = [...new Set(cells.map((cell) => cell.trials.length))].sort((a, b) => a - b);
+  const most = numbers.at(-1) ?? 0;
+  if (numbers.length > 1) return `${integer(numbers[0])} to ${integer(most)} seeds a setting`;
+  return `${count(most, 'seed')}${cells.length > 1 ? ' a setting' : ''}`;
+}
+
+const LOSS_WORDS: Record<string, string> = { 'loss/D': 'discriminator loss', 'loss/G': 'generator loss' };
+
+/** The figure that stands for a trial's end: the mean over the last tenth of the budget. */
+export function finalValue(name: string): (trial: TrialRecord) => number {
+  return (trial) => lastTenth(trial.series[name], trial.updates).mean;
+}
+
+export function examValue(name: string): (trial: TrialRecord) => number {
+  return (trial) => trial.exam?.values[name] ?? NaN;
+}
+
+export interface Spread {
+  n: number;
+  mean: number;
+  /** NaN below two seeds. */
+  sd: number;
+}
+
+export function spreadOf(cell: Cell, value: (trial: TrialRecord) => number): Spread {
+  const values = cell.done.map(value).filter((one) => Number.isFinite(one));
+  return { n: values.length, mean: values.length > 0 ? mean(values) : NaN, sd: standardDeviation(values) };
+}
+
+/** `b` minus `a` over the seeds that are done, and have a number, in both. Null where there is none. */
+export function contrast(a: Cell, b: Cell, value: (trial: TrialRecord) => number): PairedInterval | null {
+  const pairs = a.done.flatMap((trial) => {
+    const other = b.done.find((candidate) => candidate.seed === trial.seed);
+    const pair = other ? ([value(other), value(trial)] as const) : null;
+    return pair?.every(Number.isFinite) ? [pair] : [];
+  });
+  if (pairs.length === 0) return null;
+  return pairedInterval(
+    pairs.map(([second]) => second),
+    pairs.map(([, first]) => first),
+  );
+}
+
+export function contrastText(interval: PairedInterval | null, places = 3): string {
+  if (!interval) return NONE;
+  const { n, difference, low, high } = interval;
+  if (n < 2) return `${signed(difference, places)} (one pair of seeds, no interval)`;
+  return `${signed(difference, places)} (${signed(low, places)} to ${signed(high, places)})`;
+}
+
+function lossText(name: string, cells: readonly Cell[]): string[] {
+  const known = cells
+    .map((cell) => ({ cell, spread: spreadOf(cell, finalValue(name)) }))
+    .filter(({ spread }) => spread.n > 0);
+  const [first, second] = known;
+  if (!first) return [];
+  const lead = `Mean ${LOSS_WORDS[name] ?? name} over the last tenth of the budget: `;
+  const figure = ({ cell, spread }: typeof first) => `${decimal(spread.mean)} (${cell.label})`;
+  if (!second) return [`${lead}${figure(first)}.`];
+  if (known.length === 2) {
+    return [
+      `${lead}${figure(first)} against ${figure(second)}. ${differenceText(contrast(first.cell, second.cell, finalValue(name)))}`,
+    ];
+  }
+  const sorted = [...known].sort((a, b) => a.spread.mean - b.spread.mean);
+  return [
+    `${lead}from ${figure(sorted[0]!)} to ${figure(sorted.at(-1)!)}; the table below has every setting.`,
+  ];
+}
+
+function differenceText(interval: PairedInterval | null): string {
+  if (!interval) return 'No seed is done in both, so there is no paired difference.';
+  const { n, difference, low, high } = interval;
+  if (n < 2)
+    return `Difference, second minus first, ${signed(difference)}: one seed in common, so no interval.`;
+  return (
+    `Paired difference over ${count(n, 'seed')}, second minus first: ${signed(difference)}, ` +
+    `95 % t interval ${signed(low)} to ${signed(high)}.`
+  );
+}
+
+function examText(cells: readonly Cell[]): string[] {
+  const scored = cells
+    .map((cell) => ({ cell, spread: spreadOf(cell, examValue('exam/psnr')) }))
+    .filter(({ spread }) => spread.n > 0);
+  const untranslated = baselineOf(cells, 'exam/psnr_untranslated');
+  if (scored.length === 0) return [];
+  const figures = scored.map(({ cell, spread }) => `${fixed(spread.mean, 2)} dB (${cell.label})`);
+  const several =
+    scored.length <= 3
+      ? list(figures)
+      : `from ${fixed(Math.min(...scored.map((one) => one.spread.mean)), 2)} to ${fixed(Math.max(...scored.map((one) => one.spread.mean)), 2)} dB`;
+  const beside = untranslated === null ? '' : `; the untranslated images score ${fixed(untranslated, 2)} dB`;
+  return [`On whole held-out images the translations reach a PSNR of ${several}${beside}.`];
+}
+
+/** Mean over all finished trials of a score that does not depend on the model. */
+export function baselineOf(cells: readonly Cell[], name: string): number | null {
+  const values = cells.flatMap((cell) => cell.done.map(examValue(name))).filter(Number.isFinite);
+  return values.length > 0 ? mean(values) : null;
+}
+
+function cautionsOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
+  const seeds = Math.min(...cells.map((cell) => cell.done.length));
+  const together = changingTogether(sweep).map((names) => capital(list(names)));
+  const cautions = [
+    ...together.map((names) => `${names} change together: their effects cannot be told apart.`),
+    ...(sweep.varied.includes('patch') && cells.length > 1
+      ? [
+          'Losses at different patch sizes are not on one scale: compare whole images, not losses, to choose a setting.',
+        ]
+      : []),
+  ];
+  if (cells.length > 1 && seeds === 1)
+    cautions.push('One seed a setting: a difference may be nothing but chance.');
+  else if (cells.length > 1 && seeds > 1 && seeds < SEEDS_FOR_A_VERDICT) {
+    cautions.push(
+      `With ${count(seeds, 'seed')} these are estimates and no verdict; ${spelled(SEEDS_FOR_A_VERDICT)} or more are needed for one. ` +
+        'The intervals cover the randomness of training on this data set only.',
+    );
+  }
+  if (cells.length > 2)
+    cautions.push('All comparisons are exploratory: no interval is corrected for their number.');
+  return cautions;
+}
+
+/** `failed`, in the words of the page. */
+export function statusText(trial: TrialRecord): string {
+  return { pending: 'not started', running: 'running', done: 'done', failed: 'failed', stopped: 'stopped' }[
+    trial.status
+  ];
+}
+
+export function trialLabel(trial: TrialRecord, cells: readonly Cell[]): string {
+  const cell = cells.find((one) => one.trials.includes(trial));
+  return `${cell?.label ?? parameterText('patch', trial.parameters.patch)}, seed ${trial.seed}`;
+}

@@ -1,0 +1,411 @@
+/** @file The report's tables, as plain text by row and column. */
+import { METRICS, type Metric } from '../metrics.js';
+import { NUMERICS_VERSION } from '../protocol.js';
+import type { AttemptRecord, SweepRecord, TrialRecord } from '../store/queries.js';
+import { parameter, parameterText, unfinished, type Cell } from './cells.js';
+import {
+  amount,
+  bytes,
+  capital,
+  decimal,
+  duration,
+  fixed,
+  integer,
+  list,
+  NONE,
+  percent,
+  signed,
+  withoutPaths,
+} from './format.js';
+import { lastTenth } from './grid.js';
+import {
+  baselineOf,
+  contrast,
+  contrastText,
+  examValue,
+  finalValue,
+  spreadOf,
+  statusText,
+  trialLabel,
+} from './summary.js';
+
+export interface Table {
+  caption: string;
+  columns: { text: string; number: boolean }[];
+  rows: { head: string; cells: { text: string; number: boolean }[] }[];
+  notes: string[];
+}
+
+function table(
+  caption: string,
+  columns: string[],
+  rows: string[][],
+  notes: string[] = [],
+  words: string[] = [],
+): Table {
+  const number = columns.map((column, i) => i > 0 && !words.includes(column));
+  return {
+    caption,
+    columns: columns.map((text, i) => ({ text, number: number[i]! })),
+    rows: rows.map(([head = '', ...rest]) => ({
+      head,
+      cells: rest.map((text, i) => ({ text, number: number[i + 1]! })),
+    })),
+    notes,
+  };
+}
+
+function metricLabel(name: string): string {
+  return (METRICS as Record<string, Metric>)[name]?.label ?? name;
+}
+
+/** Rows: metrics. Columns: cells. */
+export function lossTable(sweep: SweepRecord, cells: readonly Cell[]): Table | null {
+  const measured = cells.filter((cell) => cell.done.length > 0);
+  const seen = new Set(sweep.trials.flatMap((trial) => Object.keys(trial.series)));
+  const known = Object.keys(METRICS).filter((name) => seen.has(name));
+  const names = [...known, ...[...seen].filter((name) => !known.includes(name)).sort()];
+  if (measured.length === 0 || names.length === 0) return null;
+  const rows = names.map((name) => [
+    metricLabel(name),
+    ...measured.map((cell) => {
+      const { n, mean, sd } = spreadOf(cell, finalValue(name));
+      if (n === 0) return NONE;
+      const spread = n > 1 ? ` ± ${decimal(sd, 2)}` : '';
+      return `${decimal(mean)}${spread}${n === cell.done.length ? '' : ` (n = ${n})`}`;
+    }),
+  ]);
+  return table(
+    'Mean over the last tenth of the budget: mean ± standard deviation over seeds',
+    ['Metric', ...measured.map((cell) => `${cell.label} (n = ${cell.done.length})`)],
+    rows,
+  );
+}
+
+/** Each cell against the first, over the seeds that they share. */
+export function differenceTable(cells: readonly Cell[]): Table | null {
+  const [first, ...others] = cells.filter((cell) => cell.done.length > 0);
+  if (!first || others.length === 0) return null;
+  const candidates = [
+    { title: 'Discriminator loss', value: finalValue('loss/D'), places: 3 },
+    { title: 'Generator loss', value: finalValue('loss/G'), places: 3 },
+    { title: 'PSNR, test images (dB)', value: examValue('exam/psnr'), places: 2 },
+    { title: 'SSIM, test images', value: examValue('exam/ssim'), places: 4 },
+  ];
+  const columns = candidates.filter(({ value }) => others.some((cell) => contrast(first, cell, value)));
+  if (columns.length === 0) return null;
+  const pairs = (cell: Cell) => Math.max(...columns.map(({ value }) => contrast(first, cell, value)?.n ?? 0));
+  return table(
+    `Paired differences over seeds, each setting minus ${first.label}`,
+    ['Setting', 'Pairs of seeds', ...columns.map(({ title }) => title)],
+    others.map((cell) => [
+      cell.label,
+      String(pairs(cell)),
+      ...columns.map(({ value, places }) => contrastText(contrast(first, cell, value), places)),
+    ]),
+    [
+      'In brackets the 95 % t interval of the mean difference. Losses: last tenth of the budget. One seed gives no interval; with few seeds intervals are wide, as they should be.',
+    ],
+  );
+}
+
+/** Whole held-out images. */
+export function examTable(cells: readonly Cell[]): { table: Table; verdicts: string[] } | null {
+  const scored = cells.filter((cell) => cell.done.some((trial) => trial.exam));
+  if (scored.length === 0) return null;
+  const names = [
+    ...new Set(scored.flatMap((cell) => cell.done.flatMap((trial) => Object.keys(trial.exam?.values ?? {})))),
+  ];
+  const baselines = names.filter((name) => name.endsWith('_untranslated'));
+  const scores = names.filter((name) => !baselines.includes(name));
+  const places = (name: string) => (name.includes('psnr') ? 2 : 4);
+  const short = (name: string) =>
+    ({ 'exam/psnr': 'PSNR (dB)', 'exam/ssim': 'SSIM' })[name] ?? metricLabel(name);
+  const baseline = scores.map((name) => baselineOf(scored, `${name}_untranslated`));
+  const rows = scored.map((cell) => [
+    cell.label,
+    String(cell.done.filter((trial) => trial.exam).length),
+    ...scores.flatMap((name, i) => {
+      const { n, mean, sd } = spreadOf(cell, examValue(name));
+      if (n === 0) return baseline[i] === null ? [NONE] : [NONE, NONE];
+      const score = fixed(mean, places(name)) + (n > 1 ? ` ± ${fixed(sd, places(name))}` : '');
+      return baseline[i] == null ? [score] : [score, signed(mean - baseline[i], places(name))];
+    }),
+  ]);
+  const untranslated = [
+    'Untranslated (X as it is)',
+    NONE,
+    ...scores.flatMap((_, i) =>
+      baseline[i] == null ? [NONE] : [fixed(baseline[i], places(scores[i]!)), signed(0, places(scores[i]!))],
+    ),
+  ];
+  const verdicts = scored.flatMap((cell) => {
+    const lost = scores.filter((name, i) => {
+      const better = (METRICS as Record<string, Metric>)[name]?.direction;
+      const gain = spreadOf(cell, examValue(name)).mean - (baseline[i] ?? NaN);
+      return better === 'lower' ? gain > 0 : better === 'higher' && gain < 0;
+    });
+    return lost.length > 0
+      ? [
+          `${cell.label}: the untranslated image scores better than the model in ${list(lost.map((name) => short(name).replace(' (dB)', '')))}. By that measure doing nothing is the better translation.`,
+        ]
+      : [];
+  });
+  return {
+    table: table(
+      'Whole test images, translated and compared with Y: mean ± standard deviation over seeds',
+      [
+        'Setting',
+        'Seeds',
+        ...scores.flatMap((name, i) =>
+          baseline[i] == null ? [short(name)] : [short(name), 'against untranslated'],
+        ),
+      ],
+      baseline.some((one) => one !== null) ? [untranslated, ...rows] : rows,
+    ),
+    verdicts,
+  };
+}
+
+/** What is computed, not measured: geometry and amounts beside the curves. */
+export function factsTable(cells: readonly Cell[]): Table | null {
+  const known = cells.flatMap((cell) => {
+    const trial = cell.trials.find((one) => one.facts);
+    return trial?.facts ? [{ cell, trial, facts: trial.facts }] : [];
+  });
+  if (known.length === 0) return null;
+  const most = Math.max(...known.map(({ trial }) => trial.updates ?? 0));
+  return table(
+    'Computed, not measured',
+    ['', ...known.map(({ cell }) => cell.label)],
+    [
+      [
+        'Pixels of each domain in one update',
+        ...known.map(({ trial }) => integer(trial.parameters.patch ** 2 * trial.parameters.batch)),
+      ],
+      [
+        'Updates in the budget',
+        ...known.map(({ trial }) => {
+          const updates = trial.updates ?? 0;
+          const share = updates > 0 && updates < most ? ` (1/${decimal(most / updates, 2)} of the most)` : '';
+          return `${integer(trial.updates)}${share}`;
+        }),
+      ],
+      ['Patch, pixels', ...known.map(({ trial }) => parameterText('patch', trial.parameters.patch))],
+      [
+        'Receptive field of a discriminator output, pixels',
+        ...known.map(({ facts }) => String(facts.discriminatorReceptiveField)),
+      ],
+      [
+        'Output map of the discriminator',
+        ...known.map(({ facts }) => parameterText('patch', facts.discriminatorMap)),
+      ],
+      ['Outputs that see padding', ...known.map(({ facts }) => percent(facts.discriminatorPaddingShare))],
+      [
+        'Receptive field of a generator output, pixels',
+        ...known.map(({ facts }) => String(facts.generatorReceptiveField)),
+      ],
+      ['Weights: generator', ...known.map(({ facts }) => integer(facts.generatorWeights))],
+      ['Weights: discriminator', ...known.map(({ facts }) => integer(facts.discriminatorWeights))],
+    ],
+  );
+}
+
+/** The same facts in sentences. */
+export function factsInWords(sweep: SweepRecord, cells: readonly Cell[]): string[] {
+  const facts = sweep.trials.flatMap((trial) => (trial.facts ? [{ ...trial.facts, trial }] : []));
+  const small = facts.find((one) => one.discriminatorReceptiveField > one.trial.parameters.patch);
+  const narrow = facts.find((one) => one.generatorReceptiveField > one.trial.parameters.patch);
+  const updates = cells.flatMap((cell) => cell.trials.find((trial) => trial.updates !== null) ?? []);
+  const sorted = [...updates].sort((a, b) => a.updates! - b.updates!);
+  const [fewest, most] = [sorted[0], sorted.at(-1)];
+  const words = [
+    'Losses at different patch sizes are not on one scale: another patch gives the discriminators another task.',
+  ];
+  if (fewest && most && fewest.updates! < most.updates!) {
+    words.push(
+      `At this budget ${cellLabel(fewest, cells)} makes ${integer(fewest.updates)} updates and ${cellLabel(most, cells)} makes ${integer(most.updates)}: ${decimal(most.updates! / fewest.updates!, 2)} times as many. Equal pixels are not equal updates.`,
+    );
+  }
+  if (small) {
+    words.push(
+      `At patch ${parameterText('patch', small.trial.parameters.patch)} a discriminator output looks at ${small.discriminatorReceptiveField} pixels a side, more than the patch has: every output sees padding.`,
+    );
+  }
+  if (narrow) {
+    words.push(
+      `A generator output looks at ${narrow.generatorReceptiveField} pixels a side, so at patch ${parameterText('patch', narrow.trial.parameters.patch)} it sees padding too, which it will not on a whole image.`,
+    );
+  }
+  const [one] = facts;
+  if (one) {
+    const [low, high] = one.range;
+    words.push(
+      `The networks work on intensities in [\u22121, 1] (stored ${decimal(low, 6)} to ${decimal(high, 6)}). Lambda and gamma weigh L1 distances on that range; on [0, 1] the same numbers would weigh half.`,
+      `Images of X and Y: ${['train', 'validation', 'test'].map((part) => `${part} ${one.images[part as 'train'].map(integer).join(' and ')}`).join('; ')}.`,
+    );
+  }
+  return words;
+}
+
+function cellLabel(trial: TrialRecord, cells: readonly Cell[]): string {
+  return cells.find((cell) => cell.trials.includes(trial))?.label ?? '';
+}
+
+/** One row a trial, in the order of the grid. */
+export function trialTable(sweep: SweepRecord): Table {
+  const varied = sweep.varied.filter((name) =>
+    sweep.trials.some((trial) => parameter(trial, name) !== undefined),
+  );
+  const columns = [
+    'Trial',
+    ...varied.map((name) => capital(name.replace('_', ' '))),
+    'Seed',
+    'Status',
+    'Attempts',
+    'Updates done / allowed',
+    'Pixels seen',
+    'D loss',
+    'G loss',
+    'Time',
+    'Peak memory',
+    'Engine, device',
+  ];
+  const gaps: string[] = [];
+  const rows = sweep.trials.map((trial) => {
+    const key = trial.key.slice(0, 10);
+    const finals = ['loss/D', 'loss/G'].map((name) => {
+      const { mean, missing, records } = lastTenth(trial.series[name], trial.updates);
+      if (missing > 0)
+        gaps.push(
+          `${key}: ${missing} of the last ${records} records of ${metricLabel(name).toLowerCase()} are no numbers.`,
+        );
+      return decimal(mean);
+    });
+    const seconds = trial.attempts.reduce((sum, attempt) => sum + (attempt.seconds ?? 0), 0);
+    const peak = Math.max(...trial.attempts.map((attempt) => attempt.peakMemory ?? -Infinity));
+    const places = [
+      ...new Set(trial.attempts.map((attempt) => placeOf(attempt)).filter((place) => place !== '')),
+    ];
+    return [
+      key,
+      ...varied.map((name) =>
+        name === 'patch' ? parameterText('patch', trial.parameters.patch) : String(parameter(trial, name)),
+      ),
+      String(trial.seed),
+      statusText(trial),
+      String(trial.attempts.length),
+      `${integer(trial.step)} / ${integer(trial.updates)}`,
+      trial.step > 0 ? amount(pixelsSeen(trial)) : NONE,
+      ...finals,
+      seconds > 0 ? duration(seconds) : NONE,
+      bytes(peak),
+      places.join('; ') || NONE,
+    ];
+  });
+  return table(
+    'All trials, in the order of the grid',
+    columns,
+    rows,
+    ['Losses: mean over the last tenth of the budget, as far as the trial came.', ...gaps],
+    ['Status', 'Engine, device'],
+  );
+}
+
+function pixelsSeen(trial: TrialRecord): number {
+  const last = Math.max(0, ...Object.values(trial.series).map((series) => series.pixels.at(-1) ?? 0));
+  return last > 0 ? last : trial.step * trial.parameters.patch ** 2 * trial.parameters.batch;
+}
+
+function placeOf(attempt: AttemptRecord): string {
+  return [attempt.engine, attempt.device].filter(Boolean).join(', ');
+}
+
+/** Each trial that counts in no mean, and why. */
+export function leftOut(sweep: SweepRecord, cells: readonly Cell[]): string[] {
+  return unfinished(sweep).map((trial) => {
+    const last = trial.attempts.at(-1);
+    const reason = trial.reason ?? last?.reason;
+    const ran = trial.step > 0 ? ` after ${integer(trial.step)} of ${integer(trial.updates)} updates` : '';
+    return `${trialLabel(trial, cells)}: ${statusText(trial)}${ran}${reason ? `. ${capital(withoutPaths(reason))}` : ''}`;
+  });
+}
+
+/** Warnings and health flags, once each with the trials that raised them. */
+export function messagesOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
+  const raised = new Map<string, Set<string>>();
+  for (const trial of sweep.trials) {
+    for (const message of trial.messages) {
+      const text = withoutPaths(message.text);
+      raised.set(text, (raised.get(text) ?? new Set()).add(trialLabel(trial, cells)));
+    }
+  }
+  return [...raised].map(([text, labels]) =>
+    labels.size === sweep.trials.length && labels.size > 1
+      ? `${text} (all trials)`
+      : `${text} (${[...labels].join('; ')})`,
+  );
+}
+
+export interface RunFact {
+  name: string;
+  /** One value where all trials agree; else each value with its trials. */
+  values: { text: string; trials: string | null }[];
+}
+
+/** How it was run; what differs between trials shows, for it may explain a difference. */
+export function runFacts(sweep: SweepRecord, cells: readonly Cell[]): RunFact[] {
+  const perAttempt: [string, (attempt: AttemptRecord) => string | null][] = [
+    ['Engine', (attempt) => attempt.engine],
+    ['Reason for the engine', (attempt) => attempt.engineReason && withoutPaths(attempt.engineReason)],
+    ['Device', (attempt) => attempt.device],
+    ['Threads', (attempt) => (attempt.threads === null ? null : String(attempt.threads))],
+    ['Processor', (attempt) => attempt.cpu],
+    ['Machine (hashed name)', (attempt) => attempt.host],
+    [
+      'Versions',
+      (attempt) =>
+        attempt.versions &&
+        Object.keys(attempt.versions)
+          .sort()
+          .map((name) => `${name} ${attempt.versions![name]!}`)
+          .join(', '),
+    ],
+  ];
+  const facts = perAttempt.map(([name, value]) =>
+    factOf(name, sweep, cells, (trial) => trial.attempts.map(value).filter((text) => text !== null)),
+  );
+  const common = commonParameters(sweep);
+  return [
+    ...facts,
+    factOf('Data fingerprint', sweep, cells, (trial) => [trial.dataFingerprint]),
+    ...(common === '' ? [] : [{ name: 'Parameters in common', values: [{ text: common, trials: null }] }]),
+    { name: 'Numerics version of this program', values: [{ text: String(NUMERICS_VERSION), trials: null }] },
+  ].filter((fact) => fact.values.length > 0);
+}
+
+function factOf(
+  name: string,
+  sweep: SweepRecord,
+  cells: readonly Cell[],
+  valuesOf: (trial: TrialRecord) => string[],
+): RunFact {
+  const found = new Map<string, Set<TrialRecord>>();
+  for (const trial of sweep.trials) {
+    for (const text of valuesOf(trial)) found.set(text, (found.get(text) ?? new Set()).add(trial));
+  }
+  const named = (trials: Set<TrialRecord>) => [...trials].map((trial) => trialLabel(trial, cells)).join('; ');
+  return {
+    name,
+    values: [...found].map(([text, trials]) => ({ text, trials: found.size > 1 ? named(trials) : null })),
+  };
+}
+
+function commonParameters(sweep: SweepRecord): string {
+  const [first] = sweep.trials;
+  if (!first) return '';
+  return Object.entries(first.parameters)
+    .filter(([name]) => !(sweep.varied as string[]).includes(name))
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(', ');
+}
