@@ -1,0 +1,132 @@
+/**
+ * @file Writes an ONNX model file: the few protobuf messages of onnx.proto that a traced graph needs.
+ * Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+ */
+
+export type Attribute = { int: number } | { float: number } | { ints: readonly number[] } | { text: string };
+
+export interface GraphNode {
+  op: string;
+  /** Empty: the ONNX standard operators. */
+  domain: string;
+  inputs: readonly string[];
+  outputs: readonly string[];
+  attributes: Readonly<Record<string, Attribute>>;
+}
+
+/** Codes of TensorProto.DataType. */
+export const ELEMENT_CODES = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export type GraphElement = keyof typeof ELEMENT_CODES;
+
+export interface Initializer {
+  name: string;
+  element: GraphElement;
+  dims: readonly number[];
+  /** Little endian. */
+  bytes: Uint8Array;
+}
+
+export interface GraphValue {
+  name: string;
+  element: GraphElement;
+  dims: readonly number[];
+}
+
+export interface Graph {
+  nodes: readonly GraphNode[];
+  initializers: readonly Initializer[];
+  inputs: readonly GraphValue[];
+  outputs: readonly GraphValue[];
+}
+
+const IR_VERSION = 8;
+const OPSETS = [
+  { domain: '', version: 17 },
+  { domain: 'com.microsoft', version: 1 },
+];
+
+/** The bytes of a ModelProto. */
+export function encodeModel(graph: Graph): Uint8Array {
+  return message([
+    varintField(1, IR_VERSION),
+    bytesField(7, graphProto(graph)),
+    ...OPSETS.map(({ domain, version }) =>
+      bytesField(8, message([textField(1, domain), varintField(2, version)])),
+    ),
+  ]);
+}
+
+function graphProto({ nodes, initializers, inputs, outputs }: Graph): Uint8Array {
+  return message([
+    ...nodes.map((node) => bytesField(1, nodeProto(node))),
+    textField(2, 'program'),
+    ...initializers.map((initializer) => bytesField(5, tensorProto(initializer))),
+    ...inputs.map((value) => bytesField(11, valueInfoProto(value))),
+    ...outputs.map((value) => bytesField(12, valueInfoProto(value))),
+  ]);
+}
+
+function nodeProto({ op, domain, inputs, outputs, attributes }: GraphNode): Uint8Array {
+  return message([
+    ...inputs.map((name) => textField(1, name)),
+    ...outputs.map((name) => textField(2, name)),
+    textField(4, op),
+    ...Object.entries(attributes).map(([name, value]) => bytesField(5, attributeProto(name, value))),
+    textField(7, domain),
+  ]);
+}
+
+function attributeProto(name: string, value: Attribute): Uint8Array {
+  const named = textField(1, name);
+  if ('float' in value) return message([named, floatField(2, value.float), varintField(20, 1)]);
+  if ('int' in value) return message([named, varintField(3, value.int), varintField(20, 2)]);
+  if ('text' in value) return message([named, textField(4, value.text), varintField(20, 3)]);
+  return message([named, ...value.ints.map((each) => varintField(8, each)), varintField(20, 7)]);
+}
+
+function tensorProto({ name, element, dims, bytes }: Initializer): Uint8Array {
+  return message([
+    ...dims.map((side) => varintField(1, side)),
+    varintField(2, ELEMENT_CODES[element]),
+    textField(8, name),
+    bytesField(9, bytes),
+  ]);
+}
+
+function valueInfoProto({ name, element, dims }: GraphValue): Uint8Array {
+  const shape = message(dims.map((side) => bytesField(1, message([varintField(1, side)]))));
+  const tensor = message([varintField(1, ELEMENT_CODES[element]), bytesField(2, shape)]);
+  return message([textField(1, name), bytesField(2, message([bytesField(1, tensor)]))]);
+}
+
+// The wire format: https://protobuf.dev/programming-guides/encoding/
+
+function message(fields: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(fields);
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  bytes.push(Number(rest));
+  return bytes;
+}
+
+function varintField(field: number, value: number): Uint8Array {
+  return Uint8Array.from([...varint(field << 3), ...varint(value)]);
+}
+
+function floatField(field: number, value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return Buffer.concat([Uint8Array.from(varint((field << 3) | 5)), bytes]);
+}
+
+function bytesField(field: number, bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.from([...varint((field << 3) | 2), ...varint(bytes.length)]), bytes]);
+}
+
+function textField(field: number, text: string): Uint8Array {
+  return bytesField(field, Buffer.from(text, 'utf8'));
+}
