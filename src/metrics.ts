@@ -78,7 +78,8 @@ export const METRICS = {
   'val/ssim': {
     label: 'SSIM of G(X) against Y, validation images',
     unit: '',
-    formula: 'Wang et al. 2004, Gaussian window sigma 1.5, 11x11, population covariance, intensities in [0, 1] of the fixed range',
+    formula:
+      'Wang et al. 2004, Gaussian window sigma 1.5, 11x11, population covariance, intensities in [0, 1] of the fixed range',
     direction: 'higher',
   },
   'exam/psnr': {

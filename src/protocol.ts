@@ -130,7 +130,12 @@ interface EventTypes {
   metric: { step: number; wall: number; pixels: number; v: MetricValues };
   checkpoint: { step: number; path: string; bytes: number; kind: 'last' | 'best' | 'asked' };
   sample: { step: number; name: string; path: string; role: 'x' | 'gx' | 'fgx' | 'y' | 'diff' };
-  exam: { step: number; split: 'validation' | 'test'; v: MetricValues; images: { index: number; v: MetricValues }[] };
+  exam: {
+    step: number;
+    split: 'validation' | 'test';
+    v: MetricValues;
+    images: { index: number; v: MetricValues }[];
+  };
   memory: { peak: number };
   health: { step: number; code: string; message: string };
   warning: { step: number; code: string; message: string };

@@ -36,3 +36,20 @@ export function region(
   }
   return encodePng({ width: right - left, height: bottom - top, bits: 8, data });
 }
+
+/** The image at 1/factor of its size: each pixel the mean of factor x factor; what does not fill a pixel is cut off. */
+export function shrink(image: GreyImage, factor: number): GreyImage {
+  if (factor <= 1) return image;
+  const [width, height] = [Math.floor(image.width / factor), Math.floor(image.height / factor)];
+  const data = image.bits === 16 ? new Uint16Array(width * height) : new Uint8Array(width * height);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let sum = 0;
+      for (let y = row * factor; y < (row + 1) * factor; y++) {
+        for (let x = column * factor; x < (column + 1) * factor; x++) sum += image.data[y * image.width + x]!;
+      }
+      data[row * width + column] = Math.round(sum / factor ** 2);
+    }
+  }
+  return { ...image, width, height, data };
+}

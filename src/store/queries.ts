@@ -1,5 +1,20 @@
 /** @file What a report reads from the store: plain data, nothing of SQL. */
-import type { MetricValues, TrialFacts, TrialParameters, Budget } from '../protocol.js';
+import path from 'node:path';
+import { asc, desc, eq } from 'drizzle-orm';
+import { UserError } from '../errors.js';
+import type { Budget, MetricValues, TrialFacts, TrialParameters } from '../protocol.js';
+import type { Store } from './open.js';
+import {
+  attempts,
+  exams,
+  messages,
+  metricNames,
+  metrics,
+  samples,
+  sweeps,
+  sweepTrials,
+  trials,
+} from './schema.js';
 
 export type TrialStatus = 'pending' | 'running' | 'done' | 'failed' | 'stopped';
 
@@ -73,4 +88,140 @@ export interface SweepRecord {
   updated: number;
   /** In the order of the grid. */
   trials: TrialRecord[];
+}
+
+/**
+ * Reads all that is known of a sweep; without a name, of the one that was run last.
+ * @throws UserError if there is no such sweep
+ */
+export function readSweep(store: Store, name?: string): SweepRecord {
+  const known = store.db.select().from(sweeps).orderBy(desc(sweeps.updated)).all();
+  const sweep = name === undefined ? known[0] : known.find((row) => row.name === name);
+  if (sweep === undefined) {
+    const names = known.map((row) => row.name).join(', ');
+    throw new UserError(
+      name === undefined
+        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml`
+        : `There is no sweep ${name} in ${store.results}. Known: ${names === '' ? 'none' : names}`,
+    );
+  }
+  const rows = store.db
+    .select({ trial: trials })
+    .from(sweepTrials)
+    .innerJoin(trials, eq(trials.id, sweepTrials.trial))
+    .where(eq(sweepTrials.sweep, sweep.id))
+    .orderBy(asc(sweepTrials.position))
+    .all();
+  return {
+    name: sweep.name,
+    question: sweep.question,
+    source: sweep.source,
+    varied: sweep.varied as (keyof TrialParameters)[],
+    updated: sweep.updated,
+    trials: rows.map(({ trial }) => readTrial(store, trial)),
+  };
+}
+
+function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord {
+  const { db, results } = store;
+  const { id, key, parameters, seed, budget, dataFingerprint, status, reason, step, updates } = trial;
+  const tries = db.select().from(attempts).where(eq(attempts.trial, id)).orderBy(asc(attempts.attempt)).all();
+  const exam = db
+    .select()
+    .from(exams)
+    .where(eq(exams.trial, id))
+    .orderBy(desc(exams.attempt), desc(exams.step))
+    .all()
+    .find((row) => row.split === 'test');
+  return {
+    key,
+    parameters,
+    seed,
+    budget,
+    dataFingerprint,
+    status,
+    reason,
+    step,
+    updates,
+    facts: tries.findLast((row) => row.facts !== null)?.facts ?? null,
+    attempts: tries.map(({ trial: _, started, ended, ingested: __, signal: ___, ...rest }) => {
+      return { ...rest, seconds: ended === null ? null : ended - started };
+    }),
+    series: readSeries(store, id, tries),
+    exam: exam === undefined ? null : { step: exam.step, values: exam.values, images: exam.images },
+    samples: db
+      .select()
+      .from(samples)
+      .where(eq(samples.trial, id))
+      .orderBy(asc(samples.step), asc(samples.id))
+      .all()
+      .map((row) => ({
+        step: row.step,
+        name: row.name,
+        role: row.role,
+        file: path.join(results, 'trials', key, row.path),
+      })),
+    messages: db
+      .select({ type: messages.type, step: messages.step, code: messages.code, text: messages.text })
+      .from(messages)
+      .where(eq(messages.trial, id))
+      .orderBy(asc(messages.id))
+      .all(),
+  };
+}
+
+/** Of each (name, step) the row of the highest attempt counts: a later attempt supersedes the steps that it repeats. */
+function readSeries(
+  { db }: Store,
+  trial: number,
+  tries: (typeof attempts.$inferSelect)[],
+): Record<string, Series> {
+  const rows = db
+    .select({
+      name: metricNames.name,
+      step: metrics.step,
+      attempt: metrics.attempt,
+      wall: metrics.wall,
+      pixels: metrics.pixels,
+      value: metrics.value,
+    })
+    .from(metrics)
+    .innerJoin(metricNames, eq(metricNames.id, metrics.name))
+    .where(eq(metrics.trial, trial))
+    .orderBy(asc(metricNames.name), asc(metrics.step), asc(metrics.attempt))
+    .all();
+  const pauses = pausesBefore(rows, tries);
+  const series: Record<string, Series> = {};
+  rows.forEach((row, at) => {
+    const next = rows[at + 1];
+    if (next?.name === row.name && next.step === row.step) return; // superseded
+    const column = (series[row.name] ??= { step: [], pixels: [], seconds: [], value: [] });
+    column.step.push(row.step);
+    column.pixels.push(row.pixels);
+    column.seconds.push(row.wall - (pauses.get(row.attempt) ?? 0));
+    column.value.push(row.value ?? NaN);
+  });
+  return series;
+}
+
+/**
+ * Unix time to take off an attempt's clock, so that seconds count training alone: an attempt goes on where the
+ * one before had got to at the step that it starts from.
+ */
+function pausesBefore(
+  rows: { attempt: number; step: number; wall: number }[],
+  tries: (typeof attempts.$inferSelect)[],
+): Map<number, number> {
+  const offsets = new Map<number, number>();
+  tries.forEach((row, at) => {
+    const before = tries[at - 1];
+    let spent = 0;
+    if (before !== undefined) {
+      const walls = rows.filter((r) => r.attempt === before.attempt && r.step <= row.from).map((r) => r.wall);
+      const offset = offsets.get(before.attempt) ?? before.started;
+      spent = walls.length > 0 ? Math.max(...walls) - offset : before.started - offset;
+    }
+    offsets.set(row.attempt, row.started - spent);
+  });
+  return offsets;
 }

@@ -2,7 +2,7 @@
  * @file The database: a projection of the event files, which can be made anew from the results folder.
  *
  * Metrics belong to (trial, attempt, step). After a resume the later attempt supersedes the steps that it repeats;
- * nothing is deleted: the view `current_metrics` (migration 0001) shows what counts.
+ * nothing is deleted: of one (trial, name, step) the row with the highest attempt counts.
  */
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -90,6 +90,7 @@ export const metricNames = sqliteTable('metric_names', {
   name: text('name').notNull().unique(),
 });
 
+/** Stored WITHOUT ROWID (the migration says so): clustered by its key, so that a series is one range of it. */
 export const metrics = sqliteTable(
   'metrics',
   {

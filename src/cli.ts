@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+/** @file The command line: yargs, and nothing else. One file a command in src/commands/. */
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { dataCommand } from './commands/data.js';
+import { doctorCommand } from './commands/doctor.js';
+import { reportCommand } from './commands/report.js';
+import { runCommand } from './commands/run.js';
+import { exitCodeOf, explain } from './commands/failure.js';
+import { packageVersion } from './version.js';
+
+const EXAMPLES: [string, string][] = [
+  ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
+  ['sweep report', 'write results/report.html'],
+  ['sweep doctor', 'which engines and GPUs work here'],
+];
+
+const parser = yargs(hideBin(process.argv))
+  .scriptName('sweep')
+  .usage(
+    '$0 <command>\n\nSweeps of CycleGANs for medical images: run them, keep every number, read one report.',
+  )
+  .example(EXAMPLES)
+  .command(runCommand)
+  .command(reportCommand)
+  .command(dataCommand)
+  .command(doctorCommand)
+  .demandCommand(1, 'Which command? See sweep --help.')
+  .strict()
+  .recommendCommands()
+  .version(packageVersion())
+  .help()
+  .alias({ help: 'h', version: 'v' })
+  .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .exitProcess(false)
+  .fail((message, error) => {
+    throw error ?? new yargsError(message);
+  });
+
+class yargsError extends Error {}
+
+try {
+  await parser.parseAsync();
+} catch (error) {
+  console.error(error instanceof yargsError ? `${error.message}\nSee sweep --help.` : explain(error));
+  process.exitCode = error instanceof yargsError ? 2 : exitCodeOf(error);
+}

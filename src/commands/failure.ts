@@ -1,0 +1,19 @@
+/** @file How a command ends when something is wrong: one clear message, an exit code, no stack trace. */
+import { DefinitionError } from '../definition/problem.js';
+import { UserError } from '../errors.js';
+import { DataError } from '../imaging/image.js';
+
+/** Exit codes of DESIGN section 8: 2 the input is wrong, 4 the store is damaged, 1 anything else. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UserError) return error.exitCode;
+  return error instanceof DefinitionError || error instanceof DataError ? 2 : 1;
+}
+
+/** The message for the terminal. A fault of ours shows its stack, so that it can be reported. */
+export function explain(error: unknown): string {
+  if (error instanceof UserError || error instanceof DefinitionError || error instanceof DataError) {
+    return error.message;
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `This is a fault of CycleSweep, not of yours. Please report it with what follows.\n${detail}`;
+}

@@ -1,0 +1,91 @@
+/** @file `sweep run FILE`: runs what is missing of a sweep. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { readDefinition } from '../definition/read.js';
+import { messageOf, systemCode, UserError } from '../errors.js';
+import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
+import { jsonOption, resultsOption } from './options.js';
+
+interface RunArguments {
+  file: string;
+  results: string;
+  set: string[];
+  engine?: string;
+  'retry-failed': boolean;
+  json: boolean;
+}
+
+export const runCommand: CommandModule<object, RunArguments> = {
+  command: 'run <file>',
+  describe: 'Run what is missing of a sweep, one process a trial',
+  builder: (yargs: Argv) =>
+    yargs
+      .usage(
+        '$0 run <file>\n\nTrains every trial of a sweep file that is not done yet. Ctrl-C stops after a checkpoint;\n' +
+          'the same command again goes on from there and repeats nothing that is done.',
+      )
+      .positional('file', { type: 'string', demandOption: true, describe: 'The sweep file (YAML)' })
+      .option('results', resultsOption)
+      .option('set', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        requiresArg: true,
+        describe:
+          'Change a value of the file for this run, e.g. batch=4, grid.patch=64,128, budget.pixels=1M',
+      })
+      .option('engine', {
+        choices: ['auto', 'onnx', 'cpu'],
+        describe: 'What computes the training step (instead of the file’s engine)',
+      })
+      .option('retry-failed', {
+        type: 'boolean',
+        default: false,
+        describe: 'Run failed trials again as well',
+      })
+      .option('json', jsonOption)
+      .example('$0 run sweeps/patch.yaml', 'the study of patch 64 against patch 128')
+      .example('$0 run sweeps/patch.yaml --set seeds=8 --set budget.pixels=40M', 'more seeds, longer')
+      .example('$0 run sweeps/quick.yaml --results /tmp/try', 'results in another folder')
+      .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
+  handler: run,
+};
+
+async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
+  const source = readSweepFile(args.file);
+  const set = args.engine === undefined ? args.set : [...args.set, `engine=${args.engine}`];
+  const definition = readDefinition(source, args.file, { set });
+  const summary = await runSweep({
+    definition,
+    source,
+    file: path.resolve(args.file),
+    results: args.results,
+    retryFailed: args.retryFailed,
+    say: args.json ? (message) => console.error(message) : (message) => console.log(message),
+    stream: args.json ? process.stderr : process.stdout,
+  });
+  if (args.json) console.log(JSON.stringify(summary));
+  else console.log(conclusion(summary, args));
+  process.exitCode = summary.exitCode;
+}
+
+function readSweepFile(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = systemCode(error) === 'ENOENT' ? 'there is no such file' : messageOf(error);
+    throw new UserError(`${file}: ${reason}. Sweep files are YAML; sweeps/patch.yaml is an example.`);
+  }
+}
+
+function conclusion({ done, failed, left }: SweepSummary, args: { file: string; set: string[] }): string {
+  const flags = args.set.map((flag) => ` --set ${flag}`).join('');
+  const again = `sweep run ${args.file}${flags}`;
+  const lines = [`${done} done, ${failed.length} failed, ${left} left.`];
+  for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);
+  if (failed.length > 0) lines.push(`Run only what failed again: ${again} --retry-failed`);
+  if (left > 0) lines.push(`Go on: ${again}`);
+  if (done > 0) lines.push('Read the report: sweep report');
+  return lines.join('\n');
+}

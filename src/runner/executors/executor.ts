@@ -1,0 +1,34 @@
+/** @file What a place to run trials is: it starts one, and can ask it to stop or end it. */
+
+/** One attempt of a trial, ready to start. All paths are absolute. */
+export interface Job {
+  key: string;
+  attempt: number;
+  trialDirectory: string;
+  eventsFile: string;
+  /** Where standard output and error go. */
+  outputFile: string;
+  /** Checkpoint folder to go on from. */
+  resume: string | undefined;
+  device: string;
+  threads: number;
+}
+
+export interface Exit {
+  exitCode: number | null;
+  /** Signal that ended the process, e.g. `SIGKILL`. */
+  signal: string | null;
+}
+
+export interface RunningTrial {
+  /** Resolves, never rejects, when no process of the trial is left. */
+  exited: Promise<Exit>;
+  /** Asks the trial to save and leave; it is killed if it has not after the grace time, in milliseconds. */
+  stop(grace: number): void;
+  /** Ends the trial and all that it started, at once. */
+  kill(): void;
+}
+
+export interface Executor {
+  start(job: Job): RunningTrial;
+}

@@ -1,0 +1,65 @@
+/** @file Runs trials as child processes of this machine. The one place that spawns trials. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { ENVIRONMENT } from '../../protocol.js';
+import type { Executor, Exit, Job, RunningTrial } from './executor.js';
+
+const TRAINER = fileURLToPath(new URL('../../train/main.js', import.meta.url));
+
+export const localExecutor: Executor = { start };
+
+function start(job: Job): RunningTrial {
+  fs.mkdirSync(path.dirname(job.outputFile), { recursive: true });
+  // execa passes any descriptor on, its types know only the standard ones.
+  const output = fs.openSync(job.outputFile, 'a') as 1;
+  // A process group of its own: Ctrl-C reaches the runner alone, and a kill reaches all that the trial started.
+  const child = execa(process.execPath, [TRAINER, path.join(job.trialDirectory, 'config.json')], {
+    cwd: job.trialDirectory,
+    env: {
+      [ENVIRONMENT.trialDirectory]: job.trialDirectory,
+      [ENVIRONMENT.events]: job.eventsFile,
+      [ENVIRONMENT.resume]: job.resume,
+      [ENVIRONMENT.attempt]: String(job.attempt),
+      [ENVIRONMENT.device]: job.device,
+      [ENVIRONMENT.threads]: String(job.threads),
+      [ENVIRONMENT.lifeline]: 'stdin',
+    },
+    stdin: 'pipe',
+    stdout: output,
+    stderr: output,
+    detached: true,
+    buffer: false,
+    reject: false,
+    cleanup: false, // the lifeline ends the child when the runner dies, whatever kills it
+  });
+  fs.closeSync(output);
+  child.stdin?.on('error', () => undefined); // the child may close its end first
+
+  let deadline: NodeJS.Timeout | undefined;
+  const exited = child.then((result): Exit => {
+    clearTimeout(deadline);
+    signalGroup(child.pid, 'SIGKILL'); // children of the child
+    return { exitCode: result.exitCode ?? null, signal: result.signal ?? null };
+  });
+  const kill = () => signalGroup(child.pid, 'SIGKILL');
+  return {
+    exited,
+    kill,
+    stop(grace) {
+      child.kill('SIGTERM');
+      clearTimeout(deadline);
+      deadline = setTimeout(kill, grace);
+    },
+  };
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // the group is gone, which is what was wanted
+  }
+}

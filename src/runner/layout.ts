@@ -1,0 +1,56 @@
+/** @file Where things lie in a results folder. */
+import fs from 'node:fs';
+import path from 'node:path';
+
+export function trialDirectory(results: string, key: string): string {
+  return path.join(results, 'trials', key);
+}
+
+export function attemptDirectory(results: string, key: string, attempt: number): string {
+  return path.join(trialDirectory(results, key), 'attempts', String(attempt));
+}
+
+export function eventsFile(results: string, key: string, attempt: number): string {
+  return path.join(attemptDirectory(results, key, attempt), 'events.ndjson');
+}
+
+export function outputFile(results: string, key: string, attempt: number): string {
+  return path.join(attemptDirectory(results, key, attempt), 'output.log');
+}
+
+/** What the runner decided and measured for a trial; the trial itself writes only its events. */
+export function journalFile(results: string, key: string): string {
+  return path.join(trialDirectory(results, key), 'runner.ndjson');
+}
+
+export function sweepRecordFile(results: string, name: string): string {
+  return path.join(results, 'sweeps', name, 'sweep.json');
+}
+
+/** Numbers of the attempts that have a folder, ascending. */
+export function listAttempts(results: string, key: string): number[] {
+  const folder = path.join(trialDirectory(results, key), 'attempts');
+  if (!fs.existsSync(folder)) return [];
+  return fs
+    .readdirSync(folder)
+    .map(Number)
+    .filter((n) => Number.isInteger(n) && n > 0)
+    .sort((a, b) => a - b);
+}
+
+/** The newest whole checkpoint of a trial, or undefined: folders are renamed to `step-N` only when whole. */
+export function lastCheckpoint(results: string, key: string): string | undefined {
+  const folder = path.join(trialDirectory(results, key), 'checkpoints');
+  if (!fs.existsSync(folder)) return undefined;
+  const names = fs.readdirSync(folder).filter((name) => /^step-\d+$/.test(name));
+  const newest = names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5))).at(-1);
+  return newest === undefined ? undefined : path.join(folder, newest);
+}
+
+/** Writes under another name and renames: a reader sees the old file or the new one, never half of it. */
+export function writeFileWhole(file: string, content: string): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  fs.writeFileSync(temporary, content);
+  fs.renameSync(temporary, file);
+}

@@ -1,0 +1,60 @@
+/**
+ * @file Finds what earlier runs left: a runner that was killed, a database that was deleted.
+ *
+ * The event files are the truth. Every attempt's folder is read into the store as far as the store lacks it,
+ * and an attempt whose end nobody recorded gets the end that its events tell.
+ */
+import { and, eq } from 'drizzle-orm';
+import type { Store } from '../store/open.js';
+import { attempts, trials } from '../store/schema.js';
+import { endAttempt, startAttempt, trialId, type AttemptEnd } from '../store/writer.js';
+import { Ingest } from './ingest.js';
+import { appendJournal, readJournal } from './journal.js';
+import { eventsFile, listAttempts } from './layout.js';
+import { LineReader } from './lines.js';
+
+/** Brings the store up to date for one trial that no live runner holds. */
+export function recoverTrial(store: Store, key: string): void {
+  const numbers = listAttempts(store.results, key);
+  if (numbers.length === 0) return;
+  const trial = trialId(store.db, key);
+  const journal = readJournal(store.results, key);
+  for (const attempt of numbers) {
+    const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
+    const stored = store.db.select().from(attempts).where(here).get();
+    if (stored?.outcome) continue;
+    if (stored === undefined) {
+      const begun = journal.find((entry) => entry.t === 'attempt' && entry.attempt === attempt);
+      startAttempt(store, trial, attempt, begun?.wall ?? 0);
+    }
+    new Ingest(store, trial, key, attempt).advance();
+    const recorded = journal.find((entry) => entry.t === 'end' && entry.attempt === attempt);
+    if (recorded?.t === 'end') {
+      const { outcome, reason, exitCode, signal } = recorded;
+      endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
+      continue;
+    }
+    const end = endToldByEvents(store.results, key, attempt);
+    const wall = Date.now() / 1000;
+    appendJournal(store.results, key, { t: 'end', attempt, wall, ...end });
+    endAttempt(store, trial, attempt, end, wall);
+  }
+}
+
+function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
+  const lines = new LineReader(eventsFile(results, key, attempt)).read();
+  const last = lines.findLast((line) => /"t":"(done|stopped)"/.test(line));
+  const none = { exitCode: null, signal: null };
+  if (last?.includes('"t":"done"')) return { outcome: 'done', reason: 'finished', ...none };
+  if (last !== undefined)
+    return { outcome: 'stopped', reason: 'saved and left after its runner was gone', ...none };
+  return { outcome: 'lost', reason: 'ended without a word; its runner was gone', ...none };
+}
+
+/** Whether the store says that a trial is finished. */
+export function trialStatus(store: Store, key: string) {
+  return (
+    store.db.select({ status: trials.status }).from(trials).where(eq(trials.key, key)).get()?.status ??
+    'pending'
+  );
+}

@@ -1,0 +1,306 @@
+/**
+ * @file Runs a sweep: what is missing of it, one child process a trial, until all is done or the user stops it.
+ * The main path of the runner, read from top to bottom.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { UserError } from '../errors.js';
+import type { Definition } from '../definition/schema.js';
+import { loadImages } from '../imaging/dataset.js';
+import { listImages } from '../imaging/folder.js';
+import { DataError } from '../imaging/image.js';
+import { EXIT, type TrialConfig, type TrialEvent } from '../protocol.js';
+import { openStore, type Store } from '../store/open.js';
+import { endAttempt, startAttempt, storeSweep, trialId } from '../store/writer.js';
+import { localExecutor } from './executors/local.js';
+import type { Exit, RunningTrial } from './executors/executor.js';
+import { Ingest } from './ingest.js';
+import { appendJournal } from './journal.js';
+import {
+  attemptDirectory,
+  eventsFile,
+  lastCheckpoint,
+  listAttempts,
+  outputFile,
+  sweepRecordFile,
+  trialDirectory,
+  writeFileWhole,
+} from './layout.js';
+import { takeLock } from './lock.js';
+import { judgeExit, type Verdict } from './outcome.js';
+import { planSweep } from './plan.js';
+import { runPool } from './pool.js';
+import { duration, openProgress, type Progress } from './progress.js';
+import { recoverTrial, trialStatus } from './recover.js';
+import { listenForStop, type Stopping } from './stop.js';
+
+/** How often a running trial's events are brought into the store, in milliseconds. */
+const INGEST_EVERY = 500;
+
+export interface SweepRun {
+  definition: Definition;
+  /** The sweep file's text, for the record. */
+  source: string;
+  /** Absolute path of the sweep file. */
+  file: string;
+  /** Absolute results folder. */
+  results: string;
+  retryFailed: boolean;
+  /** Prints a line before trials run and after. */
+  say: (message: string) => void;
+  /** Where the progress of running trials is shown. */
+  stream: NodeJS.WriteStream;
+}
+
+export interface SweepSummary {
+  done: number;
+  failed: { label: string; reason: string; configurationOrData: boolean }[];
+  /** Neither done nor failed: what the same command would go on with. */
+  left: number;
+  /** Exit code of the command (DESIGN section 8). */
+  exitCode: number;
+}
+
+/** One place for a trial to run in. */
+interface Slot {
+  device: string;
+  threads: number;
+}
+
+/** @throws UserError, DataError before any trial is started */
+export async function runSweep(run: SweepRun): Promise<SweepSummary> {
+  const store = openStore(run.results);
+  const unlock = takeLock(run.results);
+  try {
+    const { say } = run;
+    const plan = await planSweep(run.definition, path.dirname(run.file), say);
+    plan.warnings.forEach((warning) => say(`Note: ${warning}`));
+    record(store, run, plan.trials, plan.varied);
+    plan.trials.forEach(({ key }) => recoverTrial(store, key));
+
+    const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
+    const wanted = plan.trials.filter((_, at) => {
+      const status = statuses[at]!;
+      return status !== 'done' && (status !== 'failed' || run.retryFailed);
+    });
+    const slots = makeSlots(run.definition, wanted.length);
+    say(announce(run.definition.name, statuses, wanted.length, slots));
+
+    const progress = openProgress(wanted.length, run.stream);
+    const stopping = listenForStop(progress.say);
+    const label = labeller(plan.trials, plan.varied);
+    try {
+      const work = (config: TrialConfig, slot: Slot) =>
+        runTrial({
+          store,
+          config,
+          slot,
+          label: label(config),
+          retries: run.definition.retry.limit,
+          progress,
+          stopping,
+        });
+      await runPool(wanted, slots, work, () => !stopping.requested);
+    } finally {
+      stopping.close();
+      progress.close();
+    }
+    return summarise(store, plan.trials, label, stopping);
+  } finally {
+    store.close();
+    unlock();
+  }
+}
+
+/** Which trials a sweep holds is written to the results folder before the database hears of it. */
+function record(
+  store: Store,
+  { definition, source }: SweepRun,
+  trials: TrialConfig[],
+  varied: string[],
+): void {
+  const { name, question } = definition;
+  const sweep = { name, question, source, varied };
+  const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
+    return { key, parameters, seed, budget, dataFingerprint };
+  });
+  writeFileWhole(
+    sweepRecordFile(store.results, name),
+    JSON.stringify({ ...sweep, trials: entries }, null, 2) + '\n',
+  );
+  storeSweep(store, sweep, entries);
+}
+
+/** As many trials at once as the sweep asks for, or as there are cores; the cores are shared out among them. */
+function makeSlots({ resources }: Definition, wanted: number): Slot[] {
+  const cores = os.availableParallelism();
+  const count = resources.trials === 'auto' ? Math.max(1, Math.min(cores, wanted)) : resources.trials;
+  const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
+  return Array.from({ length: count }, () => ({ device: 'cpu', threads }));
+}
+
+function announce(name: string, statuses: string[], wanted: number, slots: Slot[]): string {
+  const done = statuses.filter((status) => status === 'done').length;
+  const failed = statuses.length - done - wanted;
+  const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
+  if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
+  if (wanted > 0)
+    parts.push(
+      `${slots.length} at once, ${slots[0]!.threads} thread${slots[0]!.threads > 1 ? 's' : ''} each`,
+    );
+  return `Sweep ${name}: ${parts.join(', ')}`;
+}
+
+/** e.g. `patch 64 batch 16 seed 2`, padded to one width. */
+function labeller(trials: TrialConfig[], varied: (keyof TrialConfig['parameters'])[]) {
+  const label = ({ parameters, seed }: TrialConfig) =>
+    [...varied.map((name) => `${name} ${parameters[name]}`), `seed ${seed}`].join(' ');
+  const width = Math.max(0, ...trials.map((config) => label(config).length));
+  return (config: TrialConfig) => label(config).padEnd(width);
+}
+
+interface TrialWork {
+  store: Store;
+  config: TrialConfig;
+  slot: Slot;
+  label: string;
+  retries: number;
+  progress: Progress;
+  stopping: Stopping;
+}
+
+/** Runs a trial until it is done, stopped, or has used up its attempts. */
+async function runTrial(work: TrialWork): Promise<void> {
+  const { store, config, slot, label, retries, progress, stopping } = work;
+  const begun = performance.now();
+  writeFileWhole(
+    path.join(trialDirectory(store.results, config.key), 'config.json'),
+    JSON.stringify(config, null, 2) + '\n',
+  );
+  progress.started(config.key, label);
+  let verdict: Verdict;
+  for (let failures = 0; ; failures++) {
+    verdict = await runAttempt(work);
+    const again = verdict.outcome === 'failed' && verdict.retry && failures < retries && !stopping.requested;
+    if (!again) break;
+    progress.say(
+      `${label}  ${verdict.reason}; attempt ${failures + 2} of ${retries + 1} goes on from its last checkpoint`,
+    );
+  }
+  const took = `in ${duration((performance.now() - begun) / 1000)} on ${slot.device}`;
+  const told = verdict.outcome === 'failed' ? await explainFailure(store, config, verdict) : verdict.reason;
+  progress.ended(config.key, `${label}  ${verdict.outcome} ${took}: ${told}`);
+}
+
+async function runAttempt({ store, config, slot, progress, stopping }: TrialWork): Promise<Verdict> {
+  const { key } = config;
+  const { results } = store;
+  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const resume = lastCheckpoint(results, key);
+  const trial = trialId(store.db, key);
+  const started = Date.now() / 1000;
+  fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
+  const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
+  appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
+  startAttempt(store, trial, attempt, started);
+
+  const ingest = new Ingest(store, trial, key, attempt);
+  const running = localExecutor.start({
+    key,
+    attempt,
+    trialDirectory: trialDirectory(results, key),
+    eventsFile: eventsFile(results, key, attempt),
+    outputFile: outputFile(results, key, attempt),
+    resume,
+    ...slot,
+  });
+  stopping.watch(running);
+  const { exit, last } = await follow(running, ingest, (events) => progress.saw(key, events));
+
+  const verdict = judgeExit(exit, last);
+  const { outcome, reason, exitCode, signal } = verdict;
+  const ended = Date.now() / 1000;
+  appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });
+  endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, ended);
+  return verdict;
+}
+
+/** Brings events into the store while the trial runs, and what is left once it is gone. */
+async function follow(
+  running: RunningTrial,
+  ingest: Ingest,
+  saw: (events: TrialEvent[]) => void,
+): Promise<{ exit: Exit; last: TrialEvent | undefined }> {
+  let last: TrialEvent | undefined;
+  const advance = () => {
+    const events = ingest.advance();
+    last = events.findLast(({ t }) => t === 'done' || t === 'stopped' || t === 'health') ?? last;
+    saw(events);
+  };
+  const timer = setInterval(advance, INGEST_EVERY);
+  const exit = await running.exited;
+  clearInterval(timer);
+  advance();
+  return { exit, last };
+}
+
+/** For the terminal alone, which may name files: why a trial failed, and where its output is. */
+async function explainFailure(
+  store: Store,
+  { key, data, parameters }: TrialConfig,
+  verdict: Verdict,
+): Promise<string> {
+  if (verdict.exitCode === EXIT.dataWrong) {
+    const culprit = await findBadImage([data.x, data.y], parameters.patch);
+    if (culprit !== undefined) return culprit;
+  }
+  const attempt = listAttempts(store.results, key).at(-1) ?? 1;
+  const output = path.relative('.', outputFile(store.results, key, attempt));
+  const lastLine = fs.readFileSync(output, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+  return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}\n     its output: ${output}`;
+}
+
+async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
+  try {
+    for (const folder of folders) {
+      for (const file of (await listImages(folder)).files) await loadImages([file], patch);
+    }
+  } catch (error) {
+    if (error instanceof DataError) return error.message;
+    throw error;
+  }
+  return undefined;
+}
+
+function summarise(
+  store: Store,
+  trials: TrialConfig[],
+  label: (config: TrialConfig) => string,
+  stopping: Stopping,
+): SweepSummary {
+  const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const done = rows.filter(({ status }) => status === 'done').length;
+  const failed = rows
+    .filter(({ status }) => status === 'failed')
+    .map(({ config, reason, exitCode }) => ({
+      label: label(config).trimEnd(),
+      reason: reason ?? 'for a reason that is not known',
+      configurationOrData: exitCode === EXIT.configurationWrong || exitCode === EXIT.dataWrong,
+    }));
+  const left = trials.length - done - failed.length;
+  let exitCode = 0;
+  if (failed.length > 0) exitCode = 1;
+  if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
+  if (stopping.requested) exitCode = stopping.insisted ?? 3;
+  return { done, failed, left, exitCode };
+}
+
+function readOutcome(store: Store, key: string) {
+  const trial = store.db.query.trials.findFirst({ where: (t, { eq }) => eq(t.key, key) }).sync();
+  if (trial === undefined) throw new UserError(`The store lost trial ${key} while the sweep ran`, 4);
+  const attempt = store.db.query.attempts
+    .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
+    .sync();
+  return { status: trial.status, reason: trial.reason, exitCode: attempt?.exitCode ?? null };
+}

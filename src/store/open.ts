@@ -1,0 +1,87 @@
+/** @file Opens the database of a results folder, and brings an older one up to date. */
+import { fileURLToPath } from 'node:url';
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { messageOf, systemCode, UserError } from '../errors.js';
+import * as schema from './schema.js';
+
+export type Db = BetterSQLite3Database<typeof schema>;
+
+export interface Store {
+  /** Absolute results folder. */
+  results: string;
+  db: Db;
+  close(): void;
+}
+
+/** The migrations are read where they were generated: tsc copies no SQL. */
+const MIGRATIONS = fileURLToPath(new URL('../../src/store/migrations', import.meta.url));
+
+export function databasePath(results: string): string {
+  return path.join(results, 'sweep.db');
+}
+
+/**
+ * Opens `results/sweep.db`, making folder and file when missing.
+ * One process at a time writes (the runner holds the results lock); readers may be many: the journal is a WAL.
+ * @throws UserError 2 if the folder cannot be written, 4 if the database is damaged
+ */
+export function openStore(results: string): Store {
+  makeWritable(results);
+  const file = databasePath(results);
+  let connection: Database.Database | undefined;
+  try {
+    connection = new Database(file);
+    connection.pragma('journal_mode = WAL');
+    connection.pragma('synchronous = NORMAL'); // the event files are the durable truth
+    connection.pragma('busy_timeout = 10000');
+    connection.pragma('foreign_keys = ON');
+    const db = drizzle(connection, { schema });
+    migrate(db, { migrationsFolder: MIGRATIONS });
+    const opened = connection;
+    return { results, db, close: () => opened.close() };
+  } catch (error) {
+    connection?.close();
+    const code = systemCode(error);
+    if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
+      throw new UserError(
+        `The database ${file} is damaged (${messageOf(error)}).\n` +
+          `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
+          ` (mv ${file} ${file}.damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
+        4,
+        { cause: error },
+      );
+    }
+    throw new UserError(`The database ${file} cannot be opened: ${messageOf(error)}`, 2, { cause: error });
+  }
+}
+
+/** Opens a results folder that must be there already, for reading commands. */
+export function openExistingStore(results: string): Store {
+  if (!fs.existsSync(databasePath(results))) {
+    throw new UserError(
+      `No results in ${results}: there is no ${path.basename(databasePath(results))}.\n` +
+        'Run a sweep first (sweep run sweeps/patch.yaml), or name the folder with --results DIR.',
+    );
+  }
+  return openStore(results);
+}
+
+function makeWritable(folder: string): void {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    const probe = path.join(folder, `.write-test-${process.pid}`);
+    fs.writeFileSync(probe, '');
+    fs.rmSync(probe);
+  } catch (error) {
+    throw new UserError(
+      `The results folder ${folder} cannot be written (${systemCode(error) ?? messageOf(error)}).\n` +
+        'Choose another with --results DIR, or mend its permissions.',
+      2,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,197 @@
+/** @file The one writer: every row of the database is written here. */
+import { and, eq, sql } from 'drizzle-orm';
+import type { TrialConfig, TrialEvent } from '../protocol.js';
+import type { Db, Store } from './open.js';
+import {
+  attempts,
+  checkpoints,
+  exams,
+  messages,
+  metricNames,
+  metrics,
+  samples,
+  sweeps,
+  sweepTrials,
+  trials,
+} from './schema.js';
+
+export interface SweepEntry {
+  name: string;
+  question: string;
+  source: string;
+  varied: string[];
+}
+
+/** What of a trial goes into the database: no paths. */
+export type TrialEntry = Pick<TrialConfig, 'key' | 'parameters' | 'seed' | 'budget' | 'dataFingerprint'>;
+
+export interface AttemptEnd {
+  outcome: 'done' | 'failed' | 'stopped' | 'lost';
+  reason: string;
+  exitCode: number | null;
+  signal: string | null;
+}
+
+/** Stores a sweep and the trials it holds. Trials that other sweeps share keep their state. */
+export function storeSweep(store: Store, sweep: SweepEntry, entries: TrialEntry[]): void {
+  const updated = Date.now() / 1000;
+  store.db.transaction((tx) => {
+    const { id } = tx
+      .insert(sweeps)
+      .values({ ...sweep, updated })
+      .onConflictDoUpdate({ target: sweeps.name, set: { ...sweep, updated } })
+      .returning({ id: sweeps.id })
+      .get();
+    tx.delete(sweepTrials).where(eq(sweepTrials.sweep, id)).run();
+    entries.forEach((entry, position) => {
+      tx.insert(trials)
+        .values({ ...entry, status: 'pending' })
+        .onConflictDoNothing()
+        .run();
+      tx.insert(sweepTrials)
+        .values({ sweep: id, trial: trialId(tx, entry.key), position })
+        .run();
+    });
+  });
+}
+
+export function trialId(db: Pick<Db, 'select'>, key: string): number {
+  const row = db.select({ id: trials.id }).from(trials).where(eq(trials.key, key)).get();
+  if (row === undefined) throw new Error(`The store holds no trial ${key}`);
+  return row.id;
+}
+
+export function startAttempt(store: Store, trial: number, attempt: number, started: number): void {
+  store.db.transaction((tx) => {
+    tx.insert(attempts).values({ trial, attempt, started }).onConflictDoNothing().run();
+    tx.update(trials).set({ status: 'running', reason: null }).where(eq(trials.id, trial)).run();
+  });
+}
+
+/** Stores how an attempt ended, and with it what state the trial is in. */
+export function endAttempt(
+  store: Store,
+  trial: number,
+  attempt: number,
+  end: AttemptEnd,
+  ended: number,
+): void {
+  store.db.transaction((tx) => {
+    tx.update(attempts)
+      .set({ ...end, ended })
+      .where(and(eq(attempts.trial, trial), eq(attempts.attempt, attempt)))
+      .run();
+    const status = end.outcome === 'lost' ? 'pending' : end.outcome;
+    tx.update(trials).set({ status, reason: end.reason }).where(eq(trials.id, trial)).run();
+  });
+}
+
+/**
+ * Stores the events of whole lines and moves the attempt's byte offset, all in one transaction:
+ * a crash leaves both or neither, so no line is lost or stored twice.
+ */
+export function storeEvents(
+  store: Store,
+  trial: number,
+  attempt: number,
+  events: readonly TrialEvent[],
+  ingested: number,
+): void {
+  const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
+  store.db.transaction((tx) => {
+    let step: number | undefined;
+    for (const event of events) {
+      storeEvent(tx, trial, attempt, event);
+      if (event.t === 'metric' || event.t === 'done') step = event.step;
+    }
+    tx.update(attempts).set({ ingested }).where(here).run();
+    if (step !== undefined) tx.update(trials).set({ step }).where(eq(trials.id, trial)).run();
+  });
+}
+
+type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0];
+
+function storeEvent(tx: Transaction, trial: number, attempt: number, event: TrialEvent): void {
+  const at = { trial, attempt };
+  const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
+  switch (event.t) {
+    case 'start': {
+      const { engine, engineReason, device, threads, host, cpu, versions, facts, from } = event;
+      tx.update(attempts)
+        .set({ engine, engineReason, device, threads, host, cpu, versions, facts, from })
+        .where(here)
+        .run();
+      tx.update(trials).set({ updates: event.updates }).where(eq(trials.id, trial)).run();
+      return;
+    }
+    case 'metric': {
+      const { step, wall, pixels } = event;
+      const rows = Object.entries(event.v).map(([name, value]) => {
+        return { ...at, name: nameId(tx, name), step, wall, pixels, value };
+      });
+      if (rows.length > 0) tx.insert(metrics).values(rows).onConflictDoNothing().run();
+      return;
+    }
+    case 'checkpoint': {
+      const { step, kind, path, bytes } = event;
+      tx.insert(checkpoints)
+        .values({ ...at, step, kind, path, bytes })
+        .run();
+      return;
+    }
+    case 'sample': {
+      const { step, name, role, path } = event;
+      tx.insert(samples)
+        .values({ ...at, step, name, role, path })
+        .onConflictDoNothing()
+        .run();
+      return;
+    }
+    case 'exam': {
+      const { step, split, v, images } = event;
+      tx.insert(exams)
+        .values({ ...at, step, split, values: v, images })
+        .onConflictDoNothing()
+        .run();
+      return;
+    }
+    case 'memory':
+      tx.update(attempts).set({ peakMemory: event.peak }).where(here).run();
+      return;
+    case 'health':
+    case 'warning':
+      tx.insert(messages)
+        .values({ ...at, type: event.t, step: event.step, code: event.code, text: event.message })
+        .run();
+      return;
+    case 'alive':
+    case 'done':
+    case 'stopped':
+      return;
+    default: {
+      const unknown: { t?: unknown } = event;
+      tx.insert(messages)
+        .values({ ...at, type: String(unknown.t), text: JSON.stringify(unknown) })
+        .run();
+    }
+  }
+}
+
+function nameId(tx: Transaction, name: string): number {
+  const known = tx.select({ id: metricNames.id }).from(metricNames).where(eq(metricNames.name, name)).get();
+  return known?.id ?? tx.insert(metricNames).values({ name }).returning({ id: metricNames.id }).get().id;
+}
+
+/** Sets back trials that a runner, now gone, left as running. */
+export function forgetRunning(store: Store): void {
+  store.db.update(trials).set({ status: 'pending' }).where(eq(trials.status, 'running')).run();
+  store.db
+    .update(attempts)
+    .set({
+      outcome: 'lost',
+      reason: 'the runner went away',
+      ended: sql`coalesce(${attempts.ended}, unixepoch('subsec'))`,
+    })
+    .where(sql`${attempts.outcome} is null`)
+    .run();
+}

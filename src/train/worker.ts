@@ -1,0 +1,49 @@
+/** @file The thread that trains. Turns what goes wrong into a message and an exit code. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { EngineError } from '../engines/engine.js';
+import { DataError } from '../imaging/image.js';
+import { EXIT, type TrialConfig } from '../protocol.js';
+import { openEvents } from './events.js';
+import { train, TrainingDiverged } from './train.js';
+
+export interface WorkerTask {
+  config: TrialConfig;
+  trialDirectory: string;
+  eventsFile: string;
+  resume: string | undefined;
+  threads: number;
+  /** Shared with the main thread: not 0 once the trial is asked to stop. */
+  stop: Int32Array;
+}
+
+export interface WorkerMessage {
+  exitCode: number;
+  error?: string;
+}
+
+async function run(task: WorkerTask): Promise<WorkerMessage> {
+  try {
+    await train(task.config, {
+      emit: openEvents(task.eventsFile),
+      stopRequested: () => Atomics.load(task.stop, 0) !== 0,
+      trialDirectory: task.trialDirectory,
+      resume: task.resume,
+      threads: task.threads,
+    });
+    return { exitCode: EXIT.done };
+  } catch (error) {
+    return describe(error);
+  }
+}
+
+function describe(error: unknown): WorkerMessage {
+  if (error instanceof DataError) return { exitCode: EXIT.dataWrong, error: error.message };
+  if (error instanceof TrainingDiverged) return { exitCode: EXIT.fault, error: error.message };
+  if (error instanceof EngineError) {
+    if (error.kind === 'out-of-memory') return { exitCode: EXIT.outOfMemory, error: error.message };
+    if (error.kind === 'device') return { exitCode: EXIT.deviceMissing, error: error.message };
+  }
+  return { exitCode: EXIT.fault, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+parentPort?.postMessage(await run(workerData as WorkerTask));
