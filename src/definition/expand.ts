@@ -134,10 +134,10 @@ function paddingSeen(settings: TrialParameters[]): string[] {
   );
 }
 
+/** The values that parameters take, from small to large. */
 function levels(settings: TrialParameters[], names: ParameterName[]): GridBlock {
-  return Object.fromEntries(
-    names.map((name) => [name, [...new Set(settings.map((parameters) => parameters[name]))]]),
-  );
+  const values = (name: ParameterName) => [...new Set(settings.map((parameters) => parameters[name]))];
+  return Object.fromEntries(names.map((name) => [name, values(name).sort((a, b) => (a < b ? -1 : 1))]));
 }
 
 function showBlock(block: GridBlock): string {

@@ -86,10 +86,15 @@ export function applyOverride(source: Source, flag: string, order: number): Prob
     if (isSeq(node)) {
       const item = Number(key);
       if (!Number.isInteger(item) || item < 0 || item >= node.items.length) {
-        const range = node.items.length === 1 ? '0' : `0 to ${node.items.length - 1}`;
+        const list = path.slice(0, index).join('.');
+        const items = node.items.length === 1 ? '0' : `0 to ${node.items.length - 1}`;
+        const again =
+          parameterName(key) === undefined || list !== 'grid'
+            ? `the whole list anew: --set '${list}=…'`
+            : `--set ${key}=${written} in every item, or a new grid: --set 'grid={${key}: ${asYaml(written)}}'`;
         return problem(
-          `${path.slice(0, index).join('.')} is a list here, and ${key} is none of its items`,
-          `an item's number, ${range}; or the whole list anew: --set '${path.slice(0, index).join('.')}=…'`,
+          `${list} is a list here, and ${key} is none of its items`,
+          `an item's number (${items}); or ${again}`,
           keyPart(index),
         );
       }

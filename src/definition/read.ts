@@ -86,8 +86,12 @@ function findDoubles(source: Source, plain: unknown): Problem[] {
       const { label, line } = placeOfKey(source, ['fixed', other]);
       problems.push({
         place: placeOfKey(source, [...path, key]),
-        message: `${key} is varied here and fixed at ${line === undefined ? label : `line ${line}`}`,
+        message: `${key} is varied here and fixed ${line === undefined ? `by ${label}` : `in line ${line}`}`,
         expected: `${name} under grid or under fixed, not under both`,
+        hints:
+          line === undefined
+            ? [`a flag without "fixed." replaces the grid's values: --set ${other}=VALUE`]
+            : [],
       });
     }
   }
@@ -261,6 +265,9 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
   } else {
     const meant = nearest(key, known) ?? (section === '' ? nearest(key, PARAMETER_KEYS) : undefined);
     if (meant !== undefined) hints.push(`did you mean '${meant}'?`);
+    if (section === '' && place.line !== undefined && parameterName(meant ?? '') !== undefined) {
+      hints.push(`${meant} is a parameter: it belongs under fixed or grid`);
+    }
   }
   return { place, message: `unknown key '${key}' ${where}`, expected: oneOf(known), hints };
 }

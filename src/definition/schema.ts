@@ -154,14 +154,19 @@ const autoOrCount = (description: string) =>
     .default('auto')
     .describe(description);
 
-const setting = parametersSchema((name) => PARAMETERS[name].schema, '');
+const setting = parametersSchema(
+  (name) => PARAMETERS[name].schema,
+  'parameters and one value each, e.g. {patch: 64, batch: 16}',
+).meta({ id: 'setting' });
 const block = parametersSchema((name) => {
   const { schema, expected } = PARAMETERS[name];
   const error = `${expected}; or a list of such values`;
   return z.union([schema, z.array(schema, { error }).min(1, { error: 'at least one value in the list' })], {
     error,
   });
-}, GRID).refine((values) => Object.keys(values).length > 0, { error: GRID });
+}, GRID)
+  .refine((values) => Object.keys(values).length > 0, { error: GRID })
+  .meta({ id: 'crossed', minProperties: 1 });
 
 /** The sweep file as a user writes it. */
 export const sweepSchema = z
@@ -242,7 +247,14 @@ export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** The JSON Schema (draft 7, which editors understand) of a sweep file. */
 export function sweepJsonSchema(): object {
-  return z.toJSONSchema(sweepSchema, { io: 'input', target: 'draft-7' });
+  return z.toJSONSchema(sweepSchema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ jsonSchema }) => {
+      // What JavaScript can count to is no limit that a user should read.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
 }
 
 /** Brings a checked file into the one form that the rest of the program knows. */
