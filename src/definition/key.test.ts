@@ -1,7 +1,6 @@
 /** @file Tests of the key: equal for equal work, different for any other. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { TrialParameters } from '../protocol.js';
 import { canonicalJson, trialKey } from './key.js';
 import type { KeyIngredients } from './key.js';
 import { PARAMETER_NAMES, resolveParameters } from './parameters.js';
@@ -77,7 +76,7 @@ describe('trialKey', () => {
     const keys = PARAMETER_NAMES.map((name) => {
       const value = resolved[name];
       const other = typeof value === 'number' ? value + 4 : `${value}2`;
-      return trialKey({ ...BASE, parameters: { ...resolved, [name]: other } as TrialParameters });
+      return trialKey({ ...BASE, parameters: { ...resolved, [name]: other } });
     });
     expect(new Set([trialKey(BASE), ...keys]).size).toBe(PARAMETER_NAMES.length + 1);
   });

@@ -29,7 +29,13 @@ export function parseSource(
   fileName: string,
 ): { source: Source; problems: Problem[]; fatal: boolean } {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    merge: true,
+    stringKeys: true,
+    prettyErrors: false,
+    logLevel: 'error',
+  });
   const source: Source = { fileName, text, document, lines, flags: new WeakMap() };
 
   const problems = document.errors.map((error) => syntaxProblem(source, error));
@@ -254,6 +260,12 @@ function syntaxProblem(source: Source, { code, pos, message }: YAMLError): Probl
         message: 'this line and the next do not fit together',
         expected:
           '"key: value" with the indentation of its neighbours, one key a line or {a: 1, b: 2} in braces',
+      };
+    case 'NON_STRING_KEY':
+      return {
+        place,
+        message: 'a list or a mapping stands where a key should',
+        expected: 'a name: key: value',
       };
     case 'BAD_INDENT':
       return {

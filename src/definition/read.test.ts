@@ -1,0 +1,372 @@
+/** @file Tests of reading a sweep file: what it becomes, and what its author is told. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../errors.js';
+import { readDefinition } from './read.js';
+import { DefinitionError } from './problem.js';
+
+const HEAD = 'name: a\ndata: { phantom: radiograph }\nbudget: { pixels: 40M }\n';
+
+function messageOf(text: string, set: string[] = []): string {
+  try {
+    readDefinition(text, 'a.yaml', { set });
+  } catch (error) {
+    if (error instanceof DefinitionError) return error.message;
+    throw error;
+  }
+  throw new Error('the text was read without an error');
+}
+
+describe('a right file', () => {
+  it('has every default spelled out', () => {
+    expect(readDefinition(`${HEAD}grid: { patch: [64, 128] }`, 'a.yaml')).toEqual({
+      name: 'a',
+      question: '',
+      trainer: 'cyclegan',
+      data: {
+        phantom: 'radiograph',
+        count: 24,
+        size: 1024,
+        seed: 1,
+        split: { train: 0.7, validation: 0.15, test: 0.15 },
+      },
+      fixed: {},
+      grid: [{ patch: [64, 128] }],
+      exclude: [],
+      include: [],
+      seeds: [1],
+      budget: { pixels: 40_000_000 },
+      retry: { limit: 2 },
+      resources: { trials: 'auto', threads: 'auto' },
+      engine: 'auto',
+    });
+  });
+
+  it('may name folders, patients and an intensity range', () => {
+    const text =
+      "name: b\ndata: { x: a, y: ../b, pairing: by-name, patient: '^(\\d+)_', range: [0, 4095], " +
+      'split: { train: 0.5, validation: 0.25, test: 0.25 } }\nbudget: { updates: 10k }\ngrid: { patch: 64 }';
+    const { data, budget } = readDefinition(text, 'a.yaml');
+    expect(data).toEqual({
+      x: 'a',
+      y: '../b',
+      pairing: 'by-name',
+      patient: '^(\\d+)_',
+      range: [0, 4095],
+      split: { train: 0.5, validation: 0.25, test: 0.25 },
+    });
+    expect(budget).toEqual({ updates: 10_000 });
+  });
+
+  it.each([
+    ['40M', 40e6],
+    ['1.5G', 1.5e9],
+    ['4.1k', 4100],
+    ['6e6', 6e6],
+    ['40000000', 4e7],
+  ])('reads a budget of %s', (written, pixels) => {
+    const text = `name: a\ndata: { phantom: radiograph }\nbudget: { pixels: ${written} }\ngrid: { patch: 64 }`;
+    expect(readDefinition(text, 'a.yaml').budget).toEqual({ pixels });
+  });
+
+  it('may use the names of the study that is repeated, anchors, aliases and merge keys', () => {
+    const text = `${HEAD}fixed: { L1_lambda: 5 }\ngrid:\n  - &base { patch_size: 64, batch: 16 }\n  - { <<: *base, batch: 2 }\nseeds: [3, 5]`;
+    const definition = readDefinition(text, 'a.yaml');
+    expect(definition.fixed).toEqual({ lambda: 5 });
+    expect(definition.grid).toEqual([
+      { patch: [64], batch: [16] },
+      { patch: [64], batch: [2] },
+    ]);
+    expect(definition.seeds).toEqual([3, 5]);
+  });
+});
+
+describe('an error', () => {
+  it('says where, shows the line, what was expected and what was likely meant', () => {
+    expect(messageOf(`${HEAD}grid:\n  patch: [64, 65]\nfixed: { lamda: 5 }`)).toBe(
+      [
+        'a.yaml:5:15: patch cannot be 65',
+        '  5 |   patch: [64, 65]',
+        '    |               ^^',
+        '  expected: a whole number, a multiple of 4 and at least 16: the generator halves the patch twice and doubles it back',
+        '',
+        "a.yaml:6:10: unknown key 'lamda' in fixed",
+        '  6 | fixed: { lamda: 5 }',
+        '    |          ^^^^^',
+        '  expected: one of patch, batch, lambda, gamma, generator, filters, blocks, disc_filters, disc_layers, lr, beta1, beta2',
+        "  did you mean 'lambda'?",
+      ].join('\n'),
+    );
+  });
+
+  it('is one that the command line prints alone, with exit code 2', () => {
+    const read = () => readDefinition('', 'a.yaml');
+    expect(read).toThrow(UserError);
+    expect(read).toThrow(expect.objectContaining({ exitCode: 2 }));
+  });
+
+  // [what, text after the head, beginning of the message, something else it holds]
+  it.each([
+    ['an empty grid', 'grid: {}', 'a.yaml:4:7: grid cannot be an empty mapping', '[64, 128]'],
+    ['an empty list of settings', 'grid: []', 'a.yaml:4:7: grid cannot be an empty list', ''],
+    ['an empty list of values', 'grid: { patch: [] }', 'a.yaml:4:16: patch cannot be an empty list', ''],
+    ['a missing space', 'grid: {patch:64}', 'a.yaml:4:8: a space is missing after the colon', 'patch: 64'],
+    ['no grid', 'seeds: 3', 'a.yaml:1:1: grid is missing', ''],
+    ['a key twice', 'grid: { patch: 64, patch: 128 }', 'a.yaml:4:20: the key patch stands twice', ''],
+    [
+      'two names of one',
+      'grid: { patch: 64, patch_size: 32 }',
+      'a.yaml:4:20: patch and patch_size are two names',
+      '',
+    ],
+    [
+      'fixed and varied',
+      'fixed: { batch_size: 2 }\ngrid: { batch: [2, 4] }',
+      'a.yaml:5:9: batch is varied here and fixed in line 4',
+      '',
+    ],
+    ['a planned parameter', 'grid: { pool: [0, 50] }', 'a.yaml:4:9: pool is not supported yet', ''],
+    [
+      'a planned key',
+      'grid: { patch: 64 }\nearly_stop: {}',
+      'a.yaml:5:1: early_stop is not supported yet',
+      '',
+    ],
+    [
+      'a parameter at the top',
+      'grid: { patch: 64 }\nbatch: 3',
+      "a.yaml:5:1: unknown key 'batch'",
+      'under fixed or grid',
+    ],
+    [
+      'a top key in the grid',
+      'grid: { patch: 64, seeds: 3 }',
+      "a.yaml:4:20: unknown key 'seeds' in grid",
+      'top of the file',
+    ],
+    ['text for a number', "grid: { patch: '64' }", "a.yaml:4:16: patch cannot be '64'", 'without them'],
+    ['no for a number', 'grid: { batch: no }', "a.yaml:4:16: batch cannot be 'no'", 'only true and false'],
+    [
+      'a list without brackets',
+      'grid:\n  patch: 64, 128',
+      "a.yaml:5:10: patch cannot be '64, 128'",
+      '[64, 128]',
+    ],
+    ['a gap in a number', 'grid: { batch: 1_000 }', "a.yaml:4:16: batch cannot be '1_000'", '1000'],
+    ['a leading zero', 'grid: { batch: 08 }', 'a.yaml:4:16: 08 starts with a zero', "'08' in quotes"],
+    ['a value left out', 'grid:', 'a.yaml:4:1: grid has no value', ''],
+    [
+      'a list for one setting',
+      'grid: { patch: 64 }\ninclude: [{ batch: [2] }]',
+      'a.yaml:5:20: batch cannot be [2]',
+      '',
+    ],
+    [
+      'a patch beyond the image',
+      'grid: { patch: [64, 2048] }',
+      'a.yaml:4:21: a patch of 2048 pixels does not fit',
+      '1024',
+    ],
+    [
+      'a discriminator too deep',
+      'grid: { patch: 32 }\nfixed: { disc_layers: 4 }',
+      'a.yaml:5:23: disc_layers 4 leaves nothing',
+      '48',
+    ],
+    [
+      'all excluded',
+      'grid: { patch: 64 }\nexclude: [{ patch: 64 }]',
+      'a.yaml:5:1: exclude leaves no setting',
+      '',
+    ],
+    [
+      'a grid without end',
+      `grid: {${['patch', 'batch', 'lambda'].map((n) => ` ${n}: [${Array.from({ length: 22 }, (_, i) => 16 + 4 * i).join(', ')}]`).join(',')} }`,
+      'a.yaml:4:1: the grid gives 10,648 settings',
+      '10,000',
+    ],
+    ['a second document', 'grid: { patch: 64 }\n---\nname: b', 'a.yaml:5:1: a second document', ''],
+    ['a tab', 'grid:\n\tpatch: 64', 'a.yaml:5:1: a tab stands where the line is indented', 'spaces'],
+    ['an open bracket', 'grid: { patch: [64, 128 }', 'a.yaml:4:25: a ] is missing', ''],
+    ['an open bracket at the end', 'grid: { patch: 64\n\n', 'a.yaml:4:17: a } is missing', ''],
+    ['an alias of nothing', 'grid: { patch: &p 64, batch: *q }', 'a.yaml:4:30: no anchor &q', '*p'],
+    [
+      'a mapping for a key',
+      'grid: { { patch }: 64 }',
+      'a.yaml:4:9: a list or a mapping stands where a key should',
+      '',
+    ],
+    ['a negative seed', 'grid: { patch: 64 }\nseeds: [1, -1]', 'a.yaml:5:12: seeds cannot be -1', ''],
+    [
+      'a bad engine',
+      'grid: { patch: 64 }\nengine: gpu',
+      "a.yaml:5:9: engine cannot be 'gpu'",
+      'auto, onnx or cpu',
+    ],
+  ])('tells %s', (_, text, beginning, more) => {
+    const message = messageOf(`${HEAD}${text}`);
+    expect(message.slice(0, beginning.length)).toBe(beginning);
+    expect(message).toContain(more);
+    expect(message.match(/^a\.yaml:/gm)).toHaveLength(1);
+  });
+
+  it.each([
+    ['', 'a.yaml:1:1: the file is empty'],
+    ['# nothing\n', 'a.yaml:1:1: the file holds nothing but comments'],
+    ['- a\n- b', 'a.yaml:1:1: the file is a list'],
+    ['hello', 'a.yaml:1:1: the file is a single value'],
+  ])('tells that the file is no mapping: %j', (text, beginning) => {
+    expect(messageOf(text)).toMatch(new RegExp(`^${beginning}`));
+  });
+
+  it.each([
+    ['data: {}', 'data cannot be an empty mapping'],
+    ['data: { x: a }', 'y is missing from data'],
+    ['data: { x: a, y: b, phantom: radiograph }', 'data names folders and a phantom'],
+    ['data: { phantom: radiograph, cont: 3 }', "unknown key 'cont' in data"],
+    ['data: { phantom: radiograph, count: 2 }', 'count cannot be 2'],
+    ['data: { x: a, y: b, pairing: pairs.csv }', "pairing cannot be 'pairs.csv'"],
+    ["data: { x: a, y: b, patient: '\\d+' }", "patient cannot be '\\d+'"],
+    ["data: { x: a, y: b, patient: '(' }", "patient cannot be '('"],
+    ['data: { x: a, y: b, range: [5, 1] }', 'range cannot be [5, 1]'],
+    ['data: { x: a, y: b, split: { train: 0.7, validation: 0.2, test: 0.2 } }', 'the shares add up to 1.1'],
+    ['data: { x: a, y: b, split: { train: 1, validation: 0, test: 0 } }', 'train cannot be 1'],
+  ])('tells what is wrong with %s', (data, what) => {
+    expect(messageOf(`${data}\nname: a\nbudget: { pixels: 40M }\ngrid: { patch: 64 }`)).toContain(
+      `: ${what}`,
+    );
+  });
+
+  it.each([
+    ['{ pixels: 40M, updates: 3 }', 'the budget names both pixels and updates'],
+    ['{}', 'the budget names neither pixels nor updates'],
+    ['40M', "budget cannot be '40M'"],
+    ['{ pixels: 40X }', "pixels cannot be '40X'"],
+    ['{ pixels: 0 }', 'pixels cannot be 0'],
+    ['{ updates: 1.5 }', 'updates cannot be 1.5'],
+    ['{ epochs: 3 }', 'epochs is not supported yet'],
+    ['{ pixels: 1k }', 'a budget of 1000 pixels is less than one update of patch 64, batch 1'],
+  ])('tells what is wrong with a budget of %s', (budget, what) => {
+    expect(
+      messageOf(`name: a\ndata: { phantom: radiograph }\nbudget: ${budget}\ngrid: { patch: 64 }`),
+    ).toMatch(new RegExp(`^a.yaml:3:\\d+: ${what}`));
+  });
+
+  it('points at the right place in a file with Windows line ends', () => {
+    const message = messageOf(`${HEAD}grid: { patch: 65 }\n`.replaceAll('\n', '\r\n'));
+    expect(message).toContain(
+      'a.yaml:4:16: patch cannot be 65\n  4 | grid: { patch: 65 }\n    |                ^^\n',
+    );
+  });
+
+  it('is always a DefinitionError with a place, whatever a slip of the pen does to the file', () => {
+    const right = `${HEAD}fixed: &f { lambda: 10 }\ngrid:\n  - { patch: 64, batch: 16 }\n  - patch: [128, 256]\n    batch: 2\nseeds: 3\n`;
+    const slip = fc.constantFrom(
+      '',
+      ' ',
+      '\t',
+      '\n',
+      ':',
+      '-',
+      '[',
+      '}',
+      '"',
+      "'",
+      '*f',
+      '&',
+      '#',
+      '0',
+      'x',
+      '|',
+      '? ',
+      '<<: *f',
+      '!!set',
+      '---\n',
+      '%',
+    );
+    fc.assert(
+      fc.property(fc.nat(right.length), fc.nat(3), slip, (at, gone, put) => {
+        try {
+          readDefinition(right.slice(0, at) + put + right.slice(at + gone), 'a.yaml');
+        } catch (error) {
+          expect(error).toBeInstanceOf(DefinitionError);
+          for (const part of (error as Error).message.split('\n\n'))
+            expect(part).toMatch(/^a\.yaml:\d+:\d+: \S/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('--set', () => {
+  const crossed = `${HEAD}fixed: { lambda: 10 }\ngrid: { patch: [64, 128], batch_size: [2, 16] }\ninclude: [{ batch: 32 }]`;
+  const listed = `${HEAD}grid:\n  - &a { patch: 64, batch: 16 }\n  - { patch: 128, batch: 2 }\n  - *a`;
+  const read = (text: string, ...set: string[]) => readDefinition(text, 'a.yaml', { set });
+
+  it('puts a bare parameter under fixed where the grid does not vary it', () => {
+    expect(read(crossed, 'lambda=5', 'filters=8').fixed).toEqual({ lambda: 5, filters: 8 });
+    expect(read(listed, 'L1_gamma=0').fixed).toEqual({ gamma: 0 });
+  });
+
+  it('puts a bare parameter in the place of the values that the grid and include give it', () => {
+    const { grid, include, fixed } = read(crossed, 'batch=4');
+    expect(grid).toEqual([{ patch: [64, 128], batch: [4] }]);
+    expect(include).toEqual([{ batch: 4 }]);
+    expect(fixed).toEqual({ lambda: 10 });
+    expect(read(crossed, 'patch=32,64').grid).toEqual([{ patch: [32, 64], batch: [2, 16] }]);
+    expect(read(listed, 'patch=32').grid.map((block) => block.patch)).toEqual([[32], [32], [32]]);
+  });
+
+  it('takes a path, through lists by number', () => {
+    expect(read(crossed, 'grid.patch=256').grid[0]?.patch).toEqual([256]);
+    expect(read(listed, 'grid.1.patch=128,256').grid[1]).toEqual({ patch: [128, 256], batch: [2] });
+    expect(read(listed, 'grid.2.patch=32').grid.map((block) => block.patch)).toEqual([[64], [128], [32]]);
+    expect(read(listed, 'grid={patch: [64, 128]}').grid).toEqual([{ patch: [64, 128] }]);
+    expect(read(crossed, 'fixed.filters=8', 'seeds=1,5', 'resources.trials=2', 'engine=cpu')).toMatchObject({
+      fixed: { lambda: 10, filters: 8 },
+      seeds: [1, 5],
+      resources: { trials: 2, threads: 'auto' },
+      engine: 'cpu',
+    });
+  });
+
+  it('replaces one form of the budget by the other', () => {
+    expect(read(crossed, 'budget.updates=10').budget).toEqual({ updates: 10 });
+    expect(read(crossed, 'budget.updates=10', 'budget.pixels=8M').budget).toEqual({ pixels: 8_000_000 });
+  });
+
+  it('lets the last of two flags hold', () => {
+    expect(read(crossed, 'lambda=1', 'lambda=2').fixed.lambda).toBe(2);
+  });
+
+  it.each([
+    ['patch=65', 'patch cannot be 65', '            ^^'],
+    ['lamda=4', "unknown key 'lamda'", '      ^^^^^'],
+    ['fixed.bath=4', "unknown key 'bath' in fixed", '            ^^^^'],
+    ['batch', 'a flag without a value', '      ^^^^^'],
+    ['blocks=', 'a flag without a value', '      ^^^^^^^'],
+    ['lambda=1,2', 'lambda has several values, but the grid does not vary it', '             ^^^'],
+    ['seeds.x=3', 'seeds cannot be a mapping', ''],
+    ['grid.0=3', "unknown key '0' in grid", '           ^'],
+    ['crop=random', 'crop is not supported yet', '      ^^^^'],
+    ['data.size=[3', 'the value is not YAML', '                ^^'],
+    ['budget.pixels=1k', 'a budget of 1000 pixels', ''],
+  ])('names the flag in the error: %s', (flag, what, caret) => {
+    const message = messageOf(crossed, [flag]);
+    expect(message).toContain(`--set ${flag}: ${what}`);
+    expect(message).toContain(`  --set ${flag}\n  ${caret}`);
+  });
+
+  it('tells how to set a parameter of a grid that is a list', () => {
+    const message = messageOf(listed, ['grid.patch=64,128']);
+    expect(message).toContain('--set grid.patch=64,128: grid is a list here, and patch is none of its items');
+    expect(message).toContain("--set 'grid={patch: [64,128]}'");
+  });
+
+  it('conflicts with the grid when it says fixed', () => {
+    const message = messageOf(crossed, ['fixed.patch=64']);
+    expect(message).toMatch(/^a.yaml:5:9: patch is varied here and fixed by --set fixed.patch=64/);
+    expect(message).toContain('--set patch=VALUE');
+  });
+});
