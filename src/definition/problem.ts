@@ -23,6 +23,8 @@ export interface Problem {
   expected?: string;
   /** Further lines: a suggestion, the reason behind a trap. */
   hints?: string[];
+  /** Whatever else is wrong in this place follows from this. */
+  settles?: boolean;
 }
 
 /** The sweep file or a flag is wrong. The message holds every problem at once. */
