@@ -13,6 +13,9 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** Holds the hash of the lock file that node_modules was installed from. */
 const marker = path.join(root, 'node_modules', '.installed-from');
 
+/** onnxruntime's install script would fetch CUDA libraries that nothing here asks for. */
+const QUIET = { npm_config_onnxruntime_node_install: 'skip' };
+
 checkNode();
 const lock = createHash('sha256')
   .update(fs.readFileSync(path.join(root, 'package-lock.json')))
@@ -21,7 +24,7 @@ if (!fs.existsSync(marker) || fs.readFileSync(marker, 'utf8') !== lock) {
   console.log(
     'Installing packages (SQLite is compiled where no ready-made build can be had: about two minutes) ...',
   );
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { ...process.env, ...headersAtHand() });
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { ...process.env, ...headersAtHand(), ...QUIET });
   fs.writeFileSync(marker, lock);
 }
 console.log('Compiling ...');

@@ -12,19 +12,19 @@ export const METRICS = {
   'loss/D': {
     label: 'Discriminator loss',
     unit: '',
-    formula: '(mean(D_Y(Y)-1)² + mean(D_Y(G(X)))² + mean(D_X(X)-1)² + mean(D_X(F(Y)))²) / 2',
+    formula: '(mean((D_Y(Y)-1)²) + mean(D_Y(G(X))²) + mean((D_X(X)-1)²) + mean(D_X(F(Y))²)) / 2',
     direction: 'neither',
   },
   'loss/D_x': {
     label: 'Discriminator loss, D_X',
     unit: '',
-    formula: '(mean(D_X(X)-1)² + mean(D_X(F(Y)))²) / 2',
+    formula: '(mean((D_X(X)-1)²) + mean(D_X(F(Y))²)) / 2',
     direction: 'neither',
   },
   'loss/D_y': {
     label: 'Discriminator loss, D_Y',
     unit: '',
-    formula: '(mean(D_Y(Y)-1)² + mean(D_Y(G(X)))²) / 2',
+    formula: '(mean((D_Y(Y)-1)²) + mean(D_Y(G(X))²)) / 2',
     direction: 'neither',
   },
   'loss/G': {
@@ -36,13 +36,13 @@ export const METRICS = {
   'loss/G_adv': {
     label: 'Adversarial loss of G',
     unit: '',
-    formula: 'mean(D_Y(G(X))-1)²',
+    formula: 'mean((D_Y(G(X))-1)²)',
     direction: 'neither',
   },
   'loss/F_adv': {
     label: 'Adversarial loss of F',
     unit: '',
-    formula: 'mean(D_X(F(Y))-1)²',
+    formula: 'mean((D_X(F(Y))-1)²)',
     direction: 'neither',
   },
   'loss/cycle': {
@@ -69,41 +69,29 @@ export const METRICS = {
     formula: 'share of outputs below 0.5 on generated patches, mean over D_X and D_Y',
     direction: 'neither',
   },
-  'val/psnr': {
-    label: 'PSNR of G(X) against Y, validation images',
-    unit: 'dB',
-    formula: '10·log10(1 / mean((G(X)-Y)²)), intensities in [0, 1] of the fixed range',
-    direction: 'higher',
-  },
-  'val/ssim': {
-    label: 'SSIM of G(X) against Y, validation images',
-    unit: '',
-    formula:
-      'Wang et al. 2004, Gaussian window sigma 1.5, 11x11, population covariance, intensities in [0, 1] of the fixed range',
-    direction: 'higher',
-  },
   'exam/psnr': {
     label: 'PSNR of G(X) against Y, whole test images',
     unit: 'dB',
-    formula: 'as val/psnr',
+    formula: '10·log10(1 / mean((G(X)-Y)²)), intensities in [0, 1] of the fixed range',
     direction: 'higher',
   },
   'exam/ssim': {
     label: 'SSIM of G(X) against Y, whole test images',
     unit: '',
-    formula: 'as val/ssim',
+    formula:
+      'Wang et al. 2004, Gaussian window sigma 1.5, 11x11, population covariance, intensities in [0, 1] of the fixed range',
     direction: 'higher',
   },
   'exam/psnr_untranslated': {
     label: 'PSNR of X against Y, whole test images',
     unit: 'dB',
-    formula: 'as val/psnr with X in place of G(X)',
+    formula: 'as exam/psnr with X in place of G(X)',
     direction: 'higher',
   },
   'exam/ssim_untranslated': {
     label: 'SSIM of X against Y, whole test images',
     unit: '',
-    formula: 'as val/ssim with X in place of G(X)',
+    formula: 'as exam/ssim with X in place of G(X)',
     direction: 'higher',
   },
 } as const satisfies Record<string, Metric>;

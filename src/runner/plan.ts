@@ -5,7 +5,7 @@ import type { Definition } from '../definition/schema.js';
 import { expandTrials } from '../definition/expand.js';
 import { trialKey } from '../definition/key.js';
 import { fingerprintFolder, listImages, pairByName } from '../imaging/folder.js';
-import { ensurePhantom } from '../imaging/phantom.js';
+import { ensurePhantom } from '../imaging/phantom-cache.js';
 import { splitImages } from '../imaging/split.js';
 import { NUMERICS_VERSION, type TrialConfig, type TrialData } from '../protocol.js';
 

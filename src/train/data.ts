@@ -24,6 +24,24 @@ export interface TrialImages {
   counts: Record<keyof DomainSplit, [number, number]>;
 }
 
+/**
+ * A message about an image, for a log: the file's name can be a patient's id, so a short hash stands for it.
+ * The runner's terminal, which may name files, says which one it is.
+ */
+export function withoutFileNames(message: string, { x, y }: TrialConfig['data']): string {
+  const hide = (text: string, folder: string, domain: string) => {
+    const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    return text.replace(new RegExp(`${escaped}[\\\\/](.+?)\\.png`, 'gi'), (_, stem: string) => {
+      return `image ${shortHash(stem)} of ${domain}`;
+    });
+  };
+  return hide(hide(message, x, 'X'), y, 'Y').replaceAll(x, 'the folder of X').replaceAll(y, 'the folder of Y');
+}
+
+function shortHash(stem: string): string {
+  return createHash('sha256').update(stem).digest('hex').slice(0, 4);
+}
+
 /** Reads what the trial needs: training images of both domains, test images of X and their partners. */
 export async function loadTrialImages(config: TrialConfig): Promise<TrialImages> {
   const { data, parameters } = config;
@@ -43,13 +61,12 @@ export async function loadTrialImages(config: TrialConfig): Promise<TrialImages>
     split.test[0].map((index) => partners.get(index)).filter((index) => index !== undefined),
   );
   const test = split.test[0].map((index, at): HeldOut => {
-    const hash = createHash('sha256').update(x[index]!.stem).digest('hex').slice(0, 4);
     const partner = partners.has(index) ? testY.shift() : undefined;
     const image = testX[at]!;
     if (partner && (partner.width !== image.width || partner.height !== image.height)) {
       throw new DataError(`${x[index]!.path} and its partner in Y differ in size: they cannot be compared.`);
     }
-    return { index, label: `${index}-${hash}`, x: image, y: partner };
+    return { index, label: `${index}-${shortHash(x[index]!.stem)}`, x: image, y: partner };
   });
   const range = resolveRange(data.range, [...train.x, ...train.y, ...test.map(({ x: image }) => image)]);
   const count = (part: keyof DomainSplit): [number, number] => [split[part][0].length, split[part][1].length];

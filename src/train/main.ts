@@ -38,6 +38,7 @@ function main(): void {
     eventsFile,
     resume: env[ENVIRONMENT.resume] || undefined,
     threads: Number(env[ENVIRONMENT.threads]) || os.availableParallelism(),
+    logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
   };
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EngineError } from '../engines/engine.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
+import { withoutFileNames } from './data.js';
 import { openEvents } from './events.js';
 import { train, TrainingDiverged } from './train.js';
 
@@ -12,6 +13,8 @@ export interface WorkerTask {
   eventsFile: string;
   resume: string | undefined;
   threads: number;
+  /** Whether messages go to a log, where no file may be named. */
+  logged: boolean;
   /** Shared with the main thread: not 0 once the trial is asked to stop. */
   stop: Int32Array;
 }
@@ -32,12 +35,15 @@ async function run(task: WorkerTask): Promise<WorkerMessage> {
     });
     return { exitCode: EXIT.done };
   } catch (error) {
-    return describe(error);
+    return describe(error, task);
   }
 }
 
-function describe(error: unknown): WorkerMessage {
-  if (error instanceof DataError) return { exitCode: EXIT.dataWrong, error: error.message };
+function describe(error: unknown, { config, logged }: WorkerTask): WorkerMessage {
+  if (error instanceof DataError) {
+    const message = logged ? withoutFileNames(error.message, config.data) : error.message;
+    return { exitCode: EXIT.dataWrong, error: message };
+  }
   if (error instanceof TrainingDiverged) return { exitCode: EXIT.fault, error: error.message };
   if (error instanceof EngineError) {
     if (error.kind === 'out-of-memory') return { exitCode: EXIT.outOfMemory, error: error.message };
