@@ -223,7 +223,7 @@ function gradientsOf<Kept extends string>(
     return [name, own];
   });
   return {
-    loss: value as tf.Scalar,
+    loss: value,
     gradients: Object.fromEntries(names.map((name, index) => [name, grads[index] as tf.Tensor])),
     kept: Object.fromEntries(kept) as Record<Kept, tf.Tensor>,
   };
@@ -274,8 +274,8 @@ export function translate(
       const of = networks(parameters, tensors, {});
       const translated = of[direction](get(tensors, 'image') as tf.Tensor4D);
       return {
-        [there as string]: translated,
-        ...(cycle ? { [andBack as string]: of[back](translated) } : {}),
+        [there]: translated,
+        ...(cycle ? { [andBack]: of[back](translated) } : {}),
       };
     },
   };

@@ -66,7 +66,7 @@ function runEagerly(
     return Object.fromEntries(
       outputNames(spec, result).map((name) => [name, values(result[name] as tf.Tensor).slice()]),
     );
-  }) as unknown as Record<string, Float32Array>; // tidy's type knows containers of tensors only; it passes others through
+  }); // tidy's type knows containers of tensors only; it passes others through
 }
 
 function values(tensor: tf.Tensor): Float32Array {

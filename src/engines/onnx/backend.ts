@@ -143,7 +143,7 @@ export function traceBackend(): TraceBackend {
   if (registered) return registered;
   const backend = new TraceBackend();
   tf.registerBackend(TRACE_BACKEND, () => backend, 0);
-  for (const [name, { trace }] of Object.entries(KERNELS)) {
+  for (const [name, kernel] of Object.entries(KERNELS)) {
     tf.registerKernel({
       kernelName: name,
       backendName: TRACE_BACKEND,
@@ -153,7 +153,8 @@ export function traceBackend(): TraceBackend {
         const values = given.map(([key, info]): [string, Value] => [key, backend.value(info)]);
         try {
           const list = values.map(([, value]) => value);
-          return backend.add(trace(backend.g(), list, Object.fromEntries(values), attrs ?? {}));
+          const made = kernel.trace(backend.g(), list, Object.fromEntries(values), attrs ?? {});
+          return Array.isArray(made) ? made.map((value) => backend.add(value)) : backend.add(made);
         } catch (error) {
           if (!(error instanceof Unsupported)) throw error;
           throw cannotTrace(name, `with ${error.message}`, error);

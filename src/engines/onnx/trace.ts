@@ -81,6 +81,6 @@ function missingKernel(error: unknown): unknown {
   if (error instanceof EngineError || !(error instanceof Error)) return error;
   const op = /[Kk]ernel '(\w+)'/.exec(error.message)?.[1];
   if (op) return cannotTrace(op, '(no kernel for it)', error);
-  const gradient = /gradient.*?(?:for|of) '?(\w+)/i.exec(error.message)?.[1];
+  const gradient = /gradient function not found for (\w+)/.exec(error.message)?.[1];
   return gradient ? cannotTrace(gradient, '(tfjs has no gradient for it)', error) : error;
 }

@@ -8,13 +8,13 @@ export interface Kernel {
     inputs: readonly Value[],
     named: Readonly<Record<string, Value>>,
     attributes: object,
-  ) => Value;
+  ) => Value | Value[];
 }
 
 /** A kernel with named inputs, e.g. `kernel(['a', 'b'], (g, { a, b }) => ...)`. */
 export function kernel<Name extends string, Attributes extends object = object>(
   names: readonly Name[],
-  trace: (g: Recorder, inputs: Record<Name, Value>, attributes: Attributes) => Value,
+  trace: (g: Recorder, inputs: Record<Name, Value>, attributes: Attributes) => Value | Value[],
 ): Kernel {
   return {
     trace: (g, _, named, attributes) => {

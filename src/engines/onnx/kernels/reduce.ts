@@ -38,9 +38,10 @@ const mean = (op: 'ReduceMean' | 'ReduceSum'): Kernel =>
   kernel(['x'], (g, { x }, { axis, keepDims }: tf.SumAttrs) =>
     reduce(g, op, x, tf.util.parseAxisParam(axis, [...x.shape]), keepDims),
   );
+/** tfjs calls the axes `reductionIndices` for max and `axis` for min. */
 const extreme = (op: 'ReduceMax' | 'ReduceMin'): Kernel =>
-  kernel(['x'], (g, { x }, { reductionIndices, keepDims }: tf.MaxAttrs) =>
-    reduce(g, op, x, tf.util.parseAxisParam(reductionIndices, [...x.shape]), keepDims),
+  kernel(['x'], (g, { x }, { reductionIndices, axis, keepDims }: tf.MaxAttrs & tf.MinAttrs) =>
+    reduce(g, op, x, tf.util.parseAxisParam(reductionIndices ?? axis, [...x.shape]), keepDims),
   );
 
 export const reductions: Readonly<Record<string, Kernel>> = {

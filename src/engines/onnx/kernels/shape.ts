@@ -105,9 +105,12 @@ export function reverseNode(g: Recorder, node: string, places: readonly number[]
   ]);
 }
 
-function reverse(g: Recorder, input: Value, dims: readonly number[]): Value {
+/** @param dims all axes if missing, whatever tfjs' type says */
+function reverse(g: Recorder, input: Value, dims: number | number[] | undefined): Value {
   const x = whole(g, input);
-  const places = tf.util.parseAxisParam([...dims], [...x.shape]).map((axis) => x.order.indexOf(axis));
+  const places = tf.util
+    .parseAxisParam(dims ?? range(x.shape.length), [...x.shape])
+    .map((axis) => x.order.indexOf(axis));
   if (places.length === 0) return x;
   return nodeValue(reverseNode(g, nameOf(x), places), x.shape, { order: x.order, dtype: x.dtype });
 }
@@ -122,6 +125,23 @@ function concat(g: Recorder, inputs: readonly Value[], axis: number): Value {
   const names = parts.map((part) => nameOf(inOrder(g, part, head.order)));
   const node = g.op('Concat', names, { axis: { int: head.order.indexOf(along) } });
   return nodeValue(node, shape, { order: head.order, dtype: head.dtype });
+}
+
+/** Parts of the given sizes, or that many of one size, as slices. */
+function split(g: Recorder, x: Value, parts: number | number[], axis: number): Value[] {
+  const along = axis < 0 ? axis + x.shape.length : axis;
+  const sizes = tf.backend_util.prepareSplitSize({ shape: [...x.shape] } as tf.Tensor, parts, along);
+  let begin = 0;
+  return sizes.map((size) => {
+    const from = x.shape.map((_, each) => (each === along ? begin : 0));
+    begin += size;
+    return slice(
+      g,
+      x,
+      from,
+      x.shape.map((side, each) => (each === along ? size : side)),
+    );
+  });
 }
 
 function tile(g: Recorder, input: Value, reps: readonly number[]): Value {
@@ -153,9 +173,10 @@ export const shapes: Readonly<Record<string, Kernel>> = {
   ),
   MirrorPad: kernel(['x'], (g, { x }, attributes: tf.MirrorPadAttrs) => mirrorPad(g, x, attributes)),
   Slice: kernel(['x'], (g, { x }, { begin, size }: tf.SliceAttrs) => slice(g, x, begin, size)),
-  Reverse: kernel(['x'], (g, { x }, { dims }: tf.ReverseAttrs) =>
-    reverse(g, x, typeof dims === 'number' ? [dims] : dims),
-  ),
+  Reverse: kernel(['x'], (g, { x }, { dims }: tf.ReverseAttrs) => reverse(g, x, dims)),
   Concat: listKernel((g, parts, { axis }: tf.ConcatAttrs) => concat(g, parts, axis)),
+  SplitV: kernel(['x'], (g, { x }, { numOrSizeSplits, axis }: tf.SplitVAttrs) =>
+    split(g, x, numOrSizeSplits, axis),
+  ),
   Tile: kernel(['x'], (g, { x }, { reps }: tf.TileAttrs) => tile(g, x, reps)),
 };
