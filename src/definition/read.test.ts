@@ -196,6 +196,20 @@ describe('an error', () => {
       'a.yaml:4:9: a list or a mapping stands where a key should',
       '',
     ],
+    [
+      'a colon in a text',
+      'grid: { patch: 64 }\nquestion: what: this',
+      'a.yaml:5:11: a second colon in one line',
+      'quotes',
+    ],
+    [
+      'an apostrophe',
+      "grid: { patch: 64 }\nquestion: 'it's it",
+      'a.yaml:5:15: this is more than YAML expects',
+      "'it''s'",
+    ],
+    ['a reserved sign', 'grid: { patch: @x }', 'a.yaml:4:16: a value cannot start with @', 'quotes'],
+    ['a line without a colon', 'grid\nseeds: 3', 'a.yaml:4:1: this line does not fit', 'key: value'],
     ['a negative seed', 'grid: { patch: 64 }\nseeds: [1, -1]', 'a.yaml:5:12: seeds cannot be -1', ''],
     [
       'a bad engine',

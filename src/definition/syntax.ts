@@ -106,11 +106,30 @@ function syntaxProblem(source: Source, { code, pos, message }: YAMLError): Probl
         message: 'a second document starts here',
         expected: 'one study a file: put the second into a file of its own and take the --- away',
       };
-    case 'MULTILINE_IMPLICIT_KEY':
-    case 'BLOCK_AS_IMPLICIT_KEY':
+    case 'BAD_SCALAR_START':
       return {
         place,
-        message: 'this line and the next do not fit together',
+        message: `a value cannot start with ${source.text[pos[0]]}`,
+        expected: 'quotes around the text',
+      };
+    case 'UNEXPECTED_TOKEN':
+      return {
+        place,
+        message: 'this is more than YAML expects here',
+        expected: "nothing after a closing quote or bracket; an apostrophe within '…' is doubled: 'it''s'",
+      };
+    case 'MULTILINE_IMPLICIT_KEY':
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      if (/^\s*[\w-]+:\s+[^\s[{'"].*:\s/.test(line)) {
+        return {
+          place,
+          message: 'a second colon in one line',
+          expected: "quotes around a text that holds a colon: 'a: b'",
+        };
+      }
+      return {
+        place,
+        message: 'this line does not fit those around it',
         expected:
           '"key: value" with the indentation of its neighbours, one key a line or {a: 1, b: 2} in braces',
       };
