@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import type { SweepRecord } from '../store/queries.js';
-import { cellsOf, type Cell } from './cells.js';
+import { cellsOf, unfinished, type Cell } from './cells.js';
 import { figuresOf } from './figures.js';
 import { integer, withoutPaths } from './format.js';
 import { packedPlotly } from './plotly.js';
@@ -37,6 +37,7 @@ export function buildReport(sweep: SweepRecord, options: ReportOptions): string 
   const exam = examTable(cells);
   const walls = options.images ? wallsOf(cells, options.readFile ?? readFileSync) : [];
   const out = leftOut(sweep, cells);
+  const missing = unfinished(sweep).length;
   const plotly = packedPlotly();
   const script = asset('page.js');
   return template()({
@@ -49,12 +50,12 @@ export function buildReport(sweep: SweepRecord, options: ReportOptions): string 
     question: withoutPaths(sweep.question),
     summary: summaryOf(sweep, cells),
     leftOut: out,
-    leftOutTitle:
-      out.length === 1 ? 'One trial is in no mean' : `${integer(out.length)} trials are in no mean`,
+    leftOutTitle: missing === 1 ? 'One trial is in no mean' : `${integer(missing)} trials are in no mean`,
     empty: sweep.trials.length === 0,
     anyDone: cells.some((cell) => cell.done.length > 0),
     legend: legendOf(cells),
-    severalSeeds: cells.some((cell) => cell.done.length > 1),
+    // With many settings the bar would cover what it steers.
+    stickyControls: cells.length <= 6,
     singlesOnly: cells.every((cell) => cell.done.length === 0),
     figures,
     anyFigure: figures.main.length + figures.terms.length > 0,

@@ -41,14 +41,13 @@ export interface FigureData {
     /** Trials that are in no mean; drawn thin. */
     unfinished: Single[];
   }[];
-  panels: Pick<Panel, 'metric' | 'axisTitle' | 'references' | 'range' | 'loss'>[];
+  panels: Pick<Panel, 'metric' | 'references' | 'range' | 'loss'>[];
 }
 
 export interface Panel {
   metric: string;
   id: string;
   title: string;
-  axisTitle: string;
   formula: string;
   /** The figure in words, for who cannot see it. */
   text: string;
@@ -104,9 +103,9 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
 ];
 
 const KNOWS_NOTHING: Record<string, { value: number; label: string }> = {
-  'loss/D': { value: 0.5, label: '0.5: knows nothing' },
-  'loss/D_x': { value: 0.25, label: '0.25: knows nothing' },
-  'loss/D_y': { value: 0.25, label: '0.25: knows nothing' },
+  'loss/D': { value: 0.5, label: '0.5: D knows nothing' },
+  'loss/D_x': { value: 0.25, label: '0.25: D knows nothing' },
+  'loss/D_y': { value: 0.25, label: '0.25: D knows nothing' },
   'loss/G_adv': { value: 0.25, label: '0.25: D knows nothing' },
   'loss/F_adv': { value: 0.25, label: '0.25: D knows nothing' },
   'd/acc_real': { value: 0.5, label: '0.5: guessing' },
@@ -141,13 +140,12 @@ export function figuresOf(sweep: SweepRecord, cells: readonly Cell[]): Figures {
 
 function panelOf(metric: string, cells: readonly Cell[]): Panel {
   const about: Metric | undefined = (METRICS as Record<string, Metric>)[metric];
-  const title = about?.label ?? metric;
+  const title = about?.unit ? `${about.label} (${about.unit})` : (about?.label ?? metric);
   const reference = KNOWS_NOTHING[metric];
   return {
     metric,
     id: `figure-${metric.replace(/[^a-zA-Z0-9]+/g, '-')}`,
     title,
-    axisTitle: about?.unit ? `${title} (${about.unit})` : title,
     formula: about?.formula ?? '',
     text: textOf(metric, cells),
     note: NOTES[metric] ?? null,
@@ -163,11 +161,11 @@ function textOf(metric: string, cells: readonly Cell[]): string {
     const start = numbers(cell.done.map((trial) => firstTenth(trial.series[metric], trial.updates)));
     const end = numbers(cell.done.map(finalValue(metric)));
     if (end.length === 0) return [];
-    const from = start.length > 0 ? `from ${decimal(mean(start))} ` : '';
-    return [`${cell.label}: ${from}to ${decimal(mean(end))}`];
+    const from = start.length > 0 ? `${decimal(mean(start))} to ` : 'ends at ';
+    return [`${from}${decimal(mean(end))} (${cell.label})`];
   });
   if (texts.length === 0) return 'No finished trial has numbers for this figure.';
-  return `Mean of the first and of the last tenth of the budget. ${texts.join('; ')}.`;
+  return `From the first to the last tenth of the budget: ${texts.join('; ')}.`;
 }
 
 function dataOf(sweep: SweepRecord, cells: readonly Cell[], panels: readonly Panel[]): FigureData {
@@ -196,9 +194,8 @@ function dataOf(sweep: SweepRecord, cells: readonly Cell[], panels: readonly Pan
       ...curvesOf(cell, panels),
       unfinished: unfinished({ ...sweep, trials: cell.trials }).flatMap((trial) => singleOf(trial, panels)),
     })),
-    panels: panels.map(({ metric, axisTitle, references, range, loss }) => ({
+    panels: panels.map(({ metric, references, range, loss }) => ({
       metric,
-      axisTitle,
       references,
       range,
       loss,

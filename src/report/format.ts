@@ -15,6 +15,17 @@ export function decimal(value: number | null | undefined, digits = 3): string {
   return (value < 0 ? MINUS : '') + thousands(whole) + (fraction === undefined ? '' : `.${fraction}`);
 }
 
+/** Places after the point that show three significant digits; the same for a mean and its deviation. */
+export function placesOf(value: number): number {
+  if (!Number.isFinite(value) || value === 0) return 3;
+  return Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+}
+
+/** A given number as it is, not a measured one. */
+export function exact(value: number): string {
+  return Number.isInteger(value) ? integer(value) : String(value).replace('-', MINUS);
+}
+
 /** A fixed number of places, for a column of like numbers. */
 export function fixed(value: number, places: number): string {
   return Number.isFinite(value) ? value.toFixed(places).replace('-', MINUS) : NONE;
@@ -65,7 +76,7 @@ export function bytes(value: number | null | undefined): string {
 }
 
 export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+  return `${Math.round(share * 100)}\u00a0%`;
 }
 
 /** `one`, `two` … in running text; figures from thirteen. */

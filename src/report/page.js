@@ -5,7 +5,6 @@
 const data = JSON.parse(document.getElementById('data').textContent);
 const charts = [...document.querySelectorAll('.chart')];
 const dark = matchMedia('(prefers-color-scheme: dark)');
-const print = matchMedia('print');
 
 /** Runs the library as a script of this page; the page's policy knows its hash. */
 async function loadPlotly() {
@@ -145,6 +144,20 @@ function rangeOf(panel, traces, log) {
   return [panel.loss && low >= 0 ? 0 : low - pad, high + pad];
 }
 
+/** Right end of the abscissa: the same in all figures. */
+function reachOf(choice) {
+  const ends = data.cells
+    .filter((_, index) => choice.shown.has(index))
+    .flatMap((cell) => [
+      ...cell.grids.map((grid) => grid[choice.axis.id].at(-1)),
+      ...(choice.singles ? cell.unfinished.map((trial) => trial[choice.axis.id].at(-1)) : []),
+      ...(choice.singles && choice.axis.id === 'seconds'
+        ? cell.grids.flatMap((grid) => grid.seedSeconds.map((seconds) => seconds.at(-1)))
+        : []),
+    ]);
+  return Math.max(0, ...ends) / choice.axis.divisor || 1;
+}
+
 /** Names at the right end of the lines, moved apart where they would cover each other. */
 function endLabels(means, range, log, height, ink) {
   const part = (y) =>
@@ -180,7 +193,7 @@ function escaped(text) {
 function draw(chart) {
   const panel = data.panels.find((one) => one.metric === chart.dataset.metric);
   const choice = choices();
-  const scheme = dark.matches && !print.matches && !printing ? 'dark' : 'light';
+  const scheme = dark.matches && !printing ? 'dark' : 'light';
   const { ink, soft, grid, paper } = {
     light: { ink: '#1d2126', soft: '#59616b', grid: '#e4e6e9', paper: '#ffffff' },
     dark: { ink: '#e8eaed', soft: '#a5adb8', grid: '#2d333b', paper: '#15181d' },
@@ -189,12 +202,13 @@ function draw(chart) {
   const log = choice.log && panel.loss;
   const range = rangeOf(panel, traces, log);
   const main = Boolean(chart.closest('.main-figures'));
-  const width = chart.clientWidth;
-  const height = main ? Math.min(380, Math.max(280, width * 0.62)) : 210;
+  // On paper the column is not the screen's: about 700 pixels, or half of it.
+  const width = printing ? (main ? 680 : 325) : chart.clientWidth;
+  const height = main ? Math.min(360, Math.max(280, width * 0.62)) : 210;
   const longest = Math.max(0, ...means.map((trace) => trace.name.length));
   const right = Math.min(width * 0.3, 16 + longest * 7.2);
   const labelled = main && width >= 480 && means.length <= 10 && right >= 16 + longest * 7.2;
-  const margin = { l: 46, r: labelled ? right : 14, t: 10, b: 44 };
+  const margin = { l: 46, r: labelled ? right : 14, t: 10, b: 50 };
   const annotations = panel.references.map((line) => ({
     xref: 'paper',
     x: 1,
@@ -221,7 +235,7 @@ function draw(chart) {
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
     xaxis: {
       title: { text: choice.axis.title, standoff: 8 },
-      rangemode: 'tozero',
+      range: [0, reachOf(choice)],
       tickformat: choice.axis.divisor === 1 ? '~s' : '',
       hoverformat: choice.axis.divisor === 1 ? '.3~s' : '.3~g',
       nticks: width < 420 ? 5 : 8,

@@ -1,6 +1,6 @@
 /** @file Walls of sample pictures: what each trial made of the same few images at its last step. */
 import type { SampleRecord, TrialRecord } from '../store/queries.js';
-import { list } from './format.js';
+import { integer, list } from './format.js';
 import type { Cell } from './cells.js';
 import { statusText } from './summary.js';
 
@@ -25,11 +25,11 @@ export interface Picture {
 }
 
 const ROLES: Record<string, { label: string; text: string }> = {
-  x: { label: 'x', text: 'image of domain X' },
-  gx: { label: 'G(x)', text: 'translation of x into the style of Y' },
-  fgx: { label: 'F(G(x))', text: 'translation back into the style of X' },
-  y: { label: 'y', text: 'image of domain Y' },
-  diff: { label: 'difference', text: 'difference of translation and original' },
+  x: { label: 'x', text: 'an image of domain X' },
+  gx: { label: 'G(x)', text: 'the translation of x into the style of Y' },
+  fgx: { label: 'F(G(x))', text: 'the translation back into the style of X' },
+  y: { label: 'y', text: 'an image of domain Y' },
+  diff: { label: 'difference', text: 'the difference of translation and original' },
 };
 const ORDER = Object.keys(ROLES);
 
@@ -59,7 +59,7 @@ function wallOf(
   const roles = [...new Set(samples.map((sample) => sample.role))].sort((a, b) => rank(a) - rank(b));
   const status = trial.status === 'done' ? '' : `, ${statusText(trial)}`;
   return {
-    title: `Seed ${trial.seed}, after ${last} updates${status}`,
+    title: `Seed ${trial.seed}, after ${integer(last)} updates${status}`,
     open,
     columns: roles.map((role) => ROLES[role]?.label ?? role),
     rows: names.map((name) => ({
@@ -109,5 +109,5 @@ function pictureOf(
 export function wallCaption(walls: readonly { walls: Wall[] }[]): string {
   const columns = new Set(walls.flatMap((cell) => cell.walls.flatMap((wall) => wall.columns)));
   const known = Object.values(ROLES).filter((role) => columns.has(role.label));
-  return list(known.map((role) => `${role.label} is the ${role.text}`));
+  return list(known.map((role) => `${role.label} is ${role.text}`));
 }

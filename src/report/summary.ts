@@ -12,8 +12,8 @@ const SEEDS_FOR_A_VERDICT = 8;
 export interface Summary {
   /** What is compared, at which budget, over how many seeds, and how far it has come. */
   compared: string;
-  /** What the numbers show. */
-  seen: string[];
+  /** What the numbers show: the means, and how sure their difference is. */
+  seen: { main: string; rest: string }[];
   /** What forbids to read more into them. */
   cautions: string[];
 }
@@ -106,7 +106,7 @@ export function contrastText(interval: PairedInterval | null, places = 3): strin
   return `${signed(difference, places)} (${signed(low, places)} to ${signed(high, places)})`;
 }
 
-function lossText(name: string, cells: readonly Cell[]): string[] {
+function lossText(name: string, cells: readonly Cell[]): Summary['seen'] {
   const known = cells
     .map((cell) => ({ cell, spread: spreadOf(cell, finalValue(name)) }))
     .filter(({ spread }) => spread.n > 0);
@@ -114,42 +114,58 @@ function lossText(name: string, cells: readonly Cell[]): string[] {
   if (!first) return [];
   const lead = `Mean ${LOSS_WORDS[name] ?? name} over the last tenth of the budget: `;
   const figure = ({ cell, spread }: typeof first) => `${decimal(spread.mean)} (${cell.label})`;
-  if (!second) return [`${lead}${figure(first)}.`];
+  if (!second) return [{ main: `${lead}${figure(first)}.`, rest: '' }];
   if (known.length === 2) {
     return [
-      `${lead}${figure(first)} against ${figure(second)}. ${differenceText(contrast(first.cell, second.cell, finalValue(name)))}`,
+      {
+        main: `${lead}${figure(first)} against ${figure(second)}.`,
+        rest: differenceText(contrast(first.cell, second.cell, finalValue(name)), 3),
+      },
     ];
   }
   const sorted = [...known].sort((a, b) => a.spread.mean - b.spread.mean);
   return [
-    `${lead}from ${figure(sorted[0]!)} to ${figure(sorted.at(-1)!)}; the table below has every setting.`,
+    {
+      main: `${lead}from ${figure(sorted[0]!)} to ${figure(sorted.at(-1)!)}.`,
+      rest: '',
+    },
   ];
 }
 
-function differenceText(interval: PairedInterval | null): string {
+function differenceText(interval: PairedInterval | null, places: number): string {
   if (!interval) return 'No seed is done in both, so there is no paired difference.';
   const { n, difference, low, high } = interval;
   if (n < 2)
-    return `Difference, second minus first, ${signed(difference)}: one seed in common, so no interval.`;
+    return `Difference, second minus first, ${signed(difference, places)}: one seed in common, so no interval.`;
   return (
-    `Paired difference over ${count(n, 'seed')}, second minus first: ${signed(difference)}, ` +
-    `95 % t interval ${signed(low)} to ${signed(high)}.`
+    `Paired difference over ${count(n, 'seed')}, second minus first: ${signed(difference, places)}, ` +
+    `95\u00a0% t\u00a0interval ${signed(low, places)} to ${signed(high, places)}.`
   );
 }
 
-function examText(cells: readonly Cell[]): string[] {
+function examText(cells: readonly Cell[]): Summary['seen'] {
   const scored = cells
     .map((cell) => ({ cell, spread: spreadOf(cell, examValue('exam/psnr')) }))
     .filter(({ spread }) => spread.n > 0);
   const untranslated = baselineOf(cells, 'exam/psnr_untranslated');
   if (scored.length === 0) return [];
-  const figures = scored.map(({ cell, spread }) => `${fixed(spread.mean, 2)} dB (${cell.label})`);
+  const figure = ({ cell, spread }: (typeof scored)[number]) => `${fixed(spread.mean, 2)} dB (${cell.label})`;
+  const sorted = [...scored].sort((a, b) => a.spread.mean - b.spread.mean);
+  const [first, second] = scored as [(typeof scored)[number], (typeof scored)[number] | undefined];
   const several =
-    scored.length <= 3
-      ? list(figures)
-      : `from ${fixed(Math.min(...scored.map((one) => one.spread.mean)), 2)} to ${fixed(Math.max(...scored.map((one) => one.spread.mean)), 2)} dB`;
-  const beside = untranslated === null ? '' : `; the untranslated images score ${fixed(untranslated, 2)} dB`;
-  return [`On whole held-out images the translations reach a PSNR of ${several}${beside}.`];
+    scored.length <= 2
+      ? scored.map(figure).join(' against ')
+      : `from ${figure(sorted[0]!)} to ${figure(sorted.at(-1)!)}`;
+  const beside = untranslated === null ? '' : `; untranslated images score ${fixed(untranslated, 2)} dB`;
+  return [
+    {
+      main: `PSNR of whole test images: ${several}${beside}.`,
+      rest:
+        scored.length === 2
+          ? `${differenceText(contrast(first.cell, second!.cell, examValue('exam/psnr')), 2)}`
+          : '',
+    },
+  ];
 }
 
 /** Mean over all finished trials of a score that does not depend on the model. */
@@ -159,7 +175,10 @@ export function baselineOf(cells: readonly Cell[], name: string): number | null 
 }
 
 function cautionsOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
-  const seeds = Math.min(...cells.map((cell) => cell.done.length));
+  // Only seeds that every setting has done can be paired.
+  const seeds = (cells[0]?.done ?? []).filter(({ seed }) =>
+    cells.every((cell) => cell.done.some((trial) => trial.seed === seed)),
+  ).length;
   const together = changingTogether(sweep).map((names) => capital(list(names)));
   const cautions = [
     ...together.map((names) => `${names} change together: their effects cannot be told apart.`),
@@ -178,7 +197,9 @@ function cautionsOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
     );
   }
   if (cells.length > 2)
-    cautions.push('All comparisons are exploratory: no interval is corrected for their number.');
+    cautions.push(
+      'The tables below have each setting’s difference to the first. They are exploratory: no interval is corrected for their number.',
+    );
   return cautions;
 }
 

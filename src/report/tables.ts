@@ -9,11 +9,13 @@ import {
   capital,
   decimal,
   duration,
+  exact,
   fixed,
   integer,
   list,
   NONE,
   percent,
+  placesOf,
   signed,
   withoutPaths,
 } from './format.js';
@@ -71,13 +73,13 @@ export function lossTable(sweep: SweepRecord, cells: readonly Cell[]): Table | n
     ...measured.map((cell) => {
       const { n, mean, sd } = spreadOf(cell, finalValue(name));
       if (n === 0) return NONE;
-      const spread = n > 1 ? ` ± ${decimal(sd, 2)}` : '';
-      return `${decimal(mean)}${spread}${n === cell.done.length ? '' : ` (n = ${n})`}`;
+      const spread = n > 1 ? ` ± ${fixed(sd, placesOf(mean))}` : '';
+      return `${fixed(mean, placesOf(mean))}${spread}${n === cell.done.length ? '' : ` (n\u00a0=\u00a0${n})`}`;
     }),
   ]);
   return table(
     'Mean over the last tenth of the budget: mean ± standard deviation over seeds',
-    ['Metric', ...measured.map((cell) => `${cell.label} (n = ${cell.done.length})`)],
+    ['Metric', ...measured.map((cell) => `${cell.label} (n\u00a0=\u00a0${cell.done.length})`)],
     rows,
   );
 }
@@ -139,17 +141,19 @@ export function examTable(cells: readonly Cell[]): { table: Table; verdicts: str
       baseline[i] == null ? [NONE] : [fixed(baseline[i], places(scores[i]!)), signed(0, places(scores[i]!))],
     ),
   ];
-  const verdicts = scored.flatMap((cell) => {
+  const worse = scored.flatMap((cell) => {
     const lost = scores.filter((name, i) => {
       const better = (METRICS as Record<string, Metric>)[name]?.direction;
       const gain = spreadOf(cell, examValue(name)).mean - (baseline[i] ?? NaN);
       return better === 'lower' ? gain > 0 : better === 'higher' && gain < 0;
     });
     return lost.length > 0
-      ? [
-          `${cell.label}: the untranslated image scores better than the model in ${list(lost.map((name) => short(name).replace(' (dB)', '')))}. By that measure doing nothing is the better translation.`,
-        ]
+      ? [{ cell, lost: list(lost.map((name) => short(name).replace(' (dB)', ''))) }]
       : [];
+  });
+  const verdicts = [...new Set(worse.map(({ lost }) => lost))].map((lost) => {
+    const labels = worse.filter((one) => one.lost === lost).map(({ cell }) => cell.label);
+    return `${labels.join('; ')}: the untranslated image scores better than the model in ${lost}. By that measure doing nothing is the better translation.`;
   });
   return {
     table: table(
@@ -187,7 +191,10 @@ export function factsTable(cells: readonly Cell[]): Table | null {
         'Updates in the budget',
         ...known.map(({ trial }) => {
           const updates = trial.updates ?? 0;
-          const share = updates > 0 && updates < most ? ` (1/${decimal(most / updates, 2)} of the most)` : '';
+          const share =
+            updates > 0 && updates < most
+              ? ` (1/${Number((most / updates).toPrecision(2))} of the most)`
+              : '';
           return `${integer(trial.updates)}${share}`;
         }),
       ],
@@ -224,7 +231,7 @@ export function factsInWords(sweep: SweepRecord, cells: readonly Cell[]): string
   ];
   if (fewest && most && fewest.updates! < most.updates!) {
     words.push(
-      `At this budget ${cellLabel(fewest, cells)} makes ${integer(fewest.updates)} updates and ${cellLabel(most, cells)} makes ${integer(most.updates)}: ${decimal(most.updates! / fewest.updates!, 2)} times as many. Equal pixels are not equal updates.`,
+      `At this budget ${cellLabel(fewest, cells)} makes ${integer(fewest.updates)} updates and ${cellLabel(most, cells)} makes ${integer(most.updates)}: ${Number((most.updates! / fewest.updates!).toPrecision(2))} times as many. Equal pixels are not equal updates.`,
     );
   }
   if (small) {
@@ -241,7 +248,7 @@ export function factsInWords(sweep: SweepRecord, cells: readonly Cell[]): string
   if (one) {
     const [low, high] = one.range;
     words.push(
-      `The networks work on intensities in [\u22121, 1] (stored ${decimal(low, 6)} to ${decimal(high, 6)}). Lambda and gamma weigh L1 distances on that range; on [0, 1] the same numbers would weigh half.`,
+      `The networks work on intensities in [\u22121, 1] (\u22121 and 1 stand for ${exact(low)} and ${exact(high)} of the data). Lambda and gamma weigh L1 distances on that range; on [0, 1] the same numbers would weigh half.`,
       `Images of X and Y: ${['train', 'validation', 'test'].map((part) => `${part} ${one.images[part as 'train'].map(integer).join(' and ')}`).join('; ')}.`,
     );
   }
@@ -321,14 +328,22 @@ function placeOf(attempt: AttemptRecord): string {
   return [attempt.engine, attempt.device].filter(Boolean).join(', ');
 }
 
-/** Each trial that counts in no mean, and why. */
+/** The trials that count in no mean, and why; seeds of one setting with the same fate together. */
 export function leftOut(sweep: SweepRecord, cells: readonly Cell[]): string[] {
-  return unfinished(sweep).map((trial) => {
-    const last = trial.attempts.at(-1);
-    const reason = trial.reason ?? last?.reason;
+  const alike = new Map<string, { label: string; why: string; seeds: number[] }>();
+  for (const trial of unfinished(sweep)) {
+    const label = cellLabel(trial, cells);
+    const reason = trial.reason ?? trial.attempts.at(-1)?.reason;
     const ran = trial.step > 0 ? ` after ${integer(trial.step)} of ${integer(trial.updates)} updates` : '';
-    return `${trialLabel(trial, cells)}: ${statusText(trial)}${ran}${reason ? `. ${capital(withoutPaths(reason))}` : ''}`;
-  });
+    const why = `${statusText(trial)}${ran}${reason ? `. ${capital(withoutPaths(reason))}` : ''}`;
+    const entry = alike.get(`${label} ${why}`) ?? { label, why, seeds: [] };
+    entry.seeds.push(trial.seed);
+    alike.set(`${label} ${why}`, entry);
+  }
+  return [...alike.values()].map(
+    ({ label, why, seeds }) =>
+      `${label}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${list(seeds.map(String))}: ${why}`,
+  );
 }
 
 /** Warnings and health flags, once each with the trials that raised them. */

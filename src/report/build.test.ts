@@ -1,0 +1,245 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { syntheticPicture, syntheticSweep, troubledSweep } from '../../test/fixtures/sweep-record.js';
+import { buildReport, writeReport } from './build.js';
+import { cellsOf, changingTogether, stylesOf } from './cells.js';
+import { decimal, duration, signed, withoutPaths } from './format.js';
+import { contentHash, scriptJson } from './policy.js';
+import { examTable, leftOut } from './tables.js';
+
+const options = { images: false, version: '0.1.0', readFile: syntheticPicture };
+/** Text as a reader sees it. */
+const unescaped = (html: string) =>
+  html
+    .replace(/&#x([0-9A-F]+);/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
+    .replace(/&quot;/g, '"');
+
+const withoutScripts = (html: string) => html.replace(/<script[\s\S]*?<\/script>/g, '');
+
+describe('the page', () => {
+  test('is the same, byte for byte, when made again', () => {
+    const page = buildReport(syntheticSweep(), { ...options, images: true });
+    expect(buildReport(syntheticSweep(), { ...options, images: true })).toBe(page);
+  });
+
+  test('stays below 6 MB without pictures, with sixteen settings of five seeds too', () => {
+    expect(buildReport(syntheticSweep(), options).length).toBeLessThan(3e6);
+    const cells = [64, 128, 192, 256].flatMap((patch) => [1, 2, 4, 8].map((batch) => ({ patch, batch })));
+    expect(buildReport(syntheticSweep({ cells, seeds: [1, 2, 3, 4, 5] }), options).length).toBeLessThan(6e6);
+  });
+
+  test('names no resource outside itself', () => {
+    const page = buildReport(syntheticSweep(), { ...options, images: true });
+    expect(page).not.toMatch(/https?:\/\//);
+    expect(page).not.toMatch(/<link|<iframe|<object|<embed|<base|@import|url\(/i);
+    expect(
+      [...page.matchAll(/\ssrc="([^"]*)"/g)].every(([, source]) =>
+        source!.startsWith('data:image/png;base64,'),
+      ),
+    ).toBe(true);
+  });
+
+  test('lets run only its own two scripts, known by their hash', () => {
+    const page = buildReport(syntheticSweep(), options);
+    const policy = unescaped(/Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!);
+    expect(policy).toContain("default-src 'none'");
+    expect(/script-src [^;]*/.exec(policy)![0]).not.toContain('unsafe');
+    const script = /<script>([\s\S]*?)<\/script>/.exec(page)![1]!;
+    const library = /id="plotly">([^<]*)</.exec(page)![1]!;
+    expect(policy).toContain(contentHash(script));
+    expect(policy).toContain(contentHash(gunzipSync(Buffer.from(library, 'base64'))));
+  });
+
+  test('shows what users wrote as text, never as markup', () => {
+    const evil = '</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u2028" onload="x';
+    const sweep = syntheticSweep({ name: evil, question: evil });
+    sweep.source = evil;
+    const [first] = sweep.trials;
+    first!.status = 'failed';
+    first!.reason = evil;
+    first!.messages = [{ type: 'warning', step: 1, code: evil, text: evil }];
+    first!.series[evil] = first!.series['loss/D']!;
+    first!.samples[0]!.name = evil;
+    (first!.parameters as unknown as Record<string, unknown>).generator = evil;
+    const page = buildReport({ ...sweep, varied: ['generator'] }, { ...options, images: true });
+    expect(page).not.toContain('<script>alert');
+    expect(page).not.toContain('<img src=x');
+    expect(page).not.toContain('<!--');
+    expect(page).not.toContain('" onload="');
+    expect(page.match(/<script/g)).toHaveLength(3);
+    expect(page.match(/<\/script/g)).toHaveLength(3);
+    const data = /id="data">([^<]*)</.exec(page)![1]!;
+    expect(data).not.toContain('\u2028');
+    expect((JSON.parse(data) as { cells: { label: string }[] }).cells[0]!.label).toContain(evil);
+  });
+
+  test('tells no folder', () => {
+    const sweep = troubledSweep();
+    sweep.source = 'data: { x: /data/patients/A, y: "C:\\scans\\B", pairing: by-name }\n';
+    const page = buildReport(sweep, { ...options, images: true });
+    expect(page).not.toMatch(/\/home\/|\/data\/patients|scans|\/samples\//);
+  });
+
+  test('leaves pictures out when asked to', () => {
+    expect(buildReport(syntheticSweep(), options)).not.toContain('data:image');
+    expect(
+      buildReport(syntheticSweep(), { ...options, images: true }).match(/<img src="data:/g),
+    ).toHaveLength(48);
+  });
+
+  test('says so where a picture is gone', () => {
+    const readFile = () => {
+      throw new Error('ENOENT');
+    };
+    expect(buildReport(syntheticSweep(), { ...options, images: true, readFile })).toContain('not found');
+  });
+
+  test('is written whole, and leaves nothing else behind', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'report-'));
+    try {
+      const out = path.join(folder, 'report.html');
+      const size = writeReport(syntheticSweep(), { ...options, out });
+      expect(readFileSync(out)).toHaveLength(size);
+      expect(readdirSync(folder)).toEqual(['report.html']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('what it says', () => {
+  test('compares two settings with a paired interval and without a verdict', () => {
+    const page = unescaped(buildReport(syntheticSweep(), options));
+    expect(page).toMatch(
+      /Mean discriminator loss over the last tenth of the budget: 0\.\d+ \(64×64, batch 16\) against 0\.\d+ \(128×128, batch 2\)\./,
+    );
+    expect(page).toMatch(
+      /Paired difference over three seeds, second minus first: \+0\.\d+, 95\u00a0% t\u00a0interval/,
+    );
+    expect(page).toContain('Patch and batch change together: their effects cannot be told apart.');
+    expect(page).toContain('With three seeds these are estimates and no verdict');
+    expect(page).toContain('6 of 6 trials are done');
+    expect(page).toContain('not for diagnosis');
+  });
+
+  test('names trials that are in no mean, and why', () => {
+    const sweep = troubledSweep();
+    expect(leftOut(sweep, cellsOf(sweep))).toEqual([
+      expect.stringMatching(
+        /^64×64, batch 16, seed 2: failed after .* updates\. Out of memory: .*\[path left out\]$/,
+      ),
+      '128×128, batch 2, seed 3: not started',
+    ]);
+    expect(buildReport(sweep, options)).toContain('2 trials are in no mean');
+  });
+
+  test('says plainly where the untranslated image is better', () => {
+    const { verdicts } = examTable(cellsOf(syntheticSweep()))!;
+    expect(verdicts).toEqual([
+      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM. By that measure doing nothing is the better translation.',
+    ]);
+  });
+
+  test('draws no band from one seed, and says so', () => {
+    const page = unescaped(buildReport(syntheticSweep({ seeds: [7] }), options));
+    expect(page).toContain('there is no band');
+    expect(page).toContain('One seed a setting: a difference may be nothing but chance.');
+  });
+
+  test('has a use without any finished trial, and without any trial', () => {
+    const sweep = syntheticSweep();
+    for (const trial of sweep.trials) {
+      Object.assign(trial, {
+        status: 'failed',
+        reason: 'no images in domain X',
+        series: {},
+        facts: null,
+        exam: null,
+        updates: null,
+        samples: [],
+        step: 0,
+      });
+    }
+    const failed = buildReport(sweep, options);
+    expect(failed).toContain('0 of 6 trials are done');
+    expect(failed).toContain('No images in domain X');
+    expect(withoutScripts(failed)).not.toMatch(/NaN|Infinity/);
+    const empty = buildReport({ ...sweep, trials: [] }, options);
+    expect(empty).toContain('no trials yet');
+    expect(withoutScripts(empty)).not.toMatch(/NaN|Infinity/);
+  });
+
+  test('has gaps, not crashes, for values that are no number', () => {
+    const sweep = troubledSweep();
+    const data = JSON.parse(/id="data">([^<]*)</.exec(buildReport(sweep, options))![1]!) as {
+      cells: { curves: Record<string, { values: (number | null)[][] }> }[];
+    };
+    const [values] = data.cells[0]!.curves['loss/D']!.values;
+    expect(values!.filter((value) => value === null)).toHaveLength(12);
+    expect(data.cells[0]!.curves['grad/G']!.values).toHaveLength(1);
+  });
+});
+
+describe('cells', () => {
+  test('hold the trials that differ in nothing but their seed', () => {
+    const cells = cellsOf(syntheticSweep());
+    expect(cells.map((cell) => [cell.label, cell.trials.map((trial) => trial.seed)])).toEqual([
+      ['64×64, batch 16', [1, 2, 3]],
+      ['128×128, batch 2', [1, 2, 3]],
+    ]);
+  });
+
+  test('of one patch size share a colour and differ in dash', () => {
+    const [a, b, c, d] = stylesOf(['64', '64', '128', '128']);
+    expect([a!.light === b!.light, c!.light === d!.light, a!.light === c!.light]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([a!.dash === b!.dash, a!.dash === c!.dash]).toEqual([false, true]);
+  });
+
+  test.each([2, 8, 16, 40])('%d of them look each in its own way', (n) => {
+    const styles = stylesOf(Array<null>(n).fill(null));
+    expect(new Set(styles.map((style) => style.light + style.dash)).size).toBe(n);
+  });
+
+  test('tell which parameters change together', () => {
+    expect(changingTogether(syntheticSweep())).toEqual([['patch', 'batch']]);
+    const cells = [64, 128].flatMap((patch) => [2, 16].map((batch) => ({ patch, batch })));
+    expect(changingTogether(syntheticSweep({ cells }))).toEqual([]);
+  });
+});
+
+describe('words and numbers', () => {
+  test.each([
+    [0.21345, '0.213'],
+    [-0.021, '\u22120.0210'],
+    [12345.6, '12\u202f346'],
+    [NaN, '—'],
+    [0, '0'],
+  ])('%d is printed as %s', (value, text) => expect(decimal(value)).toBe(text));
+
+  test('differences carry a sign, times a unit', () => {
+    expect([signed(0.1), signed(-0.1), signed(0.00001)]).toEqual(['+0.100', '\u22120.100', '0.000']);
+    expect([duration(5), duration(125), duration(7260)]).toEqual(['5 s', '2 min 5 s', '2 h 1 min']);
+  });
+
+  test('absolute paths go, everything else stays', () => {
+    expect(withoutPaths('no such file: /a/b/c.png, see D_Y(G(X)) / 2')).toBe(
+      'no such file: [path left out], see D_Y(G(X)) / 2',
+    );
+    expect(withoutPaths("x: '~/scans/one'")).toBe("x: '[path left out]'");
+    expect(withoutPaths('x: data/styleX # and/or 1/2')).toBe('x: data/styleX # and/or 1/2');
+    expect(withoutPaths("patient: '^(\\d+)_'")).toBe("patient: '^(\\d+)_'");
+  });
+
+  test('JSON in a script element holds nothing that could end it', () => {
+    const text = '</script><!-- &\u2028\u2029';
+    expect(scriptJson(text)).not.toMatch(/[<>&\u2028\u2029]/);
+    expect(JSON.parse(scriptJson(text))).toBe(text);
+  });
+});
