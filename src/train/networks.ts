@@ -139,7 +139,10 @@ export const instanceNorm = tf.customGrad<tf.Tensor>((...inputs) => {
   };
 }) as Activation;
 
-/** Pads height and width by reflection, the border pixel not repeated. tfjs has no gradient for it; this is the exact one. */
+/**
+ * Pads height and width by reflection, the border pixel not repeated, with its exact gradient. The gradient that tfjs has
+ * for it leaves out what was mirrored.
+ */
 export function reflectionPad(x: tf.Tensor4D, pad: number): tf.Tensor4D {
   const sides: [number, number] = [pad, pad];
   const padded = tf.customGrad<tf.Tensor>((...inputs) => ({

@@ -11,10 +11,11 @@ export function openCpuEngine(): Engine {
     threads: 1,
     versions: { '@tensorflow/tfjs': tf.version.tfjs },
     createBank,
-    compile: (spec, bank) => {
-      checkSpec(spec, bank.shapes);
-      return Promise.resolve(program(spec));
-    },
+    compile: (spec, bank) =>
+      new Promise((resolve) => {
+        checkSpec(spec, bank.shapes);
+        resolve(program(spec));
+      }),
     dispose: () => Promise.resolve(),
   };
 }

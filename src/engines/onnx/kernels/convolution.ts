@@ -40,7 +40,7 @@ function geometry(
 ): Geometry {
   const { strides, pad, dataFormat, dimRoundingMode, dilations } = attributes;
   if (dataFormat !== 'NHWC') throw new Unsupported(`data format ${dataFormat}`);
-  return tf.backend_util.computeConv2DInfo(
+  const at = tf.backend_util.computeConv2DInfo(
     x as Rank4,
     filter as Rank4,
     strides,
@@ -50,6 +50,10 @@ function geometry(
     false,
     'channelsLast',
   );
+  if (typeof pad === 'number' && (at.filterHeight !== at.filterWidth || at.strideHeight !== at.strideWidth)) {
+    throw new Unsupported('padding as one number, which tfjs takes for square filters and strides only');
+  }
+  return at;
 }
 
 const asImage = (g: Recorder, value: Value): string => nameOf(inOrder(g, whole(g, value), IMAGE_ORDER));
