@@ -91,11 +91,6 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
     metrics: ['d/acc_real', 'd/acc_fake'],
   },
   {
-    title: 'Validation images',
-    note: 'Measured as training goes on images that train nothing; they choose checkpoints, so they give no verdict.',
-    metrics: ['val/psnr', 'val/ssim'],
-  },
-  {
     title: 'Each discriminator',
     note: 'The two halves of the discriminator loss; 0.25 each for discriminators that know nothing.',
     metrics: ['loss/D_y', 'loss/D_x'],
@@ -274,7 +269,9 @@ function methodOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
       : []),
     ...(left > 0
       ? [
-          `${left === 1 ? 'One trial that is not done is' : `${left} trials that are not done are`} left out of every mean, and shown as a thin line among the single seeds as far as it came.`,
+          left === 1
+            ? 'One trial that is not done is left out of every mean; as far as it came, it is a thin line among the single seeds.'
+            : `${left} trials that are not done are left out of every mean; as far as they came, they are thin lines among the single seeds.`,
         ]
       : []),
   ];

@@ -79,8 +79,8 @@ function tracesOf(panel, choice, scheme) {
         name,
         mode: 'lines',
         hoverinfo: 'skip',
-        line: { color: colour, width: 0.8, dash: cell.dash },
-        opacity: 0.65,
+        line: { color: colour, width: 0.8 },
+        opacity: 0.6,
       });
     const curve = cell.curves[panel.metric];
     if (curve) {
@@ -109,9 +109,9 @@ function tracesOf(panel, choice, scheme) {
         y: mean,
         name: cell.label,
         mode: x.length > 1 ? 'lines' : 'markers',
-        line: { color: colour, width: 2.4, dash: cell.dash },
+        line: { color: colour, width: choice.raw ? 1.6 : 2.4, dash: cell.dash },
         marker: { color: colour, size: 8 },
-        hovertemplate: '%{y:.3~g}',
+        hovertemplate: '%{y:.3g}',
       });
     }
     if (choice.singles) {
