@@ -1,0 +1,175 @@
+/** @file The phantom: chest radiographs that are drawn, each in the styles of two vendors. The project's own data. */
+
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import type { Random } from './dataset.js';
+import { DataError, type GreyImage } from './image.js';
+import { drawAnatomy, type Nodule } from './phantom-anatomy.js';
+import { systemReason, writePng, writeWhole } from './png.js';
+import { renderStyle, STYLE_X, STYLE_Y } from './phantom-styles.js';
+
+/** Raised by hand when the pictures change: it is part of every phantom's fingerprint. */
+export const PHANTOM_VERSION = 1;
+
+/** Name of the file that says what a phantom's folder holds. */
+export const PHANTOM_FILE = 'phantom.json';
+
+/** More would only wait for memory and disk; each needs about 100 MB at 1024 x 1024. */
+const MOST_WORKERS = 16;
+
+/** The compiled project draws on all cores; its sources, which no worker can load, in this process. */
+const DEFAULT_WORKERS = import.meta.url.endsWith('.js') ? Math.min(MOST_WORKERS, availableParallelism()) : 0;
+
+/** What decides every pixel of a phantom. */
+export interface PhantomOptions {
+  /** Pairs of images. */
+  count: number;
+  /** Side of an image, pixels. */
+  size: number;
+  seed: number;
+  /** How likely a pair has one to three nodules, 0 (as a rule) to 1. */
+  nodules?: number;
+}
+
+/** What a worker is given: every `step`th pair from `first` on. */
+export interface PhantomShare extends PhantomOptions {
+  folder: string;
+  first: number;
+  step: number;
+}
+
+/** A pair is on disk. */
+interface PhantomDone {
+  index: number;
+  nodules: Nodule[];
+}
+
+/** What a worker says: a pair is done, or the files cannot be written. */
+export type PhantomMessage = PhantomDone | { failed: string };
+
+/** The same anatomy in both styles, with noise of their own. */
+export interface PhantomPair {
+  x: GreyImage;
+  y: GreyImage;
+  nodules: Nodule[];
+}
+
+/** Draws pair number `index` (from 0): size x size pixels of 16 bits. `nodules`: how likely a pair has one to three. */
+export function drawPair(seed: number, index: number, size: number, nodules = 0): PhantomPair {
+  const random = randomOf(seed, index);
+  const anatomy = drawAnatomy(random, size, nodules);
+  const picture = (style: typeof STYLE_X): GreyImage => ({
+    width: size,
+    height: size,
+    bits: 16,
+    data: renderStyle(anatomy.attenuation, size, style, random.int(1, 0x7fffffff)),
+  });
+  return { x: picture(STYLE_X), y: picture(STYLE_Y), nodules: anatomy.nodules };
+}
+
+/**
+ * Draws a phantom into a folder: `X/0001.png`, `Y/0001.png` and so on, and `phantom.json`, which is written last.
+ * @param progress told how many pairs are done
+ * @param workers threads to draw with, 0 for none; the files do not depend on it
+ * @throws DataError if the folder cannot be written
+ */
+export async function drawPhantom(
+  options: PhantomOptions,
+  folder: string,
+  progress: (done: number, count: number) => void = () => undefined,
+  workers = DEFAULT_WORKERS,
+): Promise<void> {
+  try {
+    await mkdir(join(folder, 'X'), { recursive: true });
+    await mkdir(join(folder, 'Y'), { recursive: true });
+  } catch (error) {
+    throw new DataError(`${folder}: cannot be made (${systemReason(error)}).`, { cause: error });
+  }
+  const { count, nodules = 0 } = options;
+  const nodulesOf: Nodule[][] = [];
+  let done = 0;
+  const hear = ({ index, nodules: drawn }: PhantomDone) => {
+    nodulesOf[index] = drawn;
+    progress(++done, count);
+  };
+  const threads = Math.min(workers, count);
+  if (threads === 0) await drawShare({ ...options, folder, first: 0, step: 1 }, hear);
+  else {
+    const shares = Array.from({ length: threads }, (_, first) => ({
+      ...options,
+      folder,
+      first,
+      step: threads,
+    }));
+    await runWorkers(shares, hear);
+  }
+  const content = {
+    what: 'Chest radiographs drawn by CycleSweep. Images of the same name in X and Y show the same anatomy in two styles.',
+    ...identity(options),
+    pairing: 'by-name',
+    bits: 16,
+    styles: { X: STYLE_X, Y: STYLE_Y },
+    ...(nodules > 0 && {
+      drawnNodules: Object.fromEntries(nodulesOf.map((list, index) => [fileName(index), list])),
+    }),
+  };
+  await writeWhole(join(folder, PHANTOM_FILE), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** What tells one phantom from another, as it stands in `phantom.json`. */
+export function identity({ count, size, seed, nodules = 0 }: PhantomOptions) {
+  return { version: PHANTOM_VERSION, size, seed, count, prevalence: nodules };
+}
+
+/** Draws and writes the pairs of a share, and tells of each. */
+export async function drawShare(share: PhantomShare, tell: (done: PhantomDone) => void): Promise<void> {
+  for (let index = share.first; index < share.count; index += share.step) {
+    const { x, y, nodules } = drawPair(share.seed, index, share.size, share.nodules);
+    await writePng(join(share.folder, 'X', fileName(index)), x);
+    await writePng(join(share.folder, 'Y', fileName(index)), y);
+    tell({ index, nodules });
+  }
+}
+
+/** One worker for each share; the first failure ends them all. */
+async function runWorkers(shares: PhantomShare[], hear: (done: PhantomDone) => void): Promise<void> {
+  const running: Worker[] = [];
+  try {
+    await Promise.all(
+      shares.map(
+        (share) =>
+          new Promise<void>((resolve, reject) => {
+            const worker = new Worker(new URL('./phantom-worker.js', import.meta.url), { workerData: share });
+            running.push(worker);
+            worker.on('message', (message: PhantomMessage) => {
+              if ('failed' in message) reject(new DataError(message.failed));
+              else hear(message);
+            });
+            worker.on('error', reject);
+            worker.on('exit', (code) =>
+              code === 0 ? resolve() : reject(new Error(`A drawing thread ended with ${code}.`)),
+            );
+          }),
+      ),
+    );
+  } finally {
+    await Promise.all(running.map((worker) => worker.terminate()));
+  }
+}
+
+function fileName(index: number): string {
+  return `${String(index + 1).padStart(4, '0')}.png`;
+}
+
+/** A generator of its own for each pair, so that it does not matter who draws which. */
+function randomOf(seed: number, index: number): Random {
+  const generator = xoroshiro128plus(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b));
+  // The first numbers of nearby seeds resemble each other.
+  for (let i = 0; i < 20; i++) generator.next();
+  return { int: (lo, hi) => uniformInt(generator, lo, hi), float: () => uniformFloat64(generator) };
+}
