@@ -98,11 +98,11 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
 ];
 
 const KNOWS_NOTHING: Record<string, { value: number; label: string }> = {
-  'loss/D': { value: 0.5, label: '0.5: D knows nothing' },
-  'loss/D_x': { value: 0.25, label: '0.25: D knows nothing' },
-  'loss/D_y': { value: 0.25, label: '0.25: D knows nothing' },
-  'loss/G_adv': { value: 0.25, label: '0.25: D knows nothing' },
-  'loss/F_adv': { value: 0.25, label: '0.25: D knows nothing' },
+  'loss/D': { value: 0.5, label: '0.5: knows nothing' },
+  'loss/D_x': { value: 0.25, label: '0.25: knows nothing' },
+  'loss/D_y': { value: 0.25, label: '0.25: knows nothing' },
+  'loss/G_adv': { value: 0.25, label: '0.25: knows nothing' },
+  'loss/F_adv': { value: 0.25, label: '0.25: knows nothing' },
   'd/acc_real': { value: 0.5, label: '0.5: guessing' },
   'd/acc_fake': { value: 0.5, label: '0.5: guessing' },
 };

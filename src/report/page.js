@@ -158,20 +158,19 @@ function reachOf(choice) {
   return Math.max(0, ...ends) / choice.axis.divisor || 1;
 }
 
-/** Names at the right end of the lines, moved apart where they would cover each other. */
-function endLabels(means, range, log, height, ink) {
+/** Names at the right end of lines, moved apart where they would cover each other. */
+function endLabels(lines, range, log, height) {
   const part = (y) =>
     log ? Math.log(y / range[0]) / Math.log(range[1] / range[0]) : (y - range[0]) / (range[1] - range[0]);
-  const labels = means
-    .map((trace) => ({ trace, y: trace.y.findLast((value) => value !== null) }))
+  const labels = lines
     .filter(({ y }) => y !== undefined && (!log || y > 0))
-    .map(({ trace, y }) => ({ trace, at: part(y) * height }))
+    .map(({ text, y, colour }) => ({ text, colour, at: part(y) * height }))
     .sort((a, b) => a.at - b.at);
   const line = 17;
   labels.forEach((label, i) => (label.at = Math.max(label.at, i > 0 ? labels[i - 1].at + line : 0)));
   for (let i = labels.length - 1, most = height; i >= 0; i--, most -= line)
     labels[i].at = Math.min(labels[i].at, most);
-  return labels.map(({ trace, at }) => ({
+  return labels.map(({ text, colour, at }) => ({
     xref: 'paper',
     yref: 'paper',
     x: 1,
@@ -180,8 +179,8 @@ function endLabels(means, range, log, height, ink) {
     yanchor: 'middle',
     xshift: 6,
     showarrow: false,
-    text: escaped(trace.name),
-    font: { size: 13, color: trace.line.color ?? ink },
+    text: escaped(text),
+    font: { size: 13, color: colour },
   }));
 }
 
@@ -205,11 +204,18 @@ function draw(chart) {
   // On paper the column is not the screen's: about 700 pixels, or half of it.
   const width = printing ? (main ? 680 : 325) : chart.clientWidth;
   const height = main ? Math.min(360, Math.max(280, width * 0.62)) : 210;
-  const longest = Math.max(0, ...means.map((trace) => trace.name.length));
-  const right = Math.min(width * 0.3, 16 + longest * 7.2);
-  const labelled = main && width >= 480 && means.length <= 10 && right >= 16 + longest * 7.2;
+  const ends = [
+    ...means.map(({ name, y, line }) => ({
+      text: name,
+      y: y.findLast((value) => value !== null),
+      colour: line.color,
+    })),
+    ...panel.references.map(({ label, value }) => ({ text: label, y: value, colour: soft })),
+  ];
+  const right = 16 + Math.max(0, ...ends.map(({ text }) => text.length)) * 7.2;
+  const labelled = main && width >= 480 && ends.length <= 11 && right <= width * 0.32;
   const margin = { l: 46, r: labelled ? right : 14, t: 10, b: 50 };
-  const annotations = panel.references.map((line) => ({
+  const inside = panel.references.map((line) => ({
     xref: 'paper',
     x: 1,
     xanchor: 'right',
@@ -218,10 +224,10 @@ function draw(chart) {
     showarrow: false,
     text: line.label,
     font: { size: 12, color: soft },
-    bgcolor: `${paper}b3`,
+    bgcolor: `${paper}d9`,
     borderpad: 1,
   }));
-  if (labelled) annotations.push(...endLabels(means, range, log, height - margin.t - margin.b, ink));
+  const annotations = labelled ? endLabels(ends, range, log, height - margin.t - margin.b) : inside;
   const layout = {
     width,
     height,
