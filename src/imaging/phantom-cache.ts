@@ -80,7 +80,10 @@ export async function drawWhole(
   replace: boolean,
   progress?: (done: number, count: number) => void,
 ): Promise<void> {
-  const temporary = join(dirname(folder), `.${basename(folder)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  const temporary = join(
+    dirname(folder),
+    `.${basename(folder)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
+  );
   try {
     await drawPhantom(options, temporary, progress);
     await takePlace(temporary, folder).catch(async (error: unknown) => {

@@ -9,7 +9,8 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Random } from './dataset.js';
 import { DataError, type GreyImage } from './image.js';
-import { drawAnatomy, type Nodule } from './phantom-anatomy.js';
+import { drawAnatomy } from './phantom-anatomy.js';
+import type { Nodule } from './phantom-lungs.js';
 import { systemReason, writePng, writeWhole } from './png.js';
 import { renderStyle, STYLE_X, STYLE_Y } from './phantom-styles.js';
 
