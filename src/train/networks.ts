@@ -162,15 +162,28 @@ function foldBack(dy: tf.Tensor4D, axis: 1 | 2, pad: number): tf.Tensor4D {
     sizes[axis] = size;
     return tf.slice(dy, begin, sizes);
   };
-  const mirrored = (margin: tf.Tensor4D, before: number, after: number): tf.Tensor4D => {
-    const paddings: [number, number][] = [0, 1, 2, 3].map((each) =>
-      each === axis ? [before, after] : [0, 0],
-    );
-    return tf.pad(tf.reverse(margin, axis), paddings);
-  };
-  const low = mirrored(part(0, pad), 1, length - 1 - pad);
-  const high = mirrored(part(pad + length, pad), length - 1 - pad, 1);
-  return tf.add(tf.add(part(pad, length), low), high);
+  const low = tf.reverse(part(0, pad), axis); // belongs to 1 ... pad
+  const high = tf.reverse(part(pad + length, pad), axis); // belongs to length - 1 - pad ... length - 2
+  if (length < 2 * pad + 2) {
+    const moved = (margin: tf.Tensor4D, before: number, after: number): tf.Tensor4D =>
+      tf.pad(
+        margin,
+        [0, 1, 2, 3].map((each): [number, number] => (each === axis ? [before, after] : [0, 0])),
+      );
+    return tf.addN([part(pad, length), moved(low, 1, length - 1 - pad), moved(high, length - 1 - pad, 1)]);
+  }
+  // The two do not meet, so only they are added to; the rest is moved as it is.
+  const untouched = length - 2 * pad - 2;
+  return tf.concat(
+    [
+      part(pad, 1),
+      tf.add(part(pad + 1, pad), low),
+      ...(untouched > 0 ? [part(2 * pad + 1, untouched)] : []),
+      tf.add(part(length - 1, pad), high),
+      part(pad + length - 1, 1),
+    ],
+    axis,
+  );
 }
 
 function weight(weights: Weights, name: string): tf.Tensor4D {

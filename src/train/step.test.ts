@@ -152,6 +152,19 @@ describe('one update', () => {
     }
   });
 
+  it('is followed by further ones that agree too, so nothing is overwritten before it was read', async () => {
+    const small = { ...PARAMETERS, patch: 8, batch: 1, disc_layers: 1 };
+    const afterThree = async (engine: Engine): Promise<Values> => {
+      const bank = engine.createBank(step.bankShapes(small));
+      for (const [name, values] of Object.entries(startOf(small))) bank.write(name, values);
+      const program = await engine.compile(step.trainStep(small, SMOOTH), bank);
+      for (let t = 1; t <= 3; t++) await program.run(bank, { ...patches(t, small), ...adamInputs(small, t) });
+      return Object.fromEntries(Object.keys(bank.shapes).map((name) => [name, bank.read(name)]));
+    };
+    const errors = relativeErrors(await afterThree(cpu), await afterThree(onnx));
+    for (const [name, error] of Object.entries(errors)) expect(error, name).toBeLessThan(1e-3);
+  });
+
   it('measures losses that add up', async () => {
     const { outputs } = await run(onnx, step.trainStep(PARAMETERS), update());
     const of = (name: step.StepMetric): number => outputs[name]?.[0] as number;

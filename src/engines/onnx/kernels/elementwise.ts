@@ -79,14 +79,16 @@ export function unary(
 
 /** tfjs' step(x, alpha): 1 above zero, else alpha, at zero too. The gradient of abs is step with alpha -1. */
 function step(g: Recorder, x: Value, alpha: number): Value {
-  const like = { stored: x.stored, order: x.order };
-  const above = (): string => g.op('Greater', [nameOf(x), g.scalar(0, 'float32')]);
-  if (alpha !== 0) {
-    const ends = [g.scalar(1, 'float32'), g.scalar(alpha, 'float32')];
-    return nodeValue(g.op('Where', [above(), ...ends]), x.shape, like);
-  }
-  const node = (): string => g.op('Cast', [above()], { to: { int: ELEMENT_CODES.float32 } });
-  return nodeValue(node, x.shape, { ...like, origin: { is: 'step', of: x } });
+  const mask = (): string => g.op('HardSigmoid', [nameOf(x)], { alpha: { float: HUGE }, beta: { float: 0 } });
+  const above = nodeValue(mask, x.shape, { stored: x.stored, order: x.order, origin: { is: 'step', of: x } });
+  if (alpha === 0) return above;
+  const scaled = nodeValue(mask(), x.shape, { stored: x.stored, order: x.order });
+  return binary(
+    g,
+    'Add',
+    binary(g, 'Mul', scaled, uniformValue(g, 1 - alpha, [])),
+    uniformValue(g, alpha, []),
+  );
 }
 
 /** where(condition, yes, no); the gradient of leaky relu, where(x > 0, dy, alpha * dy), becomes a clipped product. */
