@@ -40,7 +40,10 @@ export interface Bank {
 }
 
 export interface Program {
-  /** Feeds the inputs (row-major, lengths as in the spec), replaces `writes` in the bank, returns the other outputs row-major. */
+  /**
+   * Feeds the inputs (row-major, lengths as in the spec), replaces `writes` in the bank, returns the other outputs
+   * row-major, as copies. After a run that failed, what it was to write is undefined: write it again.
+   */
   run(bank: Bank, inputs: Record<string, Float32Array>): Promise<Record<string, Float32Array>>;
   dispose(): Promise<void>;
 }
