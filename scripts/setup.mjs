@@ -24,7 +24,11 @@ if (!fs.existsSync(marker) || fs.readFileSync(marker, 'utf8') !== lock) {
   console.log(
     'Installing packages (SQLite is compiled where no ready-made build can be had: about two minutes) ...',
   );
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { ...process.env, ...headersAtHand(), ...QUIET });
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    ...process.env,
+    ...headersAtHand(),
+    ...QUIET,
+  });
   fs.writeFileSync(marker, lock);
 }
 console.log('Compiling ...');

@@ -89,7 +89,9 @@ describe('the results folder', () => {
     await writeImages(folder);
     put('a.yaml', smallSweep());
     put('results', 'a file where a folder should be');
-    expect(await refused('run', 'a.yaml')).toContain(`The results folder ${path.join(folder, 'results')} cannot be written`);
+    expect(await refused('run', 'a.yaml')).toContain(
+      `The results folder ${path.join(folder, 'results')} cannot be written`,
+    );
   });
 
   test('holds a damaged database: exit 4, and what to do', async () => {
@@ -126,7 +128,9 @@ describe('the command line', () => {
   test('doctor says what works and why the rest does not', async () => {
     const { exitCode, stdout } = await sweep(folder, 'doctor', '--json');
     expect(exitCode).toBe(0);
-    const { engines } = JSON.parse(stdout as unknown as string) as { engines: { name: string; works: boolean; reason: string }[] };
+    const { engines } = JSON.parse(stdout) as {
+      engines: { name: string; works: boolean; reason: string }[];
+    };
     expect(engines.find(({ name }) => name === 'onnx')).toMatchObject({ works: true });
     for (const { reason } of engines) expect(reason).not.toBe('');
   });

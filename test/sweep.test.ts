@@ -3,7 +3,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { contains, listTrials, readEvents, smallSweep, sweep, temporaryFolder, until, writeImages } from './support.js';
+import {
+  contains,
+  listTrials,
+  readEvents,
+  smallSweep,
+  sweep,
+  temporaryFolder,
+  until,
+  writeImages,
+} from './support.js';
 
 const folders: string[] = [];
 
@@ -80,7 +89,10 @@ describe('a sweep that nothing disturbs', () => {
     expect(exams).toHaveLength(4);
     const images = query(results, 'select distinct role from samples order by role');
     expect(images.map(({ role }) => role)).toEqual(['fgx', 'gx', 'x', 'y']);
-    for (const { trial, path: file } of query(results, 'select trials.key trial, path from samples join trials on trials.id = trial')) {
+    for (const { trial, path: file } of query(
+      results,
+      'select trials.key trial, path from samples join trials on trials.id = trial',
+    )) {
       expect(fs.existsSync(path.join(results, 'trials', String(trial), String(file)))).toBe(true);
     }
   });
@@ -101,7 +113,8 @@ describe('a sweep that nothing disturbs', () => {
 
   test('a database that was deleted is made anew from the event files', async () => {
     const points = query(results, 'select count(*) n from metrics');
-    for (const ending of ['', '-wal', '-shm']) fs.rmSync(path.join(results, `sweep.db${ending}`), { force: true });
+    for (const ending of ['', '-wal', '-shm'])
+      fs.rmSync(path.join(results, `sweep.db${ending}`), { force: true });
     const run = await sweep(folder, 'run', 'small.yaml', '--set', 'seeds=3');
     expect(run.all).toContain('6 done before, 0 to run');
     expect(query(results, 'select count(*) n from metrics')).toEqual(points);
@@ -140,7 +153,16 @@ describe('a sweep that nothing disturbs', () => {
 
 describe('a sweep that is disturbed', () => {
   /** Long enough that a trial is in the middle when it is stopped. */
-  const LONG = ['--set', 'budget.updates=60', '--set', 'seeds=1', '--set', 'resources.trials=1', '--set', 'resources.threads=1'];
+  const LONG = [
+    '--set',
+    'budget.updates=60',
+    '--set',
+    'seeds=1',
+    '--set',
+    'resources.trials=1',
+    '--set',
+    'resources.threads=1',
+  ];
   let undisturbed: Record<string, Buffer>;
 
   beforeAll(async () => {
@@ -185,7 +207,12 @@ describe('a sweep that is disturbed', () => {
     const results = path.join(folder, 'results');
     const run = sweep(folder, 'run', 'small.yaml', ...LONG);
     const events = await midway(results);
-    const start = JSON.parse(fs.readFileSync(events, 'utf8').split('\n').find((line) => line.includes('"t":"start"'))!) as { pid: number };
+    const start = JSON.parse(
+      fs
+        .readFileSync(events, 'utf8')
+        .split('\n')
+        .find((line) => line.includes('"t":"start"'))!,
+    ) as { pid: number };
     run.kill('SIGKILL');
     await run;
     await until(() => !isAlive(start.pid), 'the trial of a killed runner to leave by itself');
@@ -203,7 +230,12 @@ describe('a sweep that is disturbed', () => {
     const results = path.join(folder, 'results');
     const run = sweep(folder, 'run', 'small.yaml', ...LONG);
     const events = await midway(results);
-    const start = JSON.parse(fs.readFileSync(events, 'utf8').split('\n').find((line) => line.includes('"t":"start"'))!) as { pid: number };
+    const start = JSON.parse(
+      fs
+        .readFileSync(events, 'utf8')
+        .split('\n')
+        .find((line) => line.includes('"t":"start"'))!,
+    ) as { pid: number };
     process.kill(start.pid, 'SIGKILL');
     const ended = await run;
     expect(ended.exitCode).toBe(0);
@@ -232,7 +264,10 @@ describe('a trial without a runner', () => {
     const key = listTrials(path.join(folder, 'results'))[0]!;
     const alone = path.join(folder, 'alone');
     fs.mkdirSync(alone);
-    fs.copyFileSync(path.join(folder, 'results', 'trials', key, 'config.json'), path.join(alone, 'config.json'));
+    fs.copyFileSync(
+      path.join(folder, 'results', 'trials', key, 'config.json'),
+      path.join(alone, 'config.json'),
+    );
     const { execa } = await import('execa');
     const { CLI } = await import('./support.js');
     const main = path.join(path.dirname(CLI), 'train', 'main.js');

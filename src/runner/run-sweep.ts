@@ -2,41 +2,21 @@
  * @file Runs a sweep: what is missing of it, one child process a trial, until all is done or the user stops it.
  * The main path of the runner, read from top to bottom.
  */
-import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { UserError } from '../errors.js';
 import type { Definition } from '../definition/schema.js';
-import { loadImages } from '../imaging/dataset.js';
-import { listImages } from '../imaging/folder.js';
-import { DataError } from '../imaging/image.js';
-import { EXIT, type TrialConfig, type TrialEvent } from '../protocol.js';
+import { UserError } from '../errors.js';
+import { EXIT, type TrialConfig } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
-import { endAttempt, startAttempt, storeSweep, trialId } from '../store/writer.js';
-import { localExecutor } from './executors/local.js';
-import type { Exit, RunningTrial } from './executors/executor.js';
-import { Ingest } from './ingest.js';
-import { appendJournal } from './journal.js';
-import {
-  attemptDirectory,
-  eventsFile,
-  lastCheckpoint,
-  listAttempts,
-  outputFile,
-  sweepRecordFile,
-  trialDirectory,
-  writeFileWhole,
-} from './layout.js';
+import { storeSweep } from '../store/writer.js';
+import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
-import { judgeExit, type Verdict } from './outcome.js';
 import { planSweep } from './plan.js';
 import { runPool } from './pool.js';
-import { duration, openProgress, type Progress } from './progress.js';
+import { openProgress } from './progress.js';
 import { recoverTrial, trialStatus } from './recover.js';
+import { runTrial, type Slot } from './run-trial.js';
 import { listenForStop, type Stopping } from './stop.js';
-
-/** How often a running trial's events are brought into the store, in milliseconds. */
-const INGEST_EVERY = 500;
 
 export interface SweepRun {
   definition: Definition;
@@ -62,12 +42,6 @@ export interface SweepSummary {
   exitCode: number;
 }
 
-/** One place for a trial to run in. */
-interface Slot {
-  device: string;
-  threads: number;
-}
-
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
@@ -88,7 +62,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     say(announce(run.definition.name, statuses, wanted.length, slots));
 
     const progress = openProgress(wanted.length, run.stream);
-    const stopping = listenForStop(progress.say);
+    const stopping = listenForStop((message) => progress.say(message));
     const label = labeller(plan.trials, plan.varied);
     try {
       const work = (config: TrialConfig, slot: Slot) =>
@@ -158,119 +132,6 @@ function labeller(trials: TrialConfig[], varied: (keyof TrialConfig['parameters'
     [...varied.map((name) => `${name} ${parameters[name]}`), `seed ${seed}`].join(' ');
   const width = Math.max(0, ...trials.map((config) => label(config).length));
   return (config: TrialConfig) => label(config).padEnd(width);
-}
-
-interface TrialWork {
-  store: Store;
-  config: TrialConfig;
-  slot: Slot;
-  label: string;
-  retries: number;
-  progress: Progress;
-  stopping: Stopping;
-}
-
-/** Runs a trial until it is done, stopped, or has used up its attempts. */
-async function runTrial(work: TrialWork): Promise<void> {
-  const { store, config, slot, label, retries, progress, stopping } = work;
-  const begun = performance.now();
-  writeFileWhole(
-    path.join(trialDirectory(store.results, config.key), 'config.json'),
-    JSON.stringify(config, null, 2) + '\n',
-  );
-  progress.started(config.key, label);
-  let verdict: Verdict;
-  for (let failures = 0; ; failures++) {
-    verdict = await runAttempt(work);
-    const again = verdict.outcome === 'failed' && verdict.retry && failures < retries && !stopping.requested;
-    if (!again) break;
-    progress.say(
-      `${label}  ${verdict.reason}; attempt ${failures + 2} of ${retries + 1} goes on from its last checkpoint`,
-    );
-  }
-  const took = `in ${duration((performance.now() - begun) / 1000)} on ${slot.device}`;
-  const told = verdict.outcome === 'failed' ? await explainFailure(store, config, verdict) : verdict.reason;
-  progress.ended(config.key, `${label}  ${verdict.outcome} ${took}: ${told}`);
-}
-
-async function runAttempt({ store, config, slot, progress, stopping }: TrialWork): Promise<Verdict> {
-  const { key } = config;
-  const { results } = store;
-  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
-  const resume = lastCheckpoint(results, key);
-  const trial = trialId(store.db, key);
-  const started = Date.now() / 1000;
-  fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
-  const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
-  appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
-  startAttempt(store, trial, attempt, started);
-
-  const ingest = new Ingest(store, trial, key, attempt);
-  const running = localExecutor.start({
-    key,
-    attempt,
-    trialDirectory: trialDirectory(results, key),
-    eventsFile: eventsFile(results, key, attempt),
-    outputFile: outputFile(results, key, attempt),
-    resume,
-    ...slot,
-  });
-  stopping.watch(running);
-  const { exit, last } = await follow(running, ingest, (events) => progress.saw(key, events));
-
-  const verdict = judgeExit(exit, last);
-  const { outcome, reason, exitCode, signal } = verdict;
-  const ended = Date.now() / 1000;
-  appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });
-  endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, ended);
-  return verdict;
-}
-
-/** Brings events into the store while the trial runs, and what is left once it is gone. */
-async function follow(
-  running: RunningTrial,
-  ingest: Ingest,
-  saw: (events: TrialEvent[]) => void,
-): Promise<{ exit: Exit; last: TrialEvent | undefined }> {
-  let last: TrialEvent | undefined;
-  const advance = () => {
-    const events = ingest.advance();
-    last = events.findLast(({ t }) => t === 'done' || t === 'stopped' || t === 'health') ?? last;
-    saw(events);
-  };
-  const timer = setInterval(advance, INGEST_EVERY);
-  const exit = await running.exited;
-  clearInterval(timer);
-  advance();
-  return { exit, last };
-}
-
-/** For the terminal alone, which may name files: why a trial failed, and where its output is. */
-async function explainFailure(
-  store: Store,
-  { key, data, parameters }: TrialConfig,
-  verdict: Verdict,
-): Promise<string> {
-  if (verdict.exitCode === EXIT.dataWrong) {
-    const culprit = await findBadImage([data.x, data.y], parameters.patch);
-    if (culprit !== undefined) return culprit;
-  }
-  const attempt = listAttempts(store.results, key).at(-1) ?? 1;
-  const output = path.relative('.', outputFile(store.results, key, attempt));
-  const lastLine = fs.readFileSync(output, 'utf8').trimEnd().split('\n').at(-1) ?? '';
-  return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}\n     its output: ${output}`;
-}
-
-async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
-  try {
-    for (const folder of folders) {
-      for (const file of (await listImages(folder)).files) await loadImages([file], patch);
-    }
-  } catch (error) {
-    if (error instanceof DataError) return error.message;
-    throw error;
-  }
-  return undefined;
 }
 
 function summarise(

@@ -144,9 +144,22 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
     step,
     updates,
     facts: tries.findLast((row) => row.facts !== null)?.facts ?? null,
-    attempts: tries.map(({ trial: _, started, ended, ingested: __, signal: ___, ...rest }) => {
-      return { ...rest, seconds: ended === null ? null : ended - started };
-    }),
+    attempts: tries.map((row) => ({
+      attempt: row.attempt,
+      outcome: row.outcome,
+      reason: row.reason,
+      engine: row.engine,
+      engineReason: row.engineReason,
+      device: row.device,
+      threads: row.threads,
+      host: row.host,
+      cpu: row.cpu,
+      versions: row.versions,
+      from: row.from,
+      seconds: row.ended === null ? null : row.ended - row.started,
+      peakMemory: row.peakMemory,
+      exitCode: row.exitCode,
+    })),
     series: readSeries(store, id, tries),
     exam: exam === undefined ? null : { step: exam.step, values: exam.values, images: exam.images },
     samples: db

@@ -35,7 +35,9 @@ export function withoutFileNames(message: string, { x, y }: TrialConfig['data'])
       return `image ${shortHash(stem)} of ${domain}`;
     });
   };
-  return hide(hide(message, x, 'X'), y, 'Y').replaceAll(x, 'the folder of X').replaceAll(y, 'the folder of Y');
+  return hide(hide(message, x, 'X'), y, 'Y')
+    .replaceAll(x, 'the folder of X')
+    .replaceAll(y, 'the folder of Y');
 }
 
 function shortHash(stem: string): string {

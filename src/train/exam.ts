@@ -31,16 +31,17 @@ export async function sitExam(
   io: TrialIo,
 ): Promise<void> {
   const scores: { index: number; v: MetricValues }[] = [];
-  let program: { height: number; width: number; translate: Awaited<ReturnType<Engine['compile']>> } | undefined;
+  let program:
+    { height: number; width: number; translate: Awaited<ReturnType<Engine['compile']>> } | undefined;
   for (const [at, heldOut] of test.entries()) {
     if (at >= SHOWN && heldOut.y === undefined) continue;
     const x = cropToFours(heldOut.x);
     if (program?.height !== x.height || program.width !== x.width) {
       await program?.translate.dispose();
-      const spec = translate(config.parameters, x.height, x.width);
+      const spec = translate(config.parameters, 'G', x.height, x.width, { cycle: true });
       program = { height: x.height, width: x.width, translate: await engine.compile(spec, bank) };
     }
-    const { gx, fgx } = await program.translate.run(bank, { x: toNetwork(x.data, range) });
+    const { gx, fgx } = await program.translate.run(bank, { image: toNetwork(x.data, range) });
     const y = heldOut.y === undefined ? undefined : cropToFours(heldOut.y);
     if (y !== undefined) scores.push({ index: heldOut.index, v: score(x, gx!, y, range) });
     if (at < SHOWN) {
@@ -61,7 +62,11 @@ export async function sitExam(
 /** PSNR and SSIM on [0, 1] of the fixed range, of the translation and of the image as it was. */
 function score(x: GreyImage, gx: Float32Array, y: GreyImage, range: Range): MetricValues {
   const { width, height } = x;
-  const [untranslated, translated, target] = [toUnit(x.data, range), networkToUnit(gx), toUnit(y.data, range)];
+  const [untranslated, translated, target] = [
+    toUnit(x.data, range),
+    networkToUnit(gx),
+    toUnit(y.data, range),
+  ];
   return {
     'exam/psnr': psnr(translated, target, 1),
     'exam/ssim': ssim(translated, target, width, height, 1),

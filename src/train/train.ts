@@ -9,16 +9,23 @@ import os from 'node:os';
 import { chooseEngine, openEngine } from '../engines/open.js';
 import type { Bank } from '../engines/engine.js';
 import { drawPatches } from '../imaging/dataset.js';
-import { NUMERICS_VERSION, type Budget, type MetricValues, type TrialConfig, type TrialParameters } from '../protocol.js';
+import {
+  NUMERICS_VERSION,
+  type Budget,
+  type MetricValues,
+  type TrialConfig,
+  type TrialParameters,
+} from '../protocol.js';
 import { packageVersion } from '../version.js';
-import { adamScalars } from './adam.js';
+import { adamInputs } from './adam.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
 import { loadTrialImages } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
 import { networkFacts } from './networks.js';
 import { normal, randomFromSeed, randomFromState } from './random.js';
-import { bankShapes, initialWeights, trainStep } from './step.js';
+import type { NamedTensor } from './safetensors.js';
+import { bankShapes, initialBank, trainStep } from './step.js';
 
 export interface TrialIo {
   emit: Emit;
@@ -72,8 +79,10 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   const save = () => {
     state.random = random.state();
-    const tensors = Object.entries(bank.shapes).map(([name, shape]) => [name, { shape, values: bank.read(name) }]);
-    const saved = saveCheckpoint(io.trialDirectory, state, Object.fromEntries(tensors));
+    const tensors: Record<string, NamedTensor> = {};
+    for (const [name, shape] of Object.entries(bank.shapes))
+      tensors[name] = { shape, values: bank.read(name) };
+    const saved = saveCheckpoint(io.trialDirectory, state, tensors);
     io.emit({ t: 'checkpoint', step: state.step, kind: 'last', ...saved });
     io.emit({ t: 'memory', peak: process.resourceUsage().maxRSS * 1024 });
   };
@@ -94,7 +103,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     // One update: fresh random patches of both domains, one step of all four networks.
     drawPatches(random, images.train.x, patch, batch, images.range, x);
     drawPatches(random, images.train.y, patch, batch, images.range, y);
-    const metrics = await step.run(bank, { x, y, ...adamScalars(state.step + 1, parameters) });
+    const metrics = await step.run(bank, { X: x, Y: y, ...adamInputs(parameters, state.step + 1) });
     state.step++;
 
     // Metric events hold the mean since the last one.
@@ -126,14 +135,15 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
 /** Updates that a budget allows; a budget in pixels of each domain is rounded to whole updates, at least one. */
 export function updatesOf(budget: Budget, { patch, batch }: TrialParameters): number {
-  return 'updates' in budget ? budget.updates : Math.max(1, Math.round(budget.pixels / (batch * patch * patch)));
+  return 'updates' in budget
+    ? budget.updates
+    : Math.max(1, Math.round(budget.pixels / (batch * patch * patch)));
 }
 
 function begin({ parameters, seed }: TrialConfig, bank: Bank): TrialState {
   const weights = randomFromSeed(seed, 'weights');
-  for (const [name, values] of Object.entries(initialWeights(parameters, () => normal(weights)))) {
-    bank.write(name, values);
-  }
+  const bankValues = initialBank(parameters, () => normal(weights));
+  for (const [name, values] of Object.entries(bankValues)) bank.write(name, values);
   const random = randomFromSeed(seed, 'patches').state();
   return { numerics: NUMERICS_VERSION, step: 0, random, pending: { sums: {}, updates: 0 } };
 }

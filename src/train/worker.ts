@@ -49,7 +49,10 @@ function describe(error: unknown, { config, logged }: WorkerTask): WorkerMessage
     if (error.kind === 'out-of-memory') return { exitCode: EXIT.outOfMemory, error: error.message };
     if (error.kind === 'device') return { exitCode: EXIT.deviceMissing, error: error.message };
   }
-  return { exitCode: EXIT.fault, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  return {
+    exitCode: EXIT.fault,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
 }
 
 parentPort?.postMessage(await run(workerData as WorkerTask));

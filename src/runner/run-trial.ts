@@ -1,0 +1,181 @@
+/** @file Runs one trial: its attempts, one after another, each followed from its start to the end of its events. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { loadImages } from '../imaging/dataset.js';
+import { listImages } from '../imaging/folder.js';
+import { DataError } from '../imaging/image.js';
+import { EXIT, type TrialConfig, type TrialEvent } from '../protocol.js';
+import type { Store } from '../store/open.js';
+import { endAttempt, startAttempt, trialId } from '../store/writer.js';
+import type { Exit, RunningTrial } from './executors/executor.js';
+import { localExecutor } from './executors/local.js';
+import { Ingest } from './ingest.js';
+import { appendJournal } from './journal.js';
+import {
+  attemptDirectory,
+  eventsFile,
+  lastCheckpoint,
+  listAttempts,
+  outputFile,
+  trialDirectory,
+  writeFileWhole,
+} from './layout.js';
+import { judgeExit, type Verdict } from './outcome.js';
+import { duration, type Progress } from './progress.js';
+import type { Stopping } from './stop.js';
+
+/** How often a running trial's events are brought into the store, in milliseconds. */
+const INGEST_EVERY = 500;
+
+/** One place for a trial to run in. */
+export interface Slot {
+  device: string;
+  threads: number;
+}
+
+export interface TrialWork {
+  store: Store;
+  config: TrialConfig;
+  slot: Slot;
+  label: string;
+  retries: number;
+  progress: Progress;
+  stopping: Stopping;
+}
+
+/** Runs a trial until it is done, stopped, or has used up its attempts. */
+export async function runTrial(work: TrialWork): Promise<void> {
+  const { store, config, slot, label, retries, progress, stopping } = work;
+  const begun = performance.now();
+  writeFileWhole(
+    path.join(trialDirectory(store.results, config.key), 'config.json'),
+    JSON.stringify(config, null, 2) + '\n',
+  );
+  progress.started(config.key, label);
+  let verdict: Verdict;
+  let results: string;
+  for (let failures = 0; ; failures++) {
+    ({ verdict, results } = await runAttempt(work));
+    const again = verdict.outcome === 'failed' && verdict.retry && failures < retries && !stopping.requested;
+    if (!again) break;
+    progress.say(
+      `${label}  ${verdict.reason}; attempt ${failures + 2} of ${retries + 1} goes on from its last checkpoint`,
+    );
+  }
+  const { outcome, reason } = verdict;
+  const told =
+    { done: results, stopped: reason, lost: reason, failed: '' }[outcome] ||
+    (await explainFailure(store, config, verdict));
+  const took = duration((performance.now() - begun) / 1000);
+  progress.ended(config.key, `${label}  ${outcome} on ${slot.device} in ${took}  ${told}`);
+}
+
+interface Attempt {
+  verdict: Verdict;
+  /** What it came to, in a few numbers; empty before the first metric. */
+  results: string;
+}
+
+async function runAttempt({ store, config, slot, progress, stopping }: TrialWork): Promise<Attempt> {
+  const { key } = config;
+  const { results } = store;
+  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const resume = lastCheckpoint(results, key);
+  const trial = trialId(store.db, key);
+  const started = Date.now() / 1000;
+  fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
+  const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
+  appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
+  startAttempt(store, trial, attempt, started);
+
+  const ingest = new Ingest(store, trial, key, attempt);
+  const running = localExecutor.start({
+    key,
+    attempt,
+    trialDirectory: trialDirectory(results, key),
+    eventsFile: eventsFile(results, key, attempt),
+    outputFile: outputFile(results, key, attempt),
+    resume,
+    ...slot,
+  });
+  stopping.watch(running);
+  const { exit, seen } = await follow(running, ingest, (events) => progress.saw(key, events));
+
+  const verdict = judgeExit(exit, seen.end);
+  const { outcome, reason, exitCode, signal } = verdict;
+  const ended = Date.now() / 1000;
+  appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });
+  endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, ended);
+  return { verdict, results: inWords(seen) };
+}
+
+/** The last events that tell how an attempt ended and what it came to. */
+interface Seen {
+  end?: TrialEvent;
+  metric?: TrialEvent & { t: 'metric' };
+  exam?: TrialEvent & { t: 'exam' };
+}
+
+/** e.g. `D 0.412  G 5.31  PSNR 24.31 dB (untranslated 20.63)`. */
+function inWords({ metric, exam }: Seen): string {
+  const { 'loss/D': d, 'loss/G': g } = metric?.v ?? {};
+  const { 'exam/psnr': psnr, 'exam/psnr_untranslated': untranslated } = exam?.v ?? {};
+  return [
+    d === undefined ? '' : `D ${d.toFixed(3)}`,
+    g === undefined ? '' : `G ${g.toFixed(3)}`,
+    psnr === undefined ? '' : `PSNR ${psnr.toFixed(2)} dB (untranslated ${untranslated?.toFixed(2)})`,
+  ]
+    .filter((part) => part !== '')
+    .join('  ');
+}
+
+/** Brings events into the store while the trial runs, and what is left once it is gone. */
+async function follow(
+  running: RunningTrial,
+  ingest: Ingest,
+  saw: (events: TrialEvent[]) => void,
+): Promise<{ exit: Exit; seen: Seen }> {
+  const seen: Seen = {};
+  const advance = () => {
+    const events = ingest.advance();
+    for (const event of events) {
+      if (event.t === 'done' || event.t === 'stopped' || event.t === 'health') seen.end = event;
+      else if (event.t === 'metric') seen.metric = event;
+      else if (event.t === 'exam') seen.exam = event;
+    }
+    saw(events);
+  };
+  const timer = setInterval(advance, INGEST_EVERY);
+  const exit = await running.exited;
+  clearInterval(timer);
+  advance();
+  return { exit, seen };
+}
+
+/** For the terminal alone, which may name files: why a trial failed, and where its output is. */
+async function explainFailure(
+  store: Store,
+  { key, data, parameters }: TrialConfig,
+  verdict: Verdict,
+): Promise<string> {
+  if (verdict.exitCode === EXIT.dataWrong) {
+    const culprit = await findBadImage([data.x, data.y], parameters.patch);
+    if (culprit !== undefined) return culprit;
+  }
+  const attempt = listAttempts(store.results, key).at(-1) ?? 1;
+  const output = path.relative('.', outputFile(store.results, key, attempt));
+  const lastLine = fs.readFileSync(output, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+  return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}\n     its output: ${output}`;
+}
+
+async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
+  try {
+    for (const folder of folders) {
+      for (const file of (await listImages(folder)).files) await loadImages([file], patch);
+    }
+  } catch (error) {
+    if (error instanceof DataError) return error.message;
+    throw error;
+  }
+  return undefined;
+}
