@@ -30,14 +30,17 @@ function choices() {
   };
 }
 
-/** Centred running mean over an odd number of points, shorter at both ends; a gap stays a gap. */
+/**
+ * Centred running mean over an odd number of points; a gap stays a gap. It starts with few points, since curves start
+ * steep, and ends looking back, since a single last point is noise.
+ */
 function smooth(values, raw) {
   const reach = raw ? 0 : Math.floor(values.length / 40);
   if (reach === 0) return values;
   return values.map((value, i) => {
     if (value === null) return null;
-    const near = Math.min(reach, i, values.length - 1 - i);
-    const around = values.slice(i - near, i + near + 1).filter((one) => one !== null);
+    const back = Math.min(reach, i);
+    const around = values.slice(i - back, i + back + 1).filter((one) => one !== null);
     return around.reduce((sum, one) => sum + one, 0) / around.length;
   });
 }
