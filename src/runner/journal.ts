@@ -4,9 +4,11 @@ import path from 'node:path';
 import type { AttemptEnd } from '../store/writer.js';
 import { journalFile } from './layout.js';
 import { LineReader } from './lines.js';
+import type { ProcessIdentity } from './processes.js';
 
 export type JournalEntry =
   | { t: 'attempt'; attempt: number; wall: number; device: string; threads: number; resume: number | null }
+  | ({ t: 'process'; attempt: number } & ProcessIdentity)
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
 
 export function appendJournal(results: string, key: string, entry: JournalEntry): void {

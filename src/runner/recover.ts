@@ -12,9 +12,10 @@ import { Ingest } from './ingest.js';
 import { appendJournal, readJournal } from './journal.js';
 import { eventsFile, listAttempts } from './layout.js';
 import { LineReader } from './lines.js';
+import { outlive } from './processes.js';
 
-/** Brings the store up to date for one trial that no live runner holds. */
-export function recoverTrial(store: Store, key: string): void {
+/** Brings the store up to date for one trial that no live runner holds; waits for what a killed runner left running. */
+export async function recoverTrial(store: Store, key: string): Promise<void> {
   const numbers = listAttempts(store.results, key);
   if (numbers.length === 0) return;
   const trial = trialId(store.db, key);
@@ -23,9 +24,11 @@ export function recoverTrial(store: Store, key: string): void {
     const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
     const stored = store.db.select().from(attempts).where(here).get();
     if (stored?.outcome) continue;
+    const left = journal.find((entry) => entry.t === 'process' && entry.attempt === attempt);
+    if (left?.t === 'process') await outlive(left);
     if (stored === undefined) {
       const begun = journal.find((entry) => entry.t === 'attempt' && entry.attempt === attempt);
-      startAttempt(store, trial, attempt, begun?.wall ?? 0);
+      startAttempt(store, trial, attempt, begun?.t === 'attempt' ? begun.wall : 0);
     }
     new Ingest(store, trial, key, attempt).advance();
     const recorded = journal.find((entry) => entry.t === 'end' && entry.attempt === attempt);

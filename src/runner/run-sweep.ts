@@ -51,7 +51,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const plan = await planSweep(run.definition, path.dirname(run.file), say);
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
     record(store, run, plan.trials, plan.varied);
-    plan.trials.forEach(({ key }) => recoverTrial(store, key));
+    for (const { key } of plan.trials) await recoverTrial(store, key);
 
     const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
     const wanted = plan.trials.filter((_, at) => {

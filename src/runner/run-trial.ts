@@ -21,6 +21,7 @@ import {
   writeFileWhole,
 } from './layout.js';
 import { judgeExit, type Verdict } from './outcome.js';
+import { identify } from './processes.js';
 import { duration, type Progress } from './progress.js';
 import type { Stopping } from './stop.js';
 
@@ -98,6 +99,9 @@ async function runAttempt({ store, config, slot, progress, stopping }: TrialWork
     resume,
     ...slot,
   });
+  if (running.pid !== undefined) {
+    appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
+  }
   stopping.watch(running);
   const { exit, seen } = await follow(running, ingest, (events) => progress.saw(key, events));
 

@@ -1,5 +1,5 @@
 /** @file The one writer: every row of the database is written here. */
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { TrialConfig, TrialEvent } from '../protocol.js';
 import type { Db, Store } from './open.js';
 import {
@@ -180,18 +180,4 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
 function nameId(tx: Transaction, name: string): number {
   const known = tx.select({ id: metricNames.id }).from(metricNames).where(eq(metricNames.name, name)).get();
   return known?.id ?? tx.insert(metricNames).values({ name }).returning({ id: metricNames.id }).get().id;
-}
-
-/** Sets back trials that a runner, now gone, left as running. */
-export function forgetRunning(store: Store): void {
-  store.db.update(trials).set({ status: 'pending' }).where(eq(trials.status, 'running')).run();
-  store.db
-    .update(attempts)
-    .set({
-      outcome: 'lost',
-      reason: 'the runner went away',
-      ended: sql`coalesce(${attempts.ended}, unixepoch('subsec'))`,
-    })
-    .where(sql`${attempts.outcome} is null`)
-    .run();
 }

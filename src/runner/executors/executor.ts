@@ -21,6 +21,8 @@ export interface Exit {
 }
 
 export interface RunningTrial {
+  /** Undefined where the process could not be started. */
+  pid: number | undefined;
   /** Resolves, never rejects, when no process of the trial is left. */
   exited: Promise<Exit>;
   /** Asks the trial to save and leave; it is killed if it has not after the grace time, in milliseconds. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { ENVIRONMENT } from '../../protocol.js';
+import { signalGroup } from '../processes.js';
 import type { Executor, Exit, Job, RunningTrial } from './executor.js';
 
 const TRAINER = fileURLToPath(new URL('../../train/main.js', import.meta.url));
@@ -45,6 +46,7 @@ function start(job: Job): RunningTrial {
   });
   const kill = () => signalGroup(child.pid, 'SIGKILL');
   return {
+    pid: child.pid,
     exited,
     kill,
     stop(grace) {
@@ -53,13 +55,4 @@ function start(job: Job): RunningTrial {
       deadline = setTimeout(kill, grace);
     },
   };
-}
-
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // the group is gone, which is what was wanted
-  }
 }
