@@ -94,6 +94,15 @@ describe('the results folder', () => {
     );
   });
 
+  test.skipIf(!fs.existsSync('/proc'))('is where nothing can be made', async () => {
+    await writeImages(folder);
+    put('a.yaml', smallSweep());
+    expect(await refused('run', 'a.yaml', '--results', '/proc/results')).toContain('cannot be written');
+    expect(
+      await refused('data', 'phantom', '--out', '/proc/phantom', '--count', '3', '--size', '64'),
+    ).toContain('cannot be made');
+  });
+
   test('holds a damaged database: exit 4, and what to do', async () => {
     await writeImages(folder);
     put('a.yaml', smallSweep());

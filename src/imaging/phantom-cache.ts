@@ -1,9 +1,10 @@
 /** @file Phantoms on disk: drawn once, under a temporary name, and there for good when whole. */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../files.js';
 import { DataError } from './image.js';
 import { drawPhantom, identity, PHANTOM_FILE, type PhantomOptions } from './phantom.js';
 import { systemReason } from './png.js';
@@ -110,7 +111,7 @@ async function takePlace(temporary: string, folder: string): Promise<void> {
 
 async function removeStale(cache: string): Promise<void> {
   try {
-    await mkdir(cache, { recursive: true });
+    makeFolder(cache);
     for (const name of await readdir(cache)) {
       if (!/^\.phantom-.*\.tmp$/.test(name)) continue;
       const { mtimeMs } = await stat(join(cache, name));

@@ -1,12 +1,12 @@
 /** @file The phantom: chest radiographs that are drawn, each in the styles of two vendors. The project's own data. */
 
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { makeFolder } from '../files.js';
 import type { Random } from './dataset.js';
 import { DataError, type GreyImage } from './image.js';
 import { drawAnatomy } from './phantom-anatomy.js';
@@ -86,8 +86,8 @@ export async function drawPhantom(
   workers = DEFAULT_WORKERS,
 ): Promise<void> {
   try {
-    await mkdir(join(folder, 'X'), { recursive: true });
-    await mkdir(join(folder, 'Y'), { recursive: true });
+    makeFolder(join(folder, 'X'));
+    makeFolder(join(folder, 'Y'));
   } catch (error) {
     throw new DataError(`${folder}: cannot be made (${systemReason(error)}).`, { cause: error });
   }

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { messageOf, systemCode, UserError } from '../errors.js';
+import { makeFolder } from '../files.js';
 import * as schema from './schema.js';
 
 export type Db = BetterSQLite3Database<typeof schema>;
@@ -72,7 +73,8 @@ export function openExistingStore(results: string): Store {
 
 function makeWritable(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
+    if (!fs.statSync(folder).isDirectory()) throw new Error('it is a file');
     const probe = path.join(folder, `.write-test-${process.pid}`);
     fs.writeFileSync(probe, '');
     fs.rmSync(probe);

@@ -34,7 +34,8 @@ export function saveCheckpoint(
   writeDurably(path.join(temporary, 'weights.safetensors'), parts);
   writeDurably(path.join(temporary, 'state.json'), [Buffer.from(json)]);
   const whole = path.join(folder, name);
-  if (fs.existsSync(whole)) fs.rmSync(temporary, { recursive: true }); // the same step gives the same numbers
+  if (fs.existsSync(whole))
+    fs.rmSync(temporary, { recursive: true }); // the same step gives the same numbers
   else fs.renameSync(temporary, whole);
   for (const other of fs.readdirSync(folder)) {
     if (other !== name) fs.rmSync(path.join(folder, other), { recursive: true, force: true });
