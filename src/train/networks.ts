@@ -164,7 +164,8 @@ function applierOf(layers: readonly Layer[], weights: Weights, norm: TrialParame
   };
 }
 
-function convolve(
+/** A layer's convolution alone, with its padding. @param w the filter @param x [batch, height, width, in] */
+export function convolve(
   { kind, stride, pads: [before, after], padding }: Layer,
   w: tf.Tensor4D,
   x: tf.Tensor4D,
