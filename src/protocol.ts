@@ -6,7 +6,7 @@
  */
 
 /** Raised by hand when the numbers that a trial produces change: it is part of every trial's key. */
-export const NUMERICS_VERSION = 1;
+export const NUMERICS_VERSION = 2;
 
 /** Names of the environment variables through which a trial is told its work. */
 export const ENVIRONMENT = {
