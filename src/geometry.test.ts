@@ -128,7 +128,7 @@ describe('receptive fields', () => {
       const multiple = geometry.sideMultiple(parameters);
       const side = Math.ceil((field + 2 * multiple) / multiple) * multiple;
       const weights = ones(networks.generatorShapes(parameters));
-      const x = tf.fill([1, 4 * multiple, side, 1], 0.5) as tf.Tensor4D;
+      const x = tf.fill<tf.Rank.R4>([1, 4 * multiple, side, 1], 0.5);
       const middle = Math.floor(side / 2);
       const seen = Array.from({ length: multiple }, (_, offset) => {
         const gradient = tf.grad((image: tf.Tensor) => {
@@ -183,7 +183,7 @@ describe('sides', () => {
   ])('of a PatchGAN of %i layers are those that it really gives on %i pixels', (layers, patch) => {
     const parameters = patchGan(layers, 1);
     const side = geometry.discriminatorMap(parameters, patch);
-    const x = tf.zeros([1, patch, patch, 1]) as tf.Tensor4D;
+    const x = tf.zeros<tf.Rank.R4>([1, patch, patch, 1]);
     const map = networks.discriminate(ones(networks.discriminatorShapes(parameters)), parameters, x);
     expect(map.shape).toEqual([1, side, side, 1]);
   });
@@ -210,7 +210,7 @@ describe('sides', () => {
   ] as const)('of a generator are the same at both ends: $generator, $upsample', (parameters) => {
     const side = 3 * 8;
     expect(geometry.sidesOf(geometry.generatorLayers(parameters), side).at(-1)).toBe(side);
-    const x = tf.zeros([2, side, side + 8, 1]) as tf.Tensor4D;
+    const x = tf.zeros<tf.Rank.R4>([2, side, side + 8, 1]);
     expect(networks.generate(ones(networks.generatorShapes(parameters)), parameters, x).shape).toEqual(
       x.shape,
     );

@@ -45,7 +45,7 @@ export function trialKey(ingredients: KeyIngredients): string {
 /** Shares as they are; lists as one hash, whatever their order. */
 function canonicalSplit(split: Split): unknown {
   if (typeof split.train === 'number') return split;
-  const sorted = Object.entries(split as SplitLists).map(([part, names]) => [
+  const sorted = Object.entries<string[]>({ ...(split as SplitLists) }).map(([part, names]) => [
     part,
     [...new Set(names)].sort(),
   ]);

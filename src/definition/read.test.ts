@@ -53,6 +53,7 @@ describe('a right file', () => {
       pairing: 'by-name',
       patient: '^(\\d+)_',
       range: [0, 4095],
+      mask: 'auto',
       split: { train: 0.5, validation: 0.25, test: 0.25 },
     });
     expect(budget).toEqual({ updates: 10_000 });
@@ -280,7 +281,7 @@ describe('an error', () => {
     ['data: { x: a, y: b, phantom: radiograph }', 'data names folders and a phantom'],
     ['data: { phantom: radiograph, cont: 3 }', "unknown key 'cont' in data"],
     ['data: { phantom: radiograph, count: 2 }', 'count cannot be 2'],
-    ['data: { x: a, y: b, pairing: pairs.csv }', "pairing cannot be 'pairs.csv'"],
+    ['data: { x: a, y: b, pairing: pairs.png }', "pairing cannot be 'pairs.png'"],
     ["data: { x: a, y: b, patient: '\\d+' }", "patient cannot be '\\d+'"],
     ["data: { x: a, y: b, patient: '(' }", "patient cannot be '('"],
     ['data: { x: a, y: b, range: [5, 1] }', 'range cannot be [5, 1]'],
@@ -293,13 +294,13 @@ describe('an error', () => {
   });
 
   it.each([
-    ['{ pixels: 40M, updates: 3 }', 'the budget names both pixels and updates'],
-    ['{}', 'the budget names neither pixels nor updates'],
+    ['{ pixels: 40M, updates: 3 }', 'the budget names pixels and updates'],
+    ['{}', 'the budget names nothing'],
     ['40M', "budget cannot be '40M'"],
     ['{ pixels: 40X }', "pixels cannot be '40X'"],
     ['{ pixels: 0 }', 'pixels cannot be 0'],
     ['{ updates: 1.5 }', 'updates cannot be 1.5'],
-    ['{ epochs: 3 }', 'epochs is not supported yet'],
+    ['{ epochs: 3, minutes: 5 }', 'the budget names epochs and minutes'],
     ['{ pixels: 1k }', 'a budget of 1000 pixels is less than one update of patch 64, batch 1'],
   ])('tells what is wrong with a budget of %s', (budget, what) => {
     expect(

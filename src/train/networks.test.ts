@@ -170,7 +170,7 @@ describe('a norm', () => {
   });
 
   it('over the batch gives every channel of the whole batch mean 0 and variance 1', () => {
-    const x = tf.concat([image([1, 5, 6, 3]), tf.mul(image([1, 5, 6, 3], 2), 5)], 0) as tf.Tensor4D;
+    const x = tf.concat<tf.Tensor4D>([image([1, 5, 6, 3]), tf.mul(image([1, 5, 6, 3], 2), 5)], 0);
     const { mean, variance } = tf.moments(networks.batchNorm(x), [0, 1, 2]);
     for (const value of mean.dataSync()) expect(value).toBeCloseTo(0, 5);
     for (const value of variance.dataSync()) expect(value).toBeCloseTo(1, 3);
