@@ -24,6 +24,8 @@ export const ENVIRONMENT = {
   threads: 'SWEEP_THREADS',
   /** `stdin`: standard input is a pipe whose end means that the runner is gone. */
   lifeline: 'SWEEP_LIFELINE',
+  /** Bytes of resident memory that the trial may have, or unset: as much as is free. */
+  memoryLimit: 'SWEEP_MEMORY_LIMIT',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */
@@ -183,7 +185,8 @@ interface EventTypes {
     v: MetricValues;
     images: { index: number; v: MetricValues }[];
   };
-  memory: { peak: number };
+  /** Bytes: resident memory at its highest, and what was predicted for it; patches of each domain that were computed at once. */
+  memory: { peak: number; predicted?: number; micro_batch?: number };
   health: { step: number; code: string; message: string };
   warning: { step: number; code: string; message: string };
   alive: { wall: number };

@@ -12,6 +12,7 @@ import type { TrialParameters } from '../protocol.js';
 import { adam, ADAM_INPUTS, adamInputs } from './adam.js';
 import type { Distance } from './losses.js';
 import * as losses from './losses.js';
+import { checkMemory, explainMemory, peakMemory, planMemory, type MemoryLimit } from './memory.js';
 import type { Activation, Weights } from './networks.js';
 import { discriminate, discriminatorShapes, generate, generatorShapes, initialWeights } from './networks.js';
 
@@ -238,17 +239,21 @@ export interface StepResult {
 export interface CompiledStep {
   /** Patches of each domain that are in memory at a time. */
   readonly microBatch: number;
+  /** For the trial's `memory` event. */
+  memory(): { peak: number; predicted: number; micro_batch: number };
   /**
    * One update of all four networks; reads and writes `bankShapes`.
-   * @throws EngineError; the bank then still holds what it held before, unless Adam's update itself failed
+   * @throws EngineError, `out-of-memory` also where a limit was set and is passed; the bank then still holds what it held before, unless Adam's update itself failed
    */
   run(bank: Bank, feed: StepFeed): Promise<StepResult>;
   dispose(): Promise<void>;
 }
 
 export interface StepOptions {
-  /** A divisor of the batch; `auto`: the whole batch. */
+  /** A divisor of the batch; `auto`: the largest whose predicted memory fits. */
   microBatch?: number | 'auto';
+  /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
+  memoryLimit?: MemoryLimit;
   /** For tests. */
   smooth?: Smooth;
 }
@@ -265,14 +270,19 @@ export async function compileStep(
   engine: Engine,
   bank: Bank,
   parameters: TrialParameters,
-  { microBatch: wanted = 'auto', smooth = {} }: StepOptions = {},
+  { microBatch: wanted = 'auto', memoryLimit, smooth = {} }: StepOptions = {},
 ): Promise<CompiledStep> {
   const { batch, patch, gamma } = parameters;
-  const micro = wanted === 'auto' ? batch : wanted;
-  checkMicroBatch(parameters, micro);
+  const candidates =
+    wanted !== 'auto' ? [wanted] : parameters.norm === 'batch' ? [batch] : microBatches(batch);
+  for (const candidate of candidates) checkMicroBatch(parameters, candidate);
+  const plan = planMemory(parameters, candidates, memoryLimit);
+  const micro = plan.microBatch;
   const compiled: Program[] = [];
   const compile = async (spec: ProgramSpec): Promise<Program> => {
-    const program = await engine.compile(spec, bank);
+    const program = await engine.compile(spec, bank).catch((error: unknown) => {
+      throw explainMemory(error, parameters, plan);
+    });
     compiled.push(program);
     return program;
   };
@@ -282,7 +292,7 @@ export async function compileStep(
   const generatorUpdate = await compile(networkUpdate(parameters, 'G'));
   const discriminatorUpdate = await compile(networkUpdate(parameters, 'D_X'));
   const accumulators = Object.keys(weightShapes(parameters)).map(gradientName);
-  const [microBatches, pixels] = [batch / micro, patch * patch];
+  const [parts, pixels] = [batch / micro, patch * patch];
 
   /** Runs on every micro-batch in turn; what it gives is added up by name, images are put together. */
   const overBatch = async (
@@ -293,16 +303,18 @@ export async function compileStep(
   ): Promise<{ means: Record<string, number>; image: Float32Array }> => {
     const means: Record<string, number> = {};
     const image = new Float32Array(batch * pixels);
-    for (let index = 0; index < microBatches; index++) {
+    for (let index = 0; index < parts; index++) {
       const inputs: Record<string, Float32Array> = {};
       for (const [name, values] of Object.entries(feeds)) {
         const length = (values.length / batch) * micro;
         const all = values instanceof Float32Array ? values : Float32Array.from(values);
         inputs[name] = all.subarray(index * length, (index + 1) * length);
       }
-      for (const [name, values] of Object.entries(await program.run(held, inputs, renamed))) {
+      const outputs = await program.run(held, inputs, renamed);
+      checkMemory(parameters, plan);
+      for (const [name, values] of Object.entries(outputs)) {
         if (name === 'fake') image.set(values, index * micro * pixels);
-        else means[name] = (means[name] ?? 0) + (values[0] as number) / microBatches;
+        else means[name] = (means[name] ?? 0) + (values[0] as number) / parts;
       }
     }
     return { means, image };
@@ -366,7 +378,11 @@ export async function compileStep(
   };
   return {
     microBatch: micro,
-    run,
+    memory: () => ({ peak: peakMemory(), predicted: plan.predicted, micro_batch: micro }),
+    run: (held, feed) =>
+      run(held, feed).catch((error: unknown) => {
+        throw explainMemory(error, parameters, plan);
+      }),
     dispose: async () => {
       for (const program of compiled) await program.dispose();
     },

@@ -4,6 +4,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import * as onnxruntime from 'onnxruntime-node';
 import type { Bank, Engine, Program, ProgramSpec } from '../engine.js';
 import { EngineError } from '../engine.js';
+import { outOfMemory } from '../out-of-memory.js';
 import { fed, sizeOf } from '../spec.js';
 import type { OnnxBank } from './bank.js';
 import { createOnnxBank, numbers } from './bank.js';
@@ -86,9 +87,12 @@ async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const memory = /fail\w* to allocate|bad[_ ]alloc|out of memory|std::length_error/i.test(message);
-    throw new EngineError(`onnxruntime, ${what}: ${message}`, memory ? 'out-of-memory' : 'fault', {
-      cause: error,
-    });
+    throw new EngineError(
+      `onnxruntime, ${what}: ${message}`,
+      outOfMemory(error) ? 'out-of-memory' : 'fault',
+      {
+        cause: error,
+      },
+    );
   }
 }
