@@ -1,4 +1,5 @@
 /** @file Whether a training is healthy: measured at every update, judged at every tenth of the budget, and stopped where it explodes. */
+import { KNOW_NOTHING } from '../adversarial.js';
 import type { MetricValues, TrialParameters } from '../protocol.js';
 import type { NamedTensor } from './safetensors.js';
 
@@ -30,11 +31,6 @@ const EXPLOSION = 1e4;
 /** A flag is raised over no fewer updates than this. */
 const UPDATES_TO_JUDGE = 10;
 
-/** loss/D of discriminators that know nothing: outputs of 0.5 for least squares, of 0 for the others. */
-export function knowNothing(ganLoss: TrialParameters['gan_loss']): number {
-  return { 'least-squares': 0.5, 'cross-entropy': 2 * Math.log(2), hinge: 2 }[ganLoss];
-}
-
 /** Measures updates one after another; remembers the last patch of each kind, which the first of the next update is compared with. */
 export interface HealthMeter {
   measure(translated: Translated, metrics: MetricValues): MetricValues;
@@ -64,7 +60,7 @@ export function openHealthMeter(
       const { X, Y, gx, fy } = translated;
       const correlations = [correlation(X, gx), correlation(Y, fy)].filter(Number.isFinite);
       const values: MetricValues = {
-        'health/d_distance': knowNothing(gan_loss) - metrics['loss/D']!,
+        'health/d_distance': KNOW_NOTHING[gan_loss].D - metrics['loss/D']!,
         'health/saturation': (saturation(gx) + saturation(fy)) / 2,
       };
       if (before > 0) values['health/diversity'] = after / before;
@@ -168,7 +164,7 @@ export function judge(health: HealthState, ganLoss: TrialParameters['gan_loss'])
   if (updates < UPDATES_TO_JUDGE) return [];
   health.window = { sums: {}, updates: 0 };
   const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / updates]));
-  const flags = flagsOf(means, knowNothing(ganLoss)).filter(({ code }) => !health.raised.includes(code));
+  const flags = flagsOf(means, KNOW_NOTHING[ganLoss].D).filter(({ code }) => !health.raised.includes(code));
   health.raised.push(...flags.map(({ code }) => code));
   return flags;
 }
