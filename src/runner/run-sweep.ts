@@ -27,6 +27,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Bytes of memory that one trial may have; without, what is free. */
+  memoryLimit?: number | undefined;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
@@ -72,6 +74,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           slot,
           label: label(config),
           retries: run.definition.retry.limit,
+          memoryLimit: run.memoryLimit,
           progress,
           stopping,
         });

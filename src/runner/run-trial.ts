@@ -39,6 +39,7 @@ export interface TrialWork {
   slot: Slot;
   label: string;
   retries: number;
+  memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
 }
@@ -76,7 +77,14 @@ interface Attempt {
   results: string;
 }
 
-async function runAttempt({ store, config, slot, progress, stopping }: TrialWork): Promise<Attempt> {
+async function runAttempt({
+  store,
+  config,
+  slot,
+  memoryLimit,
+  progress,
+  stopping,
+}: TrialWork): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
   const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
@@ -96,6 +104,7 @@ async function runAttempt({ store, config, slot, progress, stopping }: TrialWork
     eventsFile: eventsFile(results, key, attempt),
     outputFile: outputFile(results, key, attempt),
     resume,
+    memoryLimit,
     ...slot,
   });
   stopping.watch(running);
