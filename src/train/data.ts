@@ -58,14 +58,23 @@ export interface TrialImages {
  * A message about an image, for a log: the file's name can be a patient's id, so a short hash stands for it.
  * The runner's terminal, which may name files, says which one it is.
  */
-export function withoutFileNames(message: string, { x, y }: TrialConfig['data']): string {
+export function withoutFileNames(message: string, { x, y, pairing, split }: TrialConfig['data']): string {
+  let hidden = message;
+  if (typeof pairing === 'object' && message.includes(pairing.index)) {
+    hidden = hidden.replaceAll(pairing.index, 'the list of pairs').replace(/'[^']*'/g, 'a name');
+  }
+  for (const entries of Object.values(split) as (number | string[])[]) {
+    if (typeof entries === 'number') continue;
+    entries.forEach((entry, at) => (hidden = hidden.replaceAll(`'${entry}'`, `entry ${at + 1}`)));
+  }
+
   const hide = (text: string, folder: string, domain: string) => {
     const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     return text.replace(new RegExp(`${escaped}[\\\\/](.+?)\\.png`, 'gi'), (_, stem: string) => {
       return `image ${shortHash(stem)} of ${domain}`;
     });
   };
-  return hide(hide(message, x, 'X'), y, 'Y')
+  return hide(hide(hidden, x, 'X'), y, 'Y')
     .replaceAll(x, 'the folder of X')
     .replaceAll(y, 'the folder of Y');
 }
