@@ -53,11 +53,16 @@ describe('the prediction', () => {
     [256, 1, 16, 6, 1, 0.475],
     [256, 1, 32, 9, 1, 0.902],
     [1024, 1, 16, 9, 1, 4.974],
-  ])(
+    [64, 4, 32, 6, 4, 0.628, 'fullres'],
+    [128, 1, 32, 6, 1, 0.626, 'fullres'],
+    [64, 16, 16, 5, 16, 0.316, 'unet'],
+    [256, 1, 32, 6, 1, 0.78, 'unet'],
+  ] as const)(
     'is near what was measured: patch %i, batch %i, filters %i, blocks %i, micro-batch %i',
-    (patch, batch, filters, blocks, micro, peak) => {
+    (patch, batch, filters, blocks, micro, peak, generator = 'resnet') => {
       const predicted =
-        BASE + stepMemory({ ...PARAMETERS, patch, batch, filters, blocks, disc_filters: filters }, micro);
+        BASE +
+        stepMemory({ ...PARAMETERS, patch, batch, filters, blocks, generator, disc_filters: filters }, micro);
       expect(predicted / (1e9 * peak)).toBeGreaterThan(1 / PREDICTION_ERROR);
       expect(predicted / (1e9 * peak)).toBeLessThan(PREDICTION_ERROR);
     },

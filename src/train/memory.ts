@@ -18,7 +18,7 @@ const ALLOCATOR = 1.4;
 /** Copies of every weight: itself, its two moments, its gradient, and the same in a checkpoint that is being written. */
 const WEIGHT_COPIES = 8;
 /** The prediction was within this factor of the measured peak (see memory.test.ts), either way. */
-export const PREDICTION_ERROR = 1.35;
+export const PREDICTION_ERROR = 1.15;
 /** Of free memory, what a trial that was told no limit counts on. */
 const SHARE_OF_FREE = 0.9;
 
