@@ -5,6 +5,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
+import { withoutNames } from '../definition/redact.js';
 import { UserError } from '../errors.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
@@ -98,7 +99,7 @@ function record(
   varied: string[],
 ): void {
   const { name, question } = definition;
-  const sweep = { name, question, source, varied };
+  const sweep = { name, question, source: withoutNames(source), varied };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
     return { key, parameters, seed, budget, dataFingerprint };
   });
