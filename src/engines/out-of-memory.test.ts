@@ -1,7 +1,4 @@
 /** @file What counts as a lack of memory, in the words of each that can run out of it, and what does not. */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { outOfMemory, SIGNS } from './out-of-memory.js';
 
@@ -48,34 +45,4 @@ describe('a lack of memory', () => {
         String(pattern),
       ).toBe(true);
   });
-});
-
-it('of onnxruntime is told by the engine, where a process may not have more', (context) => {
-  const engine = fileURLToPath(new URL('../../dist/engines/open.js', import.meta.url));
-  const [shell, limited] = ['/bin/sh', process.platform === 'linux'];
-  if (!limited || !existsSync(shell)) context.skip('no way here to limit the memory of a process');
-  if (!existsSync(engine)) context.skip('dist/ is not built: npm run setup');
-  const script = `
-    const { openEngine } = await import(${JSON.stringify(engine)});
-    const tf = await import('@tensorflow/tfjs');
-    const engine = await openEngine('onnx', { threads: 1 });
-    const bank = engine.createBank({});
-    const side = 1 << 14;
-    const spec = { name: 'outer', inputs: { a: [side, 1] }, reads: [], writes: [],
-      run: ({ a }) => ({ y: tf.sum(tf.square(tf.matMul(a, tf.transpose(a)))) }) };
-    const program = await engine.compile(spec, bank);
-    const { readFileSync } = await import('node:fs');
-    const { execFileSync } = await import('node:child_process');
-    const now = Number(/VmSize:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
-    try { execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (now + (256 << 20))]); }
-    catch { console.log('no prlimit'); process.exit(0); }
-    try { await program.run(bank, { a: new Float32Array(side).fill(1) }); console.log('enough'); }
-    catch (error) { console.log(error.kind + ': ' + error.message); }
-    process.exit(0);`;
-  const result = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    encoding: 'utf8',
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-  });
-  if (result.stdout.startsWith('no prlimit')) context.skip('prlimit is not installed');
-  expect(result.stdout, result.stderr).toMatch(/^out-of-memory: onnxruntime, outer: /);
 });

@@ -57,9 +57,10 @@ describe('the prediction', () => {
     [128, 1, 32, 6, 1, 0.626, 'fullres'],
     [64, 16, 16, 5, 16, 0.316, 'unet'],
     [256, 1, 32, 6, 1, 0.78, 'unet'],
-  ] as const)(
+  ])(
     'is near what was measured: patch %i, batch %i, filters %i, blocks %i, micro-batch %i',
-    (patch, batch, filters, blocks, micro, peak, generator = 'resnet') => {
+    (patch, batch, filters, blocks, micro, peak, named?: string | number) => {
+      const generator = (named ?? 'resnet') as TrialParameters['generator'];
       const predicted =
         BASE +
         stepMemory({ ...PARAMETERS, patch, batch, filters, blocks, generator, disc_filters: filters }, micro);
