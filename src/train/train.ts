@@ -92,7 +92,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       held[name] = { shape, values: bank.read(name) };
     for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
-    io.emit({ t: 'memory', peak: process.resourceUsage().maxRSS * 1024 });
+    io.emit({ t: 'memory', ...step.memory() });
     [savedAt, savedStep] = [performance.now(), state.step];
   };
   /** Milliseconds since the last metric event: drawing patches, and all of the updates. */
@@ -139,11 +139,10 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     watch(state.health, values);
 
     const reached = (parts: number) => budget.part(state, parts) > budget.part(before, parts);
-    if (reached(CHECKPOINTS)) {
-      for (const flag of judge(state.health, parameters.gan_loss))
-        io.emit({ t: 'health', step: state.step, ...flag });
-    }
-    const validated = reached(CHECKPOINTS) ? await validator?.measure() : undefined;
+    const tenth = reached(CHECKPOINTS);
+    const flags = tenth ? judge(state.health, parameters.gan_loss) : [];
+    for (const flag of flags) io.emit({ t: 'health', step: state.step, ...flag });
+    const validated = tenth ? await validator?.measure() : undefined;
 
     // Metric events hold the mean since the last one.
     if (reached(METRIC_EVENTS)) {
@@ -157,14 +156,14 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     }
     const ssim = validated?.['val/ssim'];
     if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
-    if (reached(CHECKPOINTS) || performance.now() - savedAt > CHECKPOINT_EVERY) save();
+    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) save();
   }
   await validator?.dispose();
   await step.dispose();
 
   // Whole held-out images, translated with the trained generators.
   await sitExam(config, images, engine, bank, state.step, io);
-  io.emit({ t: 'memory', peak: process.resourceUsage().maxRSS * 1024 });
+  io.emit({ t: 'memory', ...step.memory() });
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
 }
