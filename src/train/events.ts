@@ -12,6 +12,7 @@ export function openEvents(file: string): Emit {
   return (event) => {
     const line = Buffer.from(JSON.stringify(event) + '\n');
     const written = fs.writeSync(descriptor, line);
-    if (written < line.length) throw new Error(`The events file ${file} took only half a line: is the disk full?`);
+    if (written < line.length)
+      throw new Error(`The events file ${file} took only half a line: is the disk full?`);
   };
 }
