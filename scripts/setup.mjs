@@ -20,7 +20,9 @@ checkNode();
 const lock = createHash('sha256')
   .update(fs.readFileSync(path.join(root, 'package-lock.json')))
   .digest('hex');
-if (!fs.existsSync(marker) || fs.readFileSync(marker, 'utf8') !== lock) {
+if (fs.lstatSync(path.join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+  console.log('node_modules is a link: what it points to is used as it is, nothing is installed.');
+} else if (!fs.existsSync(marker) || fs.readFileSync(marker, 'utf8') !== lock) {
   console.log(
     'Installing packages (SQLite is compiled where no ready-made build can be had: about two minutes) ...',
   );

@@ -30,7 +30,7 @@ export const METRICS = {
   'loss/G': {
     label: 'Generator loss',
     unit: '',
-    formula: 'loss/G_adv + loss/F_adv + loss/cycle + loss/identity',
+    formula: 'loss/G_adv + loss/F_adv + loss/cycle + loss/identity + loss/paired',
     direction: 'neither',
   },
   'loss/G_adv': {
@@ -57,17 +57,86 @@ export const METRICS = {
     formula: 'gamma · (mean|Y-G(Y)| + mean|X-F(X)|)',
     direction: 'lower',
   },
+  'loss/paired': {
+    label: 'Paired loss',
+    unit: '',
+    formula:
+      'paired · (mean|G(X)-Y| + mean|F(Y)-X|), where a sample without a known partner adds 0 to the mean',
+    direction: 'lower',
+  },
   'd/acc_real': {
     label: 'Discriminator accuracy on real patches',
     unit: '',
-    formula: 'share of outputs above 0.5 on real patches, mean over D_X and D_Y',
+    formula: 'share of outputs above the line of no knowledge on real patches, mean over D_X and D_Y',
     direction: 'neither',
   },
   'd/acc_fake': {
     label: 'Discriminator accuracy on fake patches',
     unit: '',
-    formula: 'share of outputs below 0.5 on generated patches, mean over D_X and D_Y',
+    formula:
+      'share of outputs below the line of no knowledge on shown generated patches, mean over D_X and D_Y',
     direction: 'neither',
+  },
+  'grad/G': {
+    label: 'Gradient norm of the generators',
+    unit: '',
+    formula: 'sqrt(Σ g²) over the gradient of loss/G by all weights of G and F',
+    direction: 'neither',
+  },
+  'grad/D': {
+    label: 'Gradient norm of the discriminators',
+    unit: '',
+    formula: 'sqrt(Σ g²) over the gradient of loss/D by all weights of D_X and D_Y',
+    direction: 'neither',
+  },
+  'health/d_distance': {
+    label: 'Distance of the discriminator loss from knowing nothing',
+    unit: '',
+    formula: 'loss/D of discriminators that know nothing (0.5, 2·ln 2 or 2 by gan_loss) - loss/D',
+    direction: 'neither',
+  },
+  'health/saturation': {
+    label: 'Saturation of generated patches',
+    unit: '',
+    formula: 'share of intensities beyond ±0.99 in G(X) and F(Y), mean of the two',
+    direction: 'neither',
+  },
+  'health/diversity': {
+    label: 'Diversity of generated patches',
+    unit: '',
+    formula:
+      '(mean|G(x)-G(x′)| + mean|F(y)-F(y′)|) / (mean|x-x′| + mean|y-y′|), where x′ is the patch drawn before x',
+    direction: 'neither',
+  },
+  'health/correlation': {
+    label: 'Correlation of generated patches with their inputs',
+    unit: '',
+    formula: "Pearson's r over a batch's intensities of X and G(X), and of Y and F(Y), mean of the two",
+    direction: 'neither',
+  },
+  'data/blank_share': {
+    label: 'Share of blank patches',
+    unit: '',
+    formula: 'patches of X and Y with less than 1 % of their pixels inside the body, of all drawn so far',
+    direction: 'neither',
+  },
+  'data/wait_share': {
+    label: 'Share of time spent waiting for data',
+    unit: '',
+    formula: 'time to draw patches / time of the updates with it, since the last event',
+    direction: 'lower',
+  },
+  'val/psnr': {
+    label: 'PSNR of G(X) against Y, validation',
+    unit: 'dB',
+    formula: 'as exam/psnr, middle 256x256 pixels of two validation images at most',
+    direction: 'higher',
+  },
+  'val/ssim': {
+    label: 'SSIM of G(X) against Y, validation',
+    unit: '',
+    formula: 'as exam/ssim, middle 256x256 pixels of two validation images at most',
+    direction: 'higher',
   },
   'exam/psnr': {
     label: 'PSNR of G(X) against Y, whole test images',

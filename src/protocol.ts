@@ -6,7 +6,7 @@
  */
 
 /** Raised by hand when the numbers that a trial produces change: it is part of every trial's key. */
-export const NUMERICS_VERSION = 1;
+export const NUMERICS_VERSION = 2;
 
 /** Names of the environment variables through which a trial is told its work. */
 export const ENVIRONMENT = {
@@ -24,6 +24,8 @@ export const ENVIRONMENT = {
   threads: 'SWEEP_THREADS',
   /** `stdin`: standard input is a pipe whose end means that the runner is gone. */
   lifeline: 'SWEEP_LIFELINE',
+  /** Bytes of resident memory that the trial may have, or unset: as much as is free. */
+  memoryLimit: 'SWEEP_MEMORY_LIMIT',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */
@@ -43,37 +45,77 @@ export interface TrialParameters {
   patch: number;
   /** Patches of each domain in one update. */
   batch: number;
-  /** Weight of the cycle-consistency loss (L1_lambda). */
+  /** Weight of the cycle-consistency loss (L1_lambda), on intensities in [-1, 1]. */
   lambda: number;
-  /** Weight of the identity loss (L1_gamma). */
+  /** Weight of the identity loss (L1_gamma), on intensities in [-1, 1]. */
   gamma: number;
-  /** Generator architecture. */
-  generator: 'resnet';
+  /**
+   * Weight of the L1 distance to the true partner at the same crop; 0 leaves the term out. As lambda and gamma, it weighs
+   * distances of intensities in [-1, 1], which are twice those in [0, 1].
+   */
+  paired: number;
+  /** Known pairs that the paired term may use. */
+  pairs: 'all' | number;
+  /** Generator architecture; `fullres` is the seed's own. src/geometry.ts holds the layers of each. */
+  generator: 'resnet' | 'unet' | 'fullres';
   /** Channels after the generator's first layer. */
   filters: number;
-  /** Residual blocks of the generator. */
+  /** resnet: residual blocks; unet: levels, each halving the side; fullres: modules of three convolutions. */
   blocks: number;
+  /** Normalisation in generators and discriminators, without scale and shift. */
+  norm: 'instance' | 'batch' | 'none';
+  /** How resnet and unet double the side: a transposed convolution, or nearest-neighbour resizing and a 3x3 convolution. */
+  upsample: 'transposed' | 'resize';
   /** Channels after the discriminator's first layer. */
   disc_filters: number;
   /** Strided layers of the PatchGAN discriminator; 3 is the 70x70 PatchGAN. */
   disc_layers: number;
-  /** Adam's step size. */
+  /** What a discriminator's verdict is worth: `least-squares` (LSGAN), `cross-entropy` (the first GAN) or `hinge`. */
+  gan_loss: 'least-squares' | 'cross-entropy' | 'hinge';
+  /** Past generated images of each domain that the discriminators may be shown instead of new ones; 0: none. */
+  pool: number;
+  /** Adam's step size, before the schedule. */
   lr: number;
+  /** `linear`: constant for the first half of the budget, then falling linearly to 0. */
+  schedule: 'constant' | 'linear';
   /** Adam's decay of the first moment. */
   beta1: number;
   /** Adam's decay of the second moment. */
   beta2: number;
+  /** Training images used of each domain. */
+  images: 'all' | number;
+  /** Where patches are cut. */
+  crop: 'random' | 'inside-mask' | 'fixed-per-run';
+  /** Whether patches are mirrored left to right at random. */
+  flip: boolean;
+  /** Largest random change of a patch's intensities, as a share of their range; 0: none. */
+  jitter: number;
 }
 
-/** The same budget for every trial of a sweep; exactly one of the two is set. */
-export type Budget = { pixels: number } | { updates: number };
+/**
+ * When a trial ends, the same for every trial of a sweep. Exactly one is set: `pixels` seen of each domain, `updates` of the
+ * weights, `epochs` (an epoch: every training image of the larger domain shown once on average) or `minutes` of training.
+ */
+export type Budget = { pixels: number } | { updates: number } | { epochs: number } | { minutes: number };
 
 /** Shares of the images (by patient or file stem, never by patch) that train, validate and test. They add up to 1. */
-export interface Split {
+export interface SplitShares {
   train: number;
   validation: number;
   test: number;
 }
+
+/**
+ * What each part holds, by file stem or patient, `*` for any text, or `first..last` for numbered names. What no list names is
+ * left out. Names can identify a patient: they stand in `config.json` alone.
+ */
+export interface SplitLists {
+  train: string[];
+  validation: string[];
+  test: string[];
+}
+
+export type Split = SplitShares | SplitLists;
 
 /** Where a trial's images are, as it stands in `config.json`: absolute folders, the only place that holds paths. */
 export interface TrialData {
@@ -81,10 +123,15 @@ export interface TrialData {
   x: string;
   /** Absolute folder of domain Y. */
   y: string;
-  /** Whether an image of X and one of Y with the same file stem show the same anatomy. */
-  pairing: 'none' | 'by-name';
+  /**
+   * Which image of X and which of Y show the same anatomy: those of the same file stem, or those that an index file names (its
+   * absolute path; columns x and y).
+   */
+  pairing: 'none' | 'by-name' | { index: string };
   /** Fixed intensity range of the data set, or `auto`: the full range of the stored bit depth. */
   range: 'auto' | [number, number];
+  /** Stored value above which a pixel belongs to the body; `auto`: Otsu's threshold of the domain's training images. */
+  mask: 'auto' | number;
   split: Split;
   /** Regular expression whose first group takes the patient from a file name; without it the file stem stands for the patient. */
   patient?: string;
@@ -103,6 +150,8 @@ export interface TrialConfig {
   dataFingerprint: string;
   /** Engine to use; `auto` takes the fastest that works here. Not part of the key. */
   engine: 'auto' | 'onnx' | 'cpu';
+  /** Patches of each domain computed at once; their gradients add up to those of the batch. Not part of the key. */
+  microBatch: 'auto' | number;
 }
 
 /** A column of numbers by metric name, e.g. `{"loss/D": 0.41}`. Names: src/metrics.ts. */
@@ -120,8 +169,8 @@ interface EventTypes {
     host: string;
     /** e.g. `2 x AMD EPYC 7B13`. */
     cpu: string;
-    /** Updates that the budget allows. */
-    updates: number;
+    /** Updates that the budget allows; null where that is not known before the end (minutes). */
+    updates: number | null;
     /** Update that this attempt starts from; 0 without a checkpoint. */
     from: number;
     /** Weights of each network, facts of geometry: see TrialFacts. */
@@ -136,7 +185,8 @@ interface EventTypes {
     v: MetricValues;
     images: { index: number; v: MetricValues }[];
   };
-  memory: { peak: number };
+  /** Bytes: resident memory at its highest, and what was predicted for it; patches of each domain that were computed at once. */
+  memory: { peak: number; predicted?: number; micro_batch?: number };
   health: { step: number; code: string; message: string };
   warning: { step: number; code: string; message: string };
   alive: { wall: number };

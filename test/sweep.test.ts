@@ -31,7 +31,7 @@ function weights(results: string): Record<string, Buffer> {
   return Object.fromEntries(
     listTrials(results).map((key) => {
       const folder = path.join(results, 'trials', key, 'checkpoints');
-      const steps = fs.readdirSync(folder);
+      const steps = fs.readdirSync(folder).filter((name) => name.startsWith('step-'));
       expect(steps).toHaveLength(1);
       return [key, fs.readFileSync(path.join(folder, steps[0]!, 'weights.safetensors'))];
     }),

@@ -13,6 +13,7 @@ interface RunArguments {
   set: string[];
   engine?: string;
   'retry-failed': boolean;
+  'memory-limit'?: string;
   json: boolean;
 }
 
@@ -44,6 +45,11 @@ export const runCommand: CommandModule<object, RunArguments> = {
         default: false,
         describe: 'Run failed trials again as well',
       })
+      .option('memory-limit', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Memory that one trial may have, e.g. 4G or 800M; beyond it a trial ends as out of memory',
+      })
       .option('json', jsonOption)
       .example('$0 run sweeps/patch.yaml', 'the study of patch 64 against patch 128')
       .example('$0 run sweeps/patch.yaml --set seeds=8 --set budget.pixels=40M', 'more seeds, longer')
@@ -62,6 +68,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     file: path.resolve(args.file),
     results: args.results,
     retryFailed: args.retryFailed,
+    memoryLimit: args['memory-limit'] === undefined ? undefined : parseBytes(args['memory-limit']),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -77,6 +84,17 @@ function readSweepFile(file: string): string {
     const reason = systemCode(error) === 'ENOENT' ? 'there is no such file' : messageOf(error);
     throw new UserError(`${file}: ${reason}. Sweep files are YAML; sweeps/patch.yaml is an example.`);
   }
+}
+
+/** `4G`, `800M`, `2.5GiB` or plain bytes; K, M, G count in thousands, Ki, Mi, Gi in 1024. */
+function parseBytes(text: string): number {
+  const [, digits, letter = '', binary] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(text.trim()) ?? [];
+  const bytes =
+    Number(digits) * (binary === 'i' ? 1024 : 1000) ** ' kmgt'.indexOf(letter.toLowerCase() || ' ');
+  if (!Number.isFinite(bytes) || bytes < 1) {
+    throw new UserError(`--memory-limit ${text}: expected an amount of memory such as 4G, 800M or 2.5GiB.`);
+  }
+  return Math.round(bytes);
 }
 
 function conclusion({ done, failed, left }: SweepSummary, args: { file: string; set: string[] }): string {

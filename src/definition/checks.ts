@@ -81,20 +81,48 @@ export function findUnfit(source: Source, definition: Definition): Problem[] {
 
   const problems = new Map<string, Problem>();
   for (const { parameters } of trials) {
-    for (const { names, message, expected } of findMisfits(definition, parameters)) {
+    for (const { names, at, message, expected } of findMisfits(definition, parameters)) {
       if (problems.has(message)) continue;
       const places = names.map((name) => placeOfParameter(source, definition, name, parameters[name]));
-      const place = places.find((found) => found !== undefined) ?? placeOfValue(source, ['budget', 'pixels']);
+      const place = places.find((found) => found !== undefined) ?? placeOfValue(source, at ?? ['grid']);
       problems.set(message, { place, message, expected });
     }
   }
   return [...problems.values()];
 }
 
+/** A clash with what is no parameter, and where that stands. */
+interface Misfit extends Clash {
+  at?: Path;
+}
+
 /** What keeps one setting from being trained. */
-function findMisfits({ data, budget }: Definition, parameters: TrialParameters): Clash[] {
-  const clashes = findClashes(parameters);
-  const { patch, batch } = parameters;
+function findMisfits({ data, budget, resources }: Definition, parameters: TrialParameters): Misfit[] {
+  const clashes: Misfit[] = findClashes(parameters);
+  const { patch, batch, norm, generator, paired } = parameters;
+  const { micro_batch } = resources;
+  if (micro_batch !== 'auto' && batch % micro_batch !== 0) {
+    clashes.push({
+      names: [],
+      at: ['resources', 'micro_batch'],
+      message: `micro_batch ${micro_batch} does not divide a batch of ${batch}`,
+      expected: `auto, or a number that divides the batch of every trial`,
+    });
+  } else if (micro_batch !== 'auto' && norm === 'batch' && micro_batch < batch) {
+    clashes.push({
+      names: [],
+      at: ['resources', 'micro_batch'],
+      message: `micro_batch ${micro_batch} would part a batch of ${batch}, over the whole of which ${generator} with norm batch takes its statistics`,
+      expected: `auto or ${batch}; or norm instance or none, where the gradients of parts add up exactly`,
+    });
+  }
+  if ('pairing' in data && data.pairing === 'none' && paired > 0) {
+    clashes.push({
+      names: ['paired'],
+      message: `paired ${paired} needs to know which images show the same, and data.pairing is none`,
+      expected: 'data.pairing by-name, or paired 0',
+    });
+  }
   if ('phantom' in data && patch > data.size) {
     clashes.push({
       names: ['patch'],
@@ -106,6 +134,7 @@ function findMisfits({ data, budget }: Definition, parameters: TrialParameters):
   if ('pixels' in budget && budget.pixels < pixels) {
     clashes.push({
       names: [],
+      at: ['budget', 'pixels'],
       message: `a budget of ${budget.pixels} pixels is less than one update of patch ${patch}, batch ${batch}`,
       expected: `at least ${patch} x ${patch} x ${batch} = ${pixels} pixels`,
     });

@@ -1,6 +1,7 @@
 /** @file From a definition to the trials that it asks for, in the order in which they are to run. */
+import { discriminatorReceptiveField } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
-import { discriminatorReceptiveField, resolveParameters } from './parameters.js';
+import { resolveParameters } from './parameters.js';
 import type { ParameterName } from './parameters.js';
 import type { Definition, GridBlock } from './schema.js';
 
@@ -77,8 +78,8 @@ function matches(parameters: TrialParameters, entry: GridBlock): boolean {
   return lists(entry).every(([name, values]) => values.includes(parameters[name]));
 }
 
-function lists(block: GridBlock): [ParameterName, (string | number)[]][] {
-  return Object.entries(block) as [ParameterName, (string | number)[]][];
+function lists(block: GridBlock): [ParameterName, (string | number | boolean)[]][] {
+  return Object.entries(block) as [ParameterName, (string | number | boolean)[]][];
 }
 
 function namesInFileOrder({ grid, include }: Definition): ParameterName[] {
@@ -123,8 +124,8 @@ function confounded(settings: TrialParameters[], varied: ParameterName[]): strin
 /** The PatchGAN's outputs that see nothing but padding beyond the patch are a fact to know, not a mistake. */
 function paddingSeen(settings: TrialParameters[]): string[] {
   const patches = new Map<number, Set<number>>();
-  for (const { patch, disc_layers: layers } of settings) {
-    const field = discriminatorReceptiveField(layers);
+  for (const { patch, disc_layers } of settings) {
+    const field = discriminatorReceptiveField({ disc_layers });
     if (field > patch) patches.set(field, (patches.get(field) ?? new Set()).add(patch));
   }
   return [...patches].map(

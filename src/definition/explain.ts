@@ -86,7 +86,8 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
   }
   const hints: string[] = [];
   const name = parameterName(key);
-  if (section === '' && name !== undefined)
+  if (key === 'micro_batch') hints.push('micro_batch changes no result: it belongs under resources');
+  else if (section === '' && name !== undefined)
     hints.push(`${key} is a parameter: it belongs under fixed or grid`);
   else if (takesParameters && keysAllowedAt('', {}).includes(key)) {
     hints.push(`${key} belongs at the top of the file, not under ${section}`);
@@ -129,12 +130,9 @@ function wrongValue(source: Source, path: Path, value: unknown, issue: Issue): P
   const hints = habits(source, path, value);
   if (value === null) return { place, message: `${name} has no value`, expected, hints };
   if (path.join('.') === 'budget' && issue.code === 'custom') {
-    const both = Object.keys(asMapping(value)).length > 0;
-    return {
-      place,
-      message: `the budget names ${both ? 'both pixels and' : 'neither pixels nor'} updates`,
-      expected,
-    };
+    const named = Object.keys(asMapping(value));
+    const what = named.length > 0 ? named.join(' and ') : 'nothing';
+    return { place, message: `the budget names ${what}`, expected };
   }
   if (path.join('.') === 'data' && 'phantom' in asMapping(value)) {
     return { place, message: 'data names folders and a phantom', expected };

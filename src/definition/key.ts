@@ -1,7 +1,7 @@
 /** @file A trial's key: a hash of all that decides its result, and of nothing else. */
 import { createHash } from 'node:crypto';
 import { NUMERICS_VERSION } from '../protocol.js';
-import type { Budget, Split, TrialParameters } from '../protocol.js';
+import type { Budget, Split, SplitLists, TrialData, TrialParameters } from '../protocol.js';
 import { resolveParameters } from './parameters.js';
 
 /** Digits of a key: 48 bits, so that among a million trials the chance of any two alike is 1 in 560. */
@@ -16,27 +16,41 @@ export interface KeyIngredients {
   /** Hash of the data's content. */
   dataFingerprint: string;
   split: Split;
-  pairing: 'none' | 'by-name';
+  /** `by-index`: what the index file says is part of the data's fingerprint. */
+  pairing: 'none' | 'by-name' | 'by-index';
   patient?: string;
-  range: 'auto' | [number, number];
+  range: TrialData['range'];
+  mask?: TrialData['mask'];
   numerics?: number;
 }
 
 /** Twelve lower-case hexadecimal digits that two trials share if and only if they are the same work. */
 export function trialKey(ingredients: KeyIngredients): string {
-  const { seed, budget, dataFingerprint, split, pairing, patient, range } = ingredients;
+  const { seed, budget, dataFingerprint, split, pairing, patient, range, mask } = ingredients;
   const text = canonicalJson({
     parameters: resolveParameters(ingredients.parameters),
     seed,
     budget,
     dataFingerprint,
-    split,
+    split: canonicalSplit(split),
     pairing,
     patient: patient ?? null,
     range,
+    mask: mask === 'auto' ? undefined : mask,
     numerics: ingredients.numerics ?? NUMERICS_VERSION,
   });
   return createHash('sha256').update(text).digest('hex').slice(0, KEY_LENGTH);
+}
+
+/** Shares as they are; lists as one hash, whatever their order. */
+function canonicalSplit(split: Split): unknown {
+  if (typeof split.train === 'number') return split;
+  const sorted = Object.entries<string[]>({ ...(split as SplitLists) }).map(([part, names]) => [
+    part,
+    [...new Set(names)].sort(),
+  ]);
+  const text = canonicalJson(Object.fromEntries(sorted));
+  return { lists: createHash('sha256').update(text).digest('hex') };
 }
 
 /** JSON with sorted keys and one spelling of every number (1e1 is 10, -0 is 0); throws TypeError for what JSON cannot hold. */

@@ -15,7 +15,7 @@ const HOW =
  *
  * A parameter's bare name means the parameter wherever the trials take it from: where the grid varies it, the new value
  * (or list of values) takes the place of the old in every block of the grid, else it goes to `fixed`; entries of
- * `include` that name it change too. Of the budget's two forms the one that is set replaces the other.
+ * `include` that name it change too. Of the budget's forms the one that is set replaces the other.
  */
 export function applyOverride(source: Source, flag: string, order: number): Problem[] {
   const equals = flag.indexOf('=');
@@ -195,6 +195,6 @@ function ownKey(map: YAMLMap, parameter: ParameterName): string {
 }
 
 function dropOtherBudget(budget: YAMLMap, kept: string): void {
-  if (kept !== 'pixels' && kept !== 'updates') return;
+  if (!['pixels', 'updates', 'epochs', 'minutes'].includes(kept)) return;
   budget.items = budget.items.filter((pair) => !isScalar(pair.key) || pair.key.value === kept);
 }

@@ -4,8 +4,6 @@ import {
   PARAMETERS,
   PARAMETER_NAMES,
   UNSUPPORTED_PARAMETERS,
-  discriminatorReceptiveField,
-  discriminatorSides,
   findClashes,
   parameterName,
   resolveParameters,
@@ -18,14 +16,34 @@ describe('defaults', () => {
       batch: 1,
       lambda: 10,
       gamma: 5,
+      paired: 0,
+      pairs: 'all',
       generator: 'resnet',
       filters: 64,
       blocks: 9,
+      norm: 'instance',
+      upsample: 'transposed',
       disc_filters: 64,
       disc_layers: 3,
+      gan_loss: 'least-squares',
+      pool: 0,
       lr: 2e-4,
+      schedule: 'constant',
       beta1: 0.5,
       beta2: 0.999,
+      images: 'all',
+      crop: 'random',
+      flip: false,
+      jitter: 0,
+    });
+  });
+
+  it('of norm and blocks follow from the generator: fullres is the 6 modules with batch norm of the study that is repeated', () => {
+    expect(resolveParameters({ generator: 'fullres' })).toMatchObject({ norm: 'batch', blocks: 6 });
+    expect(resolveParameters({ generator: 'unet' })).toMatchObject({ norm: 'instance', blocks: 5 });
+    expect(resolveParameters({ generator: 'fullres', norm: 'none', blocks: 1 })).toMatchObject({
+      norm: 'none',
+      blocks: 1,
     });
   });
 
@@ -39,10 +57,12 @@ describe('defaults', () => {
   });
 
   it('pass their own checks', () => {
-    const parameters = resolveParameters({});
-    for (const name of PARAMETER_NAMES)
-      expect(PARAMETERS[name].schema.safeParse(parameters[name]).success).toBe(true);
-    expect(findClashes(parameters)).toEqual([]);
+    for (const generator of ['resnet', 'unet', 'fullres'] as const) {
+      const parameters = resolveParameters({ generator });
+      for (const name of PARAMETER_NAMES)
+        expect(PARAMETERS[name].schema.safeParse(parameters[name]).success, name).toBe(true);
+      expect(findClashes(parameters)).toEqual([]);
+    }
   });
 });
 
@@ -55,7 +75,18 @@ describe('limits', () => {
     ['batch', [1, 16], [0, -1, 1.5, '1']],
     ['lambda', [0, 0.5, 10], [-1, NaN, Infinity, '10']],
     ['gamma', [0, 5], [-0.1]],
-    ['generator', ['resnet'], ['unet', 'fullres', 1]],
+    ['paired', [0, 10], [-1]],
+    ['pairs', ['all', 1, 70], [0, 1.5, 'none']],
+    ['generator', ['resnet', 'unet', 'fullres'], ['vit', 1]],
+    ['norm', ['instance', 'batch', 'none'], ['layer', false]],
+    ['upsample', ['transposed', 'resize'], ['bilinear']],
+    ['gan_loss', ['least-squares', 'cross-entropy', 'hinge'], ['lsgan']],
+    ['pool', [0, 50], [-1, 51, 2.5]],
+    ['schedule', ['constant', 'linear'], ['cosine']],
+    ['images', ['all', 1, 500], [0, 'some']],
+    ['crop', ['random', 'inside-mask', 'fixed-per-run'], ['centre']],
+    ['flip', [true, false], ['yes', 1]],
+    ['jitter', [0, 0.1, 0.5], [-0.1, 0.6]],
     ['filters', [1, 64], [0, 1.5]],
     ['blocks', [1, 9], [0, 2.5]],
     ['disc_filters', [1], [0]],
@@ -85,26 +116,34 @@ describe('names', () => {
   });
 });
 
-describe('discriminator', () => {
-  it.each([
-    [64, 6],
-    [128, 14],
-    [256, 30],
-    [1024, 126],
-  ])('of 3 layers turns a patch of %i into a map of %i', (patch, side) => {
-    expect(discriminatorSides(patch, 3).at(-1)).toBe(side);
-  });
+describe('values that clash', () => {
+  const clashOf = (given: Parameters<typeof resolveParameters>[0]) =>
+    findClashes(resolveParameters(given))[0];
 
-  it('sees 70 pixels with 3 layers', () => {
-    expect([1, 2, 3, 4, 5].map(discriminatorReceptiveField)).toEqual([16, 34, 70, 142, 286]);
-  });
-
-  it('must not shrink the patch to nothing; the error shows the sum', () => {
-    const [clash] = findClashes(resolveParameters({ patch: 32, disc_layers: 4 }));
+  it('a discriminator that shrinks the patch to nothing; the error shows the sum', () => {
+    const clash = clashOf({ patch: 32, disc_layers: 4 });
     expect(clash?.message).toBe(
       'disc_layers 4 leaves nothing of a patch of 32 pixels: 32 → 16 → 8 → 4 → 2 → 1 → 0',
     );
     expect(clash?.expected).toContain('the smallest patch is 48');
-    expect(findClashes(resolveParameters({ patch: 48, disc_layers: 4 }))).toEqual([]);
+    expect(clashOf({ patch: 48, disc_layers: 4 })).toBeUndefined();
+    expect(clashOf({ patch: 64, disc_layers: 5 })?.message).toBe(
+      'disc_layers 5 leaves nothing of a patch of 64 pixels: 64 → 32 → 16 → 8 → 4 → 2 → 1 → 0',
+    );
+  });
+
+  it('a unet that cannot halve the patch as often as it has levels; the error shows the sum', () => {
+    const clash = clashOf({ generator: 'unet', blocks: 6, patch: 96 });
+    expect(clash?.message).toBe(
+      'a unet of 6 blocks halves the side 6 times, which a patch of 96 pixels does not stand: 96 → 48 → 24 → 12 → 6 → 3 → 1.5',
+    );
+    expect(clash?.expected).toBe('patch a multiple of 2^6 = 64, or blocks up to 5');
+    expect(clashOf({ generator: 'unet', blocks: 5, patch: 96 })).toBeUndefined();
+  });
+
+  it('options without effect', () => {
+    expect(clashOf({ generator: 'fullres', upsample: 'resize' })?.names).toContain('upsample');
+    expect(clashOf({ pairs: 5 })?.message).toBe('pairs 5 has no effect while paired is 0');
+    expect(clashOf({ pairs: 5, paired: 10 })).toBeUndefined();
   });
 });

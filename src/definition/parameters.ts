@@ -1,14 +1,21 @@
 /** @file The one table of a trial's parameters: what each is called, means, may be, and is by default. */
 import { z } from 'zod';
+import { discriminatorSides, sideMultiple } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
 
 export type ParameterName = keyof TrialParameters;
+
+/** Parameters whose default follows from others. */
+type Derived = 'blocks' | 'disc_filters' | 'norm';
+
+/** Said of every weight of an L1 distance. */
+const RANGE = 'Networks see intensities in [-1, 1]: what is 10 for a network on [0, 1] is 5 here.';
 
 /** A row of the table. `expected` ends the sentence "expected: …" and says why where the reason is not plain. */
 export interface Parameter<T> {
   schema: z.ZodType<T>;
   /** The value that holds where the sweep file names none, given the other values of the trial. */
-  default: T | ((others: Omit<TrialParameters, 'disc_filters'>) => T);
+  default: T | ((others: Omit<TrialParameters, Derived>) => T);
   /** The name that the parameter bears in the study which this tool repeats. */
   alias?: string;
   unit: string;
@@ -20,7 +27,7 @@ export interface Parameter<T> {
 export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> } = {
   patch: {
     ...whole(
-      'a whole number, a multiple of 4 and at least 16: the generator halves the patch twice and doubles it back',
+      'a whole number, a multiple of 4 and at least 16: a resnet halves the patch twice and doubles it back',
       {
         min: 16,
         multipleOf: 4,
@@ -43,21 +50,33 @@ export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> }
     default: 10,
     alias: 'L1_lambda',
     unit: '',
-    description: 'Weight of the cycle-consistency loss.',
+    description: `Weight of the cycle-consistency loss. ${RANGE}`,
   },
   gamma: {
     ...real('a number from 0 (0 leaves the term out)', { min: 0 }),
     default: 5,
     alias: 'L1_gamma',
     unit: '',
-    description: 'Weight of the identity loss.',
+    description: `Weight of the identity loss. ${RANGE}`,
+  },
+  paired: {
+    ...real('a number from 0 (0 leaves the term out)', { min: 0 }),
+    default: 0,
+    unit: '',
+    description: `Weight of the L1 distance to the true partner at the same crop. ${RANGE}`,
+  },
+  pairs: {
+    ...allOrWhole('all, or a whole number from 1'),
+    default: 'all',
+    unit: 'pairs',
+    description: 'Known pairs that the paired term may use.',
   },
   generator: {
-    schema: z.enum(['resnet'], { error: 'resnet (unet and fullres are not supported yet)' }),
-    expected: 'resnet (unet and fullres are not supported yet)',
+    ...choice(['resnet', 'unet', 'fullres']),
     default: 'resnet',
     unit: '',
-    description: 'Architecture of the generators.',
+    description:
+      'Architecture of the generators: resnet (Zhu et al. 2017), unet (Isola et al. 2017), fullres (3x3 convolutions at full resolution).',
   },
   filters: {
     ...whole('a whole number from 1', { min: 1 }),
@@ -67,9 +86,24 @@ export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> }
   },
   blocks: {
     ...whole('a whole number from 1', { min: 1 }),
-    default: 9,
+    default: ({ generator }) => ({ resnet: 9, unet: 5, fullres: 6 })[generator],
     unit: 'blocks',
-    description: 'Residual blocks of the generator.',
+    description:
+      'resnet: residual blocks, 9 unless named; unet: levels, each halving the side, 5 unless named (sides are then multiples of 2^5 = 32); fullres: modules of three convolutions, 6 unless named.',
+  },
+  norm: {
+    ...choice(['instance', 'batch', 'none']),
+    default: ({ generator }) => (generator === 'fullres' ? 'batch' : 'instance'),
+    unit: '',
+    description:
+      'Normalisation in generators and discriminators; instance unless named, batch for fullres. batch takes the statistics of the batch at hand, also when it translates, and rules out micro-batches.',
+  },
+  upsample: {
+    ...choice(['transposed', 'resize']),
+    default: 'transposed',
+    unit: '',
+    description:
+      'How resnet and unet double the side: a transposed convolution, or resizing and a 3x3 convolution, which leaves no checkerboard.',
   },
   disc_filters: {
     ...whole('a whole number from 1', { min: 1 }),
@@ -86,11 +120,29 @@ export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> }
     unit: 'layers',
     description: 'Strided layers of the PatchGAN discriminator; 3 is the 70x70 PatchGAN.',
   },
+  gan_loss: {
+    ...choice(['least-squares', 'cross-entropy', 'hinge']),
+    default: 'least-squares',
+    unit: '',
+    description: "What a discriminator's verdict is worth.",
+  },
+  pool: {
+    ...whole('a whole number from 0 (no pool) to 50', { min: 0, max: 50 }),
+    default: 0,
+    unit: 'images',
+    description: 'Past generated images of each domain that the discriminators are shown half of the time.',
+  },
   lr: {
     ...real('a number above 0', { above: 0 }),
     default: 2e-4,
     unit: '',
     description: "Adam's step size.",
+  },
+  schedule: {
+    ...choice(['constant', 'linear']),
+    default: 'constant',
+    unit: '',
+    description: 'linear: lr is constant for the first half of the budget, then falls linearly to 0.',
   },
   beta1: {
     ...real('a number from 0 to below 1', { min: 0, below: 1 }),
@@ -104,24 +156,36 @@ export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> }
     unit: '',
     description: "Adam's decay of the second moment.",
   },
+  images: {
+    ...allOrWhole('all, or a whole number from 1'),
+    default: 'all',
+    unit: 'images',
+    description: 'Training images used of each domain.',
+  },
+  crop: {
+    ...choice(['random', 'inside-mask', 'fixed-per-run']),
+    default: 'random',
+    unit: '',
+    description:
+      'Where patches are cut: anywhere, where the image is not blank, or at one place for the whole run.',
+  },
+  flip: {
+    schema: z.boolean({ error: 'true or false' }),
+    expected: 'true or false',
+    default: false,
+    unit: '',
+    description: 'Mirrors patches left to right at random. In radiographs left and right matter.',
+  },
+  jitter: {
+    ...real('a number from 0 (none) to 0.5', { min: 0, max: 0.5 }),
+    default: 0,
+    unit: '',
+    description: "Largest random change of a patch's intensities, as a share of their range.",
+  },
 };
 
 /** Parameters that are planned, so that a file which names one is told more than "unknown key". */
-export const UNSUPPORTED_PARAMETERS: readonly string[] = [
-  'paired',
-  'pairs',
-  'norm',
-  'upsample',
-  'gan_loss',
-  'pool',
-  'schedule',
-  'crop',
-  'images',
-  'flip',
-  'jitter',
-  'micro_batch',
-  'winograd',
-];
+export const UNSUPPORTED_PARAMETERS: readonly string[] = ['winograd'];
 
 export const PARAMETER_NAMES = Object.keys(PARAMETERS) as ParameterName[];
 
@@ -165,41 +229,53 @@ export interface Clash {
 
 /** Checks what no single value can show. */
 export function findClashes(parameters: TrialParameters): Clash[] {
-  const { patch, disc_layers: layers } = parameters;
+  return [emptyMap, unevenSides, idleUpsample, idlePairs].flatMap((check) => check(parameters) ?? []);
+}
+
+function emptyMap({ patch, disc_layers: layers }: TrialParameters): Clash | undefined {
   const sides = discriminatorSides(patch, layers);
-  if (sides.at(-1)! >= 1) return [];
+  if (sides.at(-1)! >= 1) return undefined;
   let smallest = patch;
   while (discriminatorSides(smallest, layers).at(-1)! < 1) smallest += 4;
-  return [
-    {
-      names: ['disc_layers', 'patch'],
-      message: `disc_layers ${layers} leaves nothing of a patch of ${patch} pixels: ${sides.join(' → ')}`,
-      expected:
-        'an output map of at least 1x1: each 4x4 convolution with padding 1 turns a side n into floor((n + 2 - 4) / stride) + 1, ' +
-        `with stride 2 in the first ${layers} and stride 1 in the last two; for disc_layers ${layers} the smallest patch is ${smallest}`,
-    },
-  ];
+  return {
+    names: ['disc_layers', 'patch'],
+    message: `disc_layers ${layers} leaves nothing of a patch of ${patch} pixels: ${sides.join(' → ')}`,
+    expected:
+      'an output map of at least 1x1: each 4x4 convolution with padding 1 turns a side n into floor((n + 2 - 4) / stride) + 1, ' +
+      `with stride 2 in the first ${layers} and stride 1 in the last two; for disc_layers ${layers} the smallest patch is ${smallest}`,
+  };
 }
 
-/**
- * Sides of the discriminator's maps in pixels, from the patch to the output:
- * `layers` 4x4 convolutions of stride 2 and two of stride 1, all with padding 1 (Isola et al., 2017).
- * 64 pixels and 3 layers: 64, 32, 16, 8, 7, 6.
- */
-export function discriminatorSides(patch: number, layers: number): number[] {
+function unevenSides(parameters: TrialParameters): Clash | undefined {
+  const { patch, generator, blocks } = parameters;
+  const multiple = sideMultiple(parameters);
+  if (patch % multiple === 0) return undefined;
   const sides = [patch];
-  for (let layer = 0; layer < layers + 2; layer++) {
-    const stride = layer < layers ? 2 : 1;
-    sides.push(Math.max(0, Math.floor((sides.at(-1)! + 2 - 4) / stride) + 1));
-  }
-  return sides;
+  while (Number.isInteger(sides.at(-1))) sides.push(sides.at(-1)! / 2);
+  const whole = sides.length - 2; // times that the patch halves evenly
+  return {
+    names: ['blocks', 'patch', 'generator'],
+    message: `a ${generator} of ${blocks} blocks halves the side ${blocks} times, which a patch of ${patch} pixels does not stand: ${sides.join(' → ')}`,
+    expected: `patch a multiple of 2^${blocks} = ${multiple}, or blocks up to ${whole}`,
+  };
 }
 
-/** Side of the square that one output of the discriminator sees, in pixels: 16, 34, 70, 142, 286 for 1 to 5 layers. */
-export function discriminatorReceptiveField(layers: number): number {
-  let field = 7; // two 4x4 convolutions of stride 1
-  for (let layer = 0; layer < layers; layer++) field = 2 * field + 2;
-  return field;
+function idleUpsample({ generator, upsample }: TrialParameters): Clash | undefined {
+  if (generator !== 'fullres' || upsample === 'transposed') return undefined;
+  return {
+    names: ['upsample', 'generator'],
+    message: `upsample ${upsample} has no effect: fullres keeps the full resolution throughout`,
+    expected: 'upsample with resnet or unet only',
+  };
+}
+
+function idlePairs({ paired, pairs }: TrialParameters): Clash | undefined {
+  if (paired > 0 || pairs === 'all') return undefined;
+  return {
+    names: ['pairs', 'paired'],
+    message: `pairs ${pairs} has no effect while paired is 0`,
+    expected: 'paired above 0, or pairs left out',
+  };
 }
 
 function whole(
@@ -214,11 +290,24 @@ function whole(
 
 function real(
   expected: string,
-  { min, above, below }: { min?: number; above?: number; below?: number },
+  { min, max, above, below }: { min?: number; max?: number; above?: number; below?: number },
 ): { schema: z.ZodType<number>; expected: string } {
   let schema = z.number({ error: expected });
   if (min !== undefined) schema = schema.min(min, { error: expected });
+  if (max !== undefined) schema = schema.max(max, { error: expected });
   if (above !== undefined) schema = schema.gt(above, { error: expected });
   if (below !== undefined) schema = schema.lt(below, { error: expected });
   return { schema, expected };
+}
+
+function choice<const Values extends readonly [string, ...string[]]>(
+  values: Values,
+): { schema: z.ZodType<Values[number]>; expected: string } {
+  const expected = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+  return { schema: z.enum(values, { error: expected }), expected };
+}
+
+function allOrWhole(expected: string): { schema: z.ZodType<'all' | number>; expected: string } {
+  const count = z.int({ error: expected }).min(1, { error: expected });
+  return { schema: z.union([z.literal('all'), count], { error: expected }), expected };
 }

@@ -37,7 +37,7 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto' },
+      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
       engine: 'auto',
     });
   });
@@ -53,6 +53,7 @@ describe('a right file', () => {
       pairing: 'by-name',
       patient: '^(\\d+)_',
       range: [0, 4095],
+      mask: 'auto',
       split: { train: 0.5, validation: 0.25, test: 0.25 },
     });
     expect(budget).toEqual({ updates: 10_000 });
@@ -88,12 +89,12 @@ describe('an error', () => {
         'a.yaml:5:15: patch cannot be 65',
         '  5 |   patch: [64, 65]',
         '    |               ^^',
-        '  expected: a whole number, a multiple of 4 and at least 16: the generator halves the patch twice and doubles it back',
+        '  expected: a whole number, a multiple of 4 and at least 16: a resnet halves the patch twice and doubles it back',
         '',
         "a.yaml:6:10: unknown key 'lamda' in fixed",
         '  6 | fixed: { lamda: 5 }',
         '    |          ^^^^^',
-        '  expected: one of patch, batch, lambda, gamma, generator, filters, blocks, disc_filters, disc_layers, lr, beta1, beta2',
+        '  expected: one of patch, batch, lambda, gamma, paired, pairs, generator, filters, blocks, norm, upsample, disc_filters, disc_layers, gan_loss, pool, lr, schedule, beta1, beta2, images, crop, flip, jitter',
         "  did you mean 'lambda'?",
       ].join('\n'),
     );
@@ -125,7 +126,12 @@ describe('an error', () => {
       'a.yaml:5:9: batch is varied here and fixed in line 4',
       '',
     ],
-    ['a planned parameter', 'grid: { pool: [0, 50] }', 'a.yaml:4:9: pool is not supported yet', ''],
+    [
+      'a planned parameter',
+      'grid: { winograd: [off, auto] }',
+      'a.yaml:4:9: winograd is not supported yet',
+      '',
+    ],
     [
       'a planned key',
       'grid: { patch: 64 }\nearly_stop: {}',
@@ -143,6 +149,42 @@ describe('an error', () => {
       'grid: { patch: 64, seeds: 3 }',
       "a.yaml:4:20: unknown key 'seeds' in grid",
       'top of the file',
+    ],
+    [
+      'a micro-batch among the parameters',
+      'grid: { micro_batch: [1, 2] }',
+      "a.yaml:4:9: unknown key 'micro_batch' in grid",
+      'it belongs under resources',
+    ],
+    [
+      'a micro-batch with batch norm',
+      'grid: { batch: 16 }\nfixed: { generator: fullres }\nresources: { micro_batch: 4 }',
+      'a.yaml:6:27: micro_batch 4 would part a batch of 16, over the whole of which fullres with norm batch takes its statistics',
+      'auto or 16; or norm instance or none',
+    ],
+    [
+      'a micro-batch that does not divide the batch',
+      'grid: { batch: [2, 16] }\nresources: { micro_batch: 4 }',
+      'a.yaml:5:27: micro_batch 4 does not divide a batch of 2',
+      'divides the batch of every trial',
+    ],
+    [
+      'five discriminator layers at patch 64',
+      'grid: { patch: [64, 128] }\nfixed: { disc_layers: 5 }',
+      'a.yaml:5:23: disc_layers 5 leaves nothing of a patch of 64 pixels: 64 → 32 → 16 → 8 → 4 → 2 → 1 → 0',
+      'the smallest patch is 96',
+    ],
+    [
+      'more levels of a unet than the patch stands',
+      'grid: { blocks: [5, 6], patch: 96 }\nfixed: { generator: unet }',
+      'a.yaml:4:21: a unet of 6 blocks halves the side 6 times',
+      'patch a multiple of 2^6 = 64, or blocks up to 5',
+    ],
+    [
+      'a flag as text',
+      'fixed: { flip: yes }\ngrid: { patch: 64 }',
+      "a.yaml:4:16: flip cannot be 'yes'",
+      'only true and false',
     ],
     ['text for a number', "grid: { patch: '64' }", "a.yaml:4:16: patch cannot be '64'", 'without them'],
     ['no for a number', 'grid: { batch: no }', "a.yaml:4:16: batch cannot be 'no'", 'only true and false'],
@@ -239,7 +281,7 @@ describe('an error', () => {
     ['data: { x: a, y: b, phantom: radiograph }', 'data names folders and a phantom'],
     ['data: { phantom: radiograph, cont: 3 }', "unknown key 'cont' in data"],
     ['data: { phantom: radiograph, count: 2 }', 'count cannot be 2'],
-    ['data: { x: a, y: b, pairing: pairs.csv }', "pairing cannot be 'pairs.csv'"],
+    ['data: { x: a, y: b, pairing: pairs.png }', "pairing cannot be 'pairs.png'"],
     ["data: { x: a, y: b, patient: '\\d+' }", "patient cannot be '\\d+'"],
     ["data: { x: a, y: b, patient: '(' }", "patient cannot be '('"],
     ['data: { x: a, y: b, range: [5, 1] }', 'range cannot be [5, 1]'],
@@ -252,13 +294,13 @@ describe('an error', () => {
   });
 
   it.each([
-    ['{ pixels: 40M, updates: 3 }', 'the budget names both pixels and updates'],
-    ['{}', 'the budget names neither pixels nor updates'],
+    ['{ pixels: 40M, updates: 3 }', 'the budget names pixels and updates'],
+    ['{}', 'the budget names nothing'],
     ['40M', "budget cannot be '40M'"],
     ['{ pixels: 40X }', "pixels cannot be '40X'"],
     ['{ pixels: 0 }', 'pixels cannot be 0'],
     ['{ updates: 1.5 }', 'updates cannot be 1.5'],
-    ['{ epochs: 3 }', 'epochs is not supported yet'],
+    ['{ epochs: 3, minutes: 5 }', 'the budget names epochs and minutes'],
     ['{ pixels: 1k }', 'a budget of 1000 pixels is less than one update of patch 64, batch 1'],
   ])('tells what is wrong with a budget of %s', (budget, what) => {
     expect(
@@ -313,6 +355,20 @@ describe('an error', () => {
   });
 });
 
+describe('parameters with other values than numbers and words', () => {
+  it('may be crossed as well', () => {
+    const text = `${HEAD}grid: { flip: [true, false], pairs: [5, all] }\nfixed: { paired: 10 }\nresources: { micro_batch: 1 }`;
+    const { grid, resources } = readDefinition(text, 'a.yaml');
+    expect(grid).toEqual([{ flip: [true, false], pairs: [5, 'all'] }]);
+    expect(resources.micro_batch).toBe(1);
+  });
+
+  it('ask for pairs where the paired term wants them', () => {
+    const text = 'name: a\ndata: { x: a, y: b }\nbudget: { updates: 3 }\ngrid: { paired: [0, 10] }';
+    expect(messageOf(text)).toMatch(/a.yaml:4:21: paired 10 needs to know .*data.pairing is none/);
+  });
+});
+
 describe('--set', () => {
   const crossed = `${HEAD}fixed: { lambda: 10 }\ngrid: { patch: [64, 128], batch_size: [2, 16] }\ninclude: [{ batch: 32 }]`;
   const listed = `${HEAD}grid:\n  - &a { patch: 64, batch: 16 }\n  - { patch: 128, batch: 2 }\n  - *a`;
@@ -340,7 +396,7 @@ describe('--set', () => {
     expect(read(crossed, 'fixed.filters=8', 'seeds=1,5', 'resources.trials=2', 'engine=cpu')).toMatchObject({
       fixed: { lambda: 10, filters: 8 },
       seeds: [1, 5],
-      resources: { trials: 2, threads: 'auto' },
+      resources: { trials: 2, threads: 'auto', micro_batch: 'auto' },
       engine: 'cpu',
     });
   });
@@ -363,7 +419,7 @@ describe('--set', () => {
     ['lambda=1,2', 'lambda has several values, but the grid does not vary it', '             ^^^'],
     ['seeds.x=3', 'seeds cannot be a mapping', ''],
     ['grid.0=3', "unknown key '0' in grid", '           ^'],
-    ['crop=random', 'crop is not supported yet', '      ^^^^'],
+    ['winograd=off', 'winograd is not supported yet', '      ^^^^^^^^'],
     ['data.size=[3', 'the value is not YAML', '                ^^'],
     ['budget.pixels=1k', 'a budget of 1000 pixels', ''],
   ])('names the flag in the error: %s', (flag, what, caret) => {

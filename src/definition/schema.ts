@@ -1,6 +1,6 @@
 /** @file What a sweep file may hold. The checks, the types and the JSON Schema for editors all come from here. */
 import { z } from 'zod';
-import type { Budget, Split, TrialParameters } from '../protocol.js';
+import type { Budget, Split, SplitShares, TrialParameters } from '../protocol.js';
 import { PARAMETERS, PARAMETER_NAMES, parameterName } from './parameters.js';
 import type { ParameterName } from './parameters.js';
 
@@ -11,10 +11,13 @@ export type GridBlock = { [N in ParameterName]?: TrialParameters[N][] };
 export interface FolderData {
   x: string;
   y: string;
-  pairing: 'none' | 'by-name';
+  /** `none`, `by-name`, or an index file, relative to the sweep file. */
+  pairing: string;
   /** Regular expression whose first group takes the patient from a file name. */
   patient?: string;
   range: 'auto' | [number, number];
+  /** Stored value above which a pixel belongs to the body. */
+  mask: 'auto' | number;
   split: Split;
 }
 
@@ -45,11 +48,11 @@ export interface Definition {
   seeds: number[];
   budget: Budget;
   retry: { limit: number };
-  resources: { trials: 'auto' | number; threads: 'auto' | number };
+  resources: { trials: 'auto' | number; threads: 'auto' | number; micro_batch: 'auto' | number };
   engine: 'auto' | 'onnx' | 'cpu';
 }
 
-const DEFAULT_SPLIT: Split = { train: 0.7, validation: 0.15, test: 0.15 };
+const DEFAULT_SPLIT: SplitShares = { train: 0.7, validation: 0.15, test: 0.15 };
 
 /** Largest seed that every generator of random numbers takes: they hold 32 bits. */
 const LARGEST_SEED = 2 ** 31 - 1;
@@ -59,19 +62,40 @@ const PATIENT =
   "a regular expression in quotes whose first group is the patient, e.g. '^(\\d+)_' takes 12 from 12_a.png";
 const RANGE = 'auto, or [lowest, highest] intensity with lowest < highest';
 const SPLIT = 'three shares above 0 that add up to 1, e.g. {train: 0.7, validation: 0.15, test: 0.15}';
+const SPLIT_FORM =
+  'three shares, e.g. {train: 0.7, validation: 0.15, test: 0.15}, or lists of names, e.g. {train: [slice001..slice099], test: [slice110..slice140]}';
+const SPLIT_LIST =
+  "a list of file stems or patients in quotes; '*' stands for any text, a001..a099 for numbered names";
+const MASK = 'auto, or the stored value above which a pixel belongs to the body';
+const PAIRING = 'none, by-name, or a file that lists the pairs, e.g. pairs.csv';
 const COUNT = 'a whole number above 0, plain or with k, M or G: 40000000, 40M, 1.5G';
-const BUDGET = 'exactly one of pixels and updates, e.g. {pixels: 40M}';
+const BUDGET = 'exactly one of pixels, updates, epochs and minutes, e.g. {pixels: 40M}';
+const MINUTES = 'a number of minutes above 0';
 const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograph} for images that are drawn';
 const GRID = 'parameters and their values: {patch: [64, 128], batch: [2, 16]}, or a list of such mappings';
 const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
 const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
 
 const share = z.number({ error: SPLIT }).gt(0, { error: SPLIT }).lt(1, { error: SPLIT });
-const split = z
+const shares = z
   .strictObject({ train: share, validation: share, test: share }, { error: SPLIT })
-  .refine((s) => Math.abs(s.train + s.validation + s.test - 1) < 1e-6, { error: SPLIT })
+  .refine((s) => Math.abs(s.train + s.validation + s.test - 1) < 1e-6, { error: SPLIT });
+const names = z.array(z.string({ error: SPLIT_LIST }).min(1, { error: SPLIT_LIST }), { error: SPLIT_LIST });
+const someNames = names.min(1, { error: SPLIT_LIST });
+const lists = z.strictObject(
+  {
+    train: someNames.describe('File stems or patients to train on.'),
+    validation: names.default([]).describe('File stems or patients to choose a checkpoint by.'),
+    test: someNames.describe('File stems or patients that nothing sees before the end.'),
+  },
+  { error: SPLIT_FORM },
+);
+const split = z
+  .union([shares, lists], { error: SPLIT_FORM })
   .default(DEFAULT_SPLIT)
-  .describe('Shares of the images (by patient, never by patch) that train, validate and test.');
+  .describe(
+    'What trains, validates and tests, by patient and never by patch: shares of the images, or lists of names.',
+  );
 
 const folder = (domain: string) =>
   z
@@ -84,11 +108,12 @@ const folderData = z.strictObject(
     x: folder('X'),
     y: folder('Y'),
     pairing: z
-      .enum(['none', 'by-name'], {
-        error: 'none or by-name (a file that lists the pairs is not supported yet)',
-      })
+      .string({ error: PAIRING })
+      .regex(/^(none|by-name|.*\.(csv|tsv|txt))$/i, { error: PAIRING })
       .default('none')
-      .describe('by-name: images of X and Y with the same file stem show the same anatomy.'),
+      .describe(
+        'Which images of X and Y show the same anatomy. by-name: those with the same file stem; or an index file with the columns x and y.',
+      ),
     patient: z
       .string({ error: PATIENT })
       .refine(hasGroup, { error: PATIENT })
@@ -105,6 +130,12 @@ const folderData = z.strictObject(
       .refine((range) => range === 'auto' || range[0] < range[1], { error: RANGE })
       .default('auto')
       .describe('Intensities that -1 and 1 stand for; auto: the full range of the stored bit depth.'),
+    mask: z
+      .union([z.literal('auto'), z.number({ error: MASK })], { error: MASK })
+      .default('auto')
+      .describe(
+        "Stored value above which a pixel belongs to the body; auto: Otsu's threshold of the domain's training images.",
+      ),
     split,
   },
   { error: DATA },
@@ -118,7 +149,7 @@ const phantomData = z.strictObject(
       .describe('Images of each domain.'),
     size: whole('a whole number of pixels from 16', 16).default(1024).describe('Side of an image, pixels.'),
     seed: seedNumber('a whole number from 0 to 2147483647').default(1).describe('Seed of the drawings.'),
-    split,
+    split: shares.default(DEFAULT_SPLIT).describe('Shares of the images that train, validate and test.'),
   },
   { error: DATA },
 );
@@ -140,10 +171,18 @@ const budget = z
     {
       pixels: count.optional().describe('Pixels of each domain that a trial sees.'),
       updates: count.optional().describe('Updates of the weights that a trial makes.'),
+      epochs: count
+        .optional()
+        .describe('How often a trial sees every training image of the larger domain, on average.'),
+      minutes: z
+        .number({ error: MINUTES })
+        .positive({ error: MINUTES })
+        .optional()
+        .describe('Minutes of training on the machine at hand; results then depend on its speed.'),
     },
     { error: BUDGET },
   )
-  .refine((b) => (b.pixels === undefined) !== (b.updates === undefined), { error: BUDGET })
+  .refine((b) => Object.values(b).filter((value) => value !== undefined).length === 1, { error: BUDGET })
   .meta({ description: 'When a trial ends: the same for all.', minProperties: 1, maxProperties: 1 });
 
 const autoOrCount = (description: string) =>
@@ -219,10 +258,13 @@ export const sweepSchema = z
           {
             trials: autoOrCount('Trials that run at once.'),
             threads: autoOrCount('Threads that one trial may use.'),
+            micro_batch: autoOrCount(
+              'Patches of each domain computed at once. Their gradients add up to those of the whole batch, so this changes the memory and not the result; norm: batch rules it out.',
+            ),
           },
           { error: 'e.g. {trials: 2, threads: 4}' },
         )
-        .default({ trials: 'auto', threads: 'auto' })
+        .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto' })
         .describe('What the trials may take of this machine.'),
       engine: z
         .enum(['auto', 'onnx', 'cpu'], { error: 'auto, onnx or cpu' })
@@ -241,7 +283,6 @@ export type SweepFile = z.output<typeof sweepSchema>;
 /** Keys that are planned, by the path of their mapping, so that they are told from mistakes. */
 export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': ['command', 'early_stop', 'when', 'checkpoints'],
-  budget: ['epochs', 'minutes'],
   resources: ['gpus', 'cpus', 'trials_per_gpu', 'memory'],
 };
 
@@ -267,8 +308,7 @@ export function toDefinition(file: SweepFile): Definition {
     exclude: file.exclude.map(toBlock),
     include: file.include.map(toSetting),
     seeds: Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1),
-    budget:
-      file.budget.pixels === undefined ? { updates: file.budget.updates! } : { pixels: file.budget.pixels },
+    budget: Object.fromEntries(Object.entries(file.budget)) as Budget,
   };
 }
 

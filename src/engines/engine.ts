@@ -36,6 +36,8 @@ export interface Bank {
   write(name: string, values: Float32Array): void;
   /** A copy, in the shape's row-major order. */
   read(name: string): Float32Array;
+  /** Sets every element of the named tensors to 0. */
+  clear(names: readonly string[]): void;
   dispose(): void;
 }
 
@@ -43,8 +45,14 @@ export interface Program {
   /**
    * Feeds the inputs (row-major, lengths as in the spec), replaces `writes` in the bank, returns the other outputs
    * row-major, as copies. After a run that failed, what it was to write is undefined: write it again.
+   * @param renamed says which tensor of the bank stands for a name of `reads` or `writes`, if not that of this name: one
+   *   program serves networks of the same shapes. Different names must stay different
    */
-  run(bank: Bank, inputs: Record<string, Float32Array>): Promise<Record<string, Float32Array>>;
+  run(
+    bank: Bank,
+    inputs: Record<string, Float32Array>,
+    renamed?: (name: string) => string,
+  ): Promise<Record<string, Float32Array>>;
   dispose(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fingerprintFolder, listImages, pairByName, type ImageFile } from './folder.js';
+import { fingerprintFolder, listImages, pairByIndex, pairByName, type ImageFile } from './folder.js';
 import { DataError } from './image.js';
 
 let folder: string;
@@ -96,5 +96,29 @@ describe('pairByName', () => {
   it('refuses domains without a pair, and names that are used twice', () => {
     expect(() => pairByName(files('a.png'), files('b.png'))).toThrow(/finds no pair/);
     expect(() => pairByName(files('a.png', 'a.PNG'), files('a.png'))).toThrow(/same name/);
+  });
+});
+
+describe('pairByIndex', () => {
+  const [x, y] = [files('a.png', 'b.png', 'sub/c.png'), files('1.png', '2.png')];
+
+  it('pairs by the columns x and y, in any order and beside others', () => {
+    const text = 'Y;note;X\n"2.png";good;a.png\n1;;sub/c\n\n';
+    expect(pairByIndex(x, y, text, 'pairs.csv')).toEqual({
+      pairs: [
+        [0, 1],
+        [2, 0],
+      ],
+      unmatched: [1, 0],
+    });
+  });
+
+  it.each([
+    ['a,b\n1,2', /pairs\.csv:1: .* names the columns x and y/],
+    ['x,y\na,1\nz,2', /pairs\.csv:3: 'z' is no image of X/],
+    ['x,y\na,1\nb,1', /pairs\.csv:3: '1' of Y stands in line 2 already/],
+    ['x,y\n', /lists no pair/],
+  ])('refuses %j', (text, message) => {
+    expect(() => pairByIndex(x, y, text, 'pairs.csv')).toThrow(message);
   });
 });

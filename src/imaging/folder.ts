@@ -2,8 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import type { TrialData } from '../protocol.js';
 import { DataError } from './image.js';
 import { systemReason } from './png.js';
 
@@ -49,7 +50,7 @@ export interface ImageFolder {
   warnings: string[];
 }
 
-/** Pairs of indices, one into X and one into Y, of images that share a stem. */
+/** Pairs of indices, one into X and one into Y, of images that show the same anatomy. */
 export interface Pairing {
   pairs: [number, number][];
   /** How many images of X and of Y have no partner. */
@@ -124,6 +125,83 @@ export function pairByName(x: readonly ImageFile[], y: readonly ImageFile[]): Pa
     );
   }
   return { pairs, unmatched: [x.length - pairs.length, y.length - pairs.length] };
+}
+
+/**
+ * Pairs the images of two domains by an index file: comma-, semicolon- or tab-separated, with a head that names the columns x and y.
+ * @param text content of the file; `file` is what errors call it
+ * @throws DataError if a column is missing, a name is of no image, or an image stands twice
+ */
+export function pairByIndex(
+  x: readonly ImageFile[],
+  y: readonly ImageFile[],
+  text: string,
+  file: string,
+): Pairing {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const head = lines[0] ?? '';
+  const separator = [',', ';', '\t'].find((mark) => head.includes(mark)) ?? ',';
+  const cells = (line: string) => line.split(separator).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+  const columns = cells(head).map((name) => name.toLowerCase());
+  const [ofX, ofY] = [columns.indexOf('x'), columns.indexOf('y')];
+  if (ofX < 0 || ofY < 0) {
+    throw new DataError(
+      `${file}:1: a list of pairs starts with a line that names the columns x and y, as in "x,y"; here it is "${head}".`,
+    );
+  }
+  const domains = [
+    { name: 'X', files: x, indices: indexByName(x), column: ofX, seen: new Map<number, number>() },
+    { name: 'Y', files: y, indices: indexByName(y), column: ofY, seen: new Map<number, number>() },
+  ];
+  const pairs: [number, number][] = [];
+  lines.slice(1).forEach((line, at) => {
+    if (line.trim() === '') return;
+    const place = `${file}:${at + 2}`;
+    const row = cells(line);
+    const [pairX, pairY] = domains.map(({ name, indices, column, seen }) => {
+      const written = row[column] ?? '';
+      const index = indices.get(written);
+      if (index === undefined) {
+        throw new DataError(
+          `${place}: '${written}' is no image of ${name}. Write the file's name, with or without its ending.`,
+        );
+      }
+      const before = seen.get(index);
+      if (before !== undefined) {
+        throw new DataError(`${place}: '${written}' of ${name} stands in line ${before} already.`);
+      }
+      seen.set(index, at + 2);
+      return index;
+    });
+    pairs.push([pairX!, pairY!]);
+  });
+  if (pairs.length === 0) throw new DataError(`${file}: lists no pair below its head.`);
+  pairs.sort(([a], [b]) => a - b);
+  return { pairs, unmatched: [x.length - pairs.length, y.length - pairs.length] };
+}
+
+/** The pairs that a trial's data names; none for `pairing: none`. */
+export async function findPairs(
+  x: readonly ImageFile[],
+  y: readonly ImageFile[],
+  pairing: TrialData['pairing'],
+): Promise<[number, number][]> {
+  if (pairing === 'none') return [];
+  if (pairing === 'by-name') return pairByName(x, y).pairs;
+  let text: string;
+  try {
+    text = await readFile(pairing.index, 'utf8');
+  } catch (error) {
+    throw new DataError(`${pairing.index}: the list of pairs cannot be read (${systemReason(error)}).`, {
+      cause: error,
+    });
+  }
+  return pairByIndex(x, y, text, pairing.index).pairs;
+}
+
+/** Images by path below the folder and by that without its ending. */
+function indexByName(files: readonly ImageFile[]): Map<string, number> {
+  return new Map(files.flatMap((file, index) => [[file.stem, index] as const, [file.name, index] as const]));
 }
 
 function remember(

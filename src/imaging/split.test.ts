@@ -46,7 +46,7 @@ describe('splitImages', () => {
       fc.property(arbitraryImages, arbitraryImages, arbitraryShares, (x, y, shares) => {
         let split: DomainSplit;
         try {
-          split = splitImages(x, y, shares, '^(\\d+)_');
+          split = splitImages(x, y, shares, { patient: '^(\\d+)_' });
         } catch (error) {
           expect(error).toBeInstanceOf(DataError);
           return;
@@ -131,7 +131,7 @@ describe('splitImages', () => {
 
   it('takes patients from folders if the expression says so', () => {
     const x = files(['p1/1', 'p1/2', 'p2/1', 'p3/1', 'p4/1']);
-    const split = splitImages(x, x, SHARES, '^([^/]+)/');
+    const split = splitImages(x, x, SHARES, { patient: '^([^/]+)/' });
     expect(PARTS.filter((part) => split[part][0].includes(0) || split[part][0].includes(1))).toHaveLength(1);
   });
 
@@ -140,14 +140,76 @@ describe('splitImages', () => {
       /X has 2 of 2 patients, Y has 9 of 9.*at least 3/,
     );
     expect(() =>
-      splitImages(files(['7_1', '7_2', '7_3', '8_1']), numbered(9, '9_'), SHARES, '^(\\d+)_'),
+      splitImages(files(['7_1', '7_2', '7_3', '8_1']), numbered(9, '9_'), SHARES, { patient: '^(\\d+)_' }),
     ).toThrow(/X has 4 of 2/);
   });
 
   it('refuses a name whose patient is not known', () => {
-    expect(() => splitImages(numbered(5), numbered(5), SHARES, '^(\\d+)_')).toThrow(
+    expect(() => splitImages(numbered(5), numbered(5), SHARES, { patient: '^(\\d+)_' })).toThrow(
       /0000\.png: its name does not match patient/,
     );
-    expect(() => splitImages(numbered(5), numbered(5), SHARES, '^\\d+')).toThrow(/no first group/);
+    expect(() => splitImages(numbered(5), numbered(5), SHARES, { patient: '^\\d+' })).toThrow(
+      /no first group/,
+    );
+  });
+});
+
+describe('a split by lists', () => {
+  const stems = (domain: number, split: DomainSplit, part: (typeof PARTS)[number], list: ImageFile[]) =>
+    split[part][domain]!.map((index) => list[index]!.stem);
+  const slices = files([1, 2, 3, 4, 9, 10, 11, 12].map((n) => `slice${String(n).padStart(3, '0')}`));
+
+  it('takes stems, ranges and patterns, and leaves out what no list names', () => {
+    const split = splitImages(slices, slices, {
+      train: ['slice001..slice004'],
+      validation: ['slice009'],
+      test: ['*12', 'slice010'],
+    });
+    for (const domain of [0, 1]) {
+      expect(stems(domain, split, 'train', slices)).toEqual(['slice001', 'slice002', 'slice003', 'slice004']);
+      expect(stems(domain, split, 'validation', slices)).toEqual(['slice009']);
+      expect(stems(domain, split, 'test', slices)).toEqual(['slice010', 'slice012']);
+    }
+  });
+
+  it('takes patients, with all of their images, and an empty validation', () => {
+    const list = files(['7_a', '7_b', '8_a', '9_a']);
+    const lists = { train: ['7', '8'], validation: [], test: ['9_a'] };
+    const split = splitImages(list, list, lists, { patient: '^(\\d+)_' });
+    expect(stems(0, split, 'train', list)).toEqual(['7_a', '7_b', '8_a']);
+    expect(stems(1, split, 'test', list)).toEqual(['9_a']);
+  });
+
+  it.each([
+    [{ train: ['slice001'], test: ['slice099'] }, /'slice099' under test names no image of X or Y/],
+    [
+      { train: ['slice00*'], test: ['slice009'] },
+      /train \('slice00\*'\) and test \('slice009'\) share a patient/,
+    ],
+  ])('refuses %j', (lists, message) => {
+    expect(() => splitImages(slices, slices, { validation: [], ...lists })).toThrow(message);
+  });
+
+  it('refuses two parts for one patient, and for partners of an index file', () => {
+    const list = files(['7_a', '7_b', '8_a']);
+    const lists = { train: ['7_a', '8_a'], validation: [], test: ['7_b'] };
+    expect(() => splitImages(list, list, lists, { patient: '^(\\d+)_' })).toThrow(
+      /share a patient or a pair/,
+    );
+    const [x, y] = [files(['a', 'b']), files(['c', 'd'])];
+    const apart = { train: ['a', 'c'], validation: [], test: ['b', 'd'] };
+    expect(splitImages(x, y, apart, { pairs: [[0, 0], [1, 1]] }).test).toEqual([[1], [1]]); // prettier-ignore
+    expect(() => splitImages(x, y, apart, { pairs: [[0, 1]] })).toThrow(/share a patient or a pair/);
+  });
+});
+
+describe('pairs of different names', () => {
+  it('stay in one part', () => {
+    const [x, y] = [numbered(30, 'x'), numbered(30, 'y')];
+    const pairs = x.map((_, index): [number, number] => [index, 29 - index]);
+    const split = splitImages(x, y, SHARES, { pairs });
+    for (const part of PARTS) {
+      expect(split[part][1]).toEqual(split[part][0].map((index) => 29 - index).sort((a, b) => a - b));
+    }
   });
 });

@@ -1,7 +1,7 @@
 /** @file Splits whole images into training, validation and test: by patient, jointly over both domains, never by patch. */
 
 import { createHash } from 'node:crypto';
-import type { Split } from '../protocol.js';
+import type { Split, SplitLists, SplitShares } from '../protocol.js';
 import type { ImageFile } from './folder.js';
 import { DataError } from './image.js';
 
@@ -10,28 +10,54 @@ export type Part = keyof Split;
 /** For each part the indices of its images in X and in Y, ascending. */
 export type DomainSplit = Record<Part, [number[], number[]]>;
 
+/** What belongs together beyond names. */
+export interface SplitOptions {
+  /**
+   * Regular expression whose first group is the patient, on the file name, or on the path below the folder if it contains
+   * a `/`; without it the file stem is the patient.
+   */
+  patient?: string | undefined;
+  /** Pairs of indices into X and Y: partners stay in one part, whatever their names. */
+  pairs?: readonly (readonly [number, number])[];
+}
+
 /** All images of one patient, in both domains. */
 interface Group {
   /** Place in the order: a hash of the patient, so that it depends on nothing but the patient. */
   order: string;
+  /** More than one where pairs tie patients of different names together. */
+  patients: string[];
   /** Indices into X and into Y. */
   images: [number[], number[]];
 }
 
 /**
- * Assigns every patient to one part. The order of patients is that of a hash, so a split does not depend on how a folder is listed, and
- * an image that is added moves few others.
- * @param patient regular expression whose first group is the patient, on the file name, or on the path below the folder if it contains
- *   a `/`; without it the file stem is the patient.
- * @throws DataError if a name does not match `patient`, or if a part would be left without images of a domain.
+ * Assigns every patient to one part, by shares or by lists of names.
+ * @throws DataError if a name does not match `patient`, if a part would be left without images of a domain, or if lists
+ *   contradict each other or name what is not there.
  */
 export function splitImages(
   x: readonly ImageFile[],
   y: readonly ImageFile[],
   split: Split,
-  patient?: string,
+  options: SplitOptions = {},
 ): DomainSplit {
-  const groups = groupByPatient(x, y, patient);
+  const groups = groupByPatient(x, y, options);
+  return typeof split.train === 'number'
+    ? splitByShares(x, y, split as SplitShares, groups)
+    : splitByLists(x, y, split as SplitLists, groups);
+}
+
+/**
+ * The order of patients is that of a hash, so a split does not depend on how a folder is listed, and an image that is added
+ * moves few others.
+ */
+function splitByShares(
+  x: readonly ImageFile[],
+  y: readonly ImageFile[],
+  split: SplitShares,
+  groups: Group[],
+): DomainSplit {
   const inBoth = groups.filter((group) => group.images[0].length > 0 && group.images[1].length > 0);
   const only = [0, 1].map((domain) => groups.filter((group) => group.images[1 - domain]!.length === 0));
   const total = [x.length, y.length];
@@ -81,7 +107,88 @@ export function splitImages(
   return result;
 }
 
-function groupByPatient(x: readonly ImageFile[], y: readonly ImageFile[], patient?: string): Group[] {
+const PARTS = ['train', 'validation', 'test'] as const;
+
+/** An image belongs to the part that names its stem or its patient, with its whole group; what no list names is left out. */
+function splitByLists(
+  x: readonly ImageFile[],
+  y: readonly ImageFile[],
+  lists: SplitLists,
+  groups: Group[],
+): DomainSplit {
+  const result: DomainSplit = { train: [[], []], validation: [[], []], test: [[], []] };
+  const entries = PARTS.flatMap((part) =>
+    lists[part].map((text) => ({ part, text, matches: matcher(text), used: false })),
+  );
+  for (const { patients, images } of groups) {
+    const named = images.flatMap((indices, domain) =>
+      indices.map((index) => ({ file: (domain === 0 ? x : y)[index]!, domain, index })),
+    );
+    /** The first image that an entry names, by part. */
+    const claims = new Map<Part, { entry: string; file: ImageFile }>();
+    const taken = new Map<Part, typeof named>();
+    for (const image of named) {
+      for (const entry of entries) {
+        const whole = patients.some((patient) => entry.matches(patient));
+        if (!whole && !entry.matches(image.file.stem)) continue;
+        entry.used = true;
+        if (!claims.has(entry.part)) claims.set(entry.part, { entry: entry.text, file: image.file });
+        const images = taken.get(entry.part) ?? [];
+        if (!images.includes(image)) taken.set(entry.part, [...images, image]);
+      }
+    }
+    const [first, second] = [...claims];
+    if (first !== undefined && second !== undefined) {
+      throw new DataError(
+        `split: ${first[0]} ('${first[1].entry}') and ${second[0]} ('${second[1].entry}') share a patient or a pair: ` +
+          `${first[1].file.path} and ${second[1].file.path}. A patient and a pair stay in one part: correct the lists.`,
+      );
+    }
+    for (const [part, images] of taken) {
+      for (const { domain, index } of images) result[part][domain]!.push(index);
+    }
+  }
+  const idle = entries.find((entry) => !entry.used);
+  if (idle !== undefined) {
+    throw new DataError(
+      `split: '${idle.text}' under ${idle.part} names no image of X or Y and no patient. ` +
+        `Names are file stems, e.g. '${x[0]?.stem ?? ''}'; '*' stands for any text, 'a001..a099' for numbered names.`,
+    );
+  }
+  for (const part of PARTS) {
+    for (const domain of [0, 1]) {
+      if (lists[part].length > 0 && result[part][domain]!.length === 0) {
+        throw new DataError(
+          `split: the list ${part} names no image of ${domain === 0 ? 'X' : 'Y'}; every part needs images of both.`,
+        );
+      }
+      result[part][domain]!.sort((a, b) => a - b);
+    }
+  }
+  return result;
+}
+
+/** What an entry of a list names: a text, one with `*` for any text, or `first..last` of numbered names. */
+function matcher(entry: string): (name: string) => boolean {
+  const range = /^(.*?)(\d+)\.\.(.*?)(\d+)$/.exec(entry);
+  if (range !== null && (range[3] === '' || range[3] === range[1])) {
+    const [prefix, from, to] = [range[1]!, Number(range[2]), Number(range[4])];
+    return (name) => {
+      const digits = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+      return /^\d+$/.test(digits) && Number(digits) >= from && Number(digits) <= to;
+    };
+  }
+  if (!entry.includes('*')) return (name) => name === entry;
+  const parts = entry.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`^${parts.join('.*')}$`);
+  return (name) => pattern.test(name);
+}
+
+function groupByPatient(
+  x: readonly ImageFile[],
+  y: readonly ImageFile[],
+  { patient, pairs = [] }: SplitOptions,
+): Group[] {
   const pattern = patient === undefined ? undefined : new RegExp(patient);
   const groups = new Map<string, Group>();
   [x, y].forEach((files, domain) => {
@@ -89,13 +196,25 @@ function groupByPatient(x: readonly ImageFile[], y: readonly ImageFile[], patien
       const id = patientOf(file, pattern);
       let group = groups.get(id);
       if (group === undefined) {
-        group = { order: createHash('sha256').update(id).digest('hex'), images: [[], []] };
+        group = { order: createHash('sha256').update(id).digest('hex'), patients: [id], images: [[], []] };
         groups.set(id, group);
       }
       group.images[domain]!.push(index);
     });
   });
-  return [...groups.values()].sort((a, b) => (a.order < b.order ? -1 : 1));
+  // Partners of different names tie their patients together.
+  for (const [ofX, ofY] of pairs) {
+    const [kept, other] = [
+      groups.get(patientOf(x[ofX]!, pattern))!,
+      groups.get(patientOf(y[ofY]!, pattern))!,
+    ];
+    if (kept === other) continue;
+    for (const domain of [0, 1]) kept.images[domain]!.push(...other.images[domain]!);
+    kept.patients.push(...other.patients);
+    for (const id of other.patients) groups.set(id, kept);
+    if (other.order < kept.order) kept.order = other.order;
+  }
+  return [...new Set(groups.values())].sort((a, b) => (a.order < b.order ? -1 : 1));
 }
 
 function patientOf(file: ImageFile, pattern: RegExp | undefined): string {

@@ -4,6 +4,7 @@ import Handlebars from 'handlebars';
 import type { SweepRecord } from '../store/queries.js';
 import { cellsOf, unfinished, type Cell } from './cells.js';
 import { figuresOf } from './figures.js';
+import { withoutNames } from '../definition/redact.js';
 import { integer, withoutPaths } from './format.js';
 import { packedPlotly } from './plotly.js';
 import { contentHash, contentPolicy, scriptJson } from './policy.js';
@@ -71,7 +72,7 @@ export function buildReport(sweep: SweepRecord, options: ReportOptions): string 
     messages: messagesOf(sweep, cells),
     run: runFacts(sweep, cells),
     budget: [...new Set(sweep.trials.map((trial) => budgetWords(trial.budget)))].join('; '),
-    source: withoutPaths(sweep.source),
+    source: withoutPaths(withoutNames(sweep.source)),
     fileName: /^[\w.-]+$/.test(sweep.name) ? `${sweep.name}.yaml` : 'sweep.yaml',
     date: new Date(sweep.updated * 1000).toISOString().slice(0, 16).replace('T', ' '),
     version: options.version,

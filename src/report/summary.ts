@@ -50,9 +50,10 @@ export function budgetText(trials: readonly TrialRecord[]): string {
 }
 
 export function budgetWords(budget: Budget): string {
-  return 'pixels' in budget
-    ? `${amount(budget.pixels)} pixels of each domain`
-    : count(budget.updates, 'update');
+  if ('pixels' in budget) return `${amount(budget.pixels)} pixels of each domain`;
+  if ('updates' in budget) return count(budget.updates, 'update');
+  if ('epochs' in budget) return count(budget.epochs, 'epoch');
+  return `${decimal(budget.minutes)} minutes of training`;
 }
 
 function seedsText(cells: readonly Cell[]): string {

@@ -75,7 +75,7 @@ export function openProgress(total: number, stream: NodeJS.WriteStream): Progres
 
 function take(line: Line, event: TrialEvent): void {
   if (event.t === 'start') {
-    line.updates = event.updates;
+    line.updates = event.updates ?? 0;
     line.step = event.from;
     line.from = undefined;
   } else if (event.t === 'metric') {
@@ -88,10 +88,11 @@ function take(line: Line, event: TrialEvent): void {
 
 function describe(line: Line, width: number): string {
   const { step, updates, from, wall, values } = line;
-  if (updates === 0) return `${line.label}  starting`;
+  if (updates === 0 && step === 0) return `${line.label}  starting`;
   const length = width >= 110 ? 20 : 8;
-  const filled = Math.round((length * step) / updates);
-  const bar = '█'.repeat(filled) + '░'.repeat(length - filled);
+  // A budget of minutes does not say how many updates it holds: no bar then.
+  const filled = updates === 0 ? 0 : Math.round((length * step) / updates);
+  const bar = updates === 0 ? '' : '█'.repeat(filled) + '░'.repeat(length - filled);
   const rate = from !== undefined && wall > from.wall ? (step - from.step) / (wall - from.wall) : undefined;
   const losses = [
     values['loss/D'] === undefined ? '' : `D ${values['loss/D'].toFixed(3)}`,
@@ -100,8 +101,12 @@ function describe(line: Line, width: number): string {
   const pace =
     rate === undefined
       ? []
-      : [`${rate.toPrecision(3)} updates/s`, `${duration((updates - step) / rate)} left`];
-  const count = `${String(step).padStart(String(updates).length)}/${updates}`;
+      : [
+          `${rate.toPrecision(3)} updates/s`,
+          ...(updates === 0 ? [] : [`${duration((updates - step) / rate)} left`]),
+        ];
+  const count =
+    updates === 0 ? `${step} updates` : `${String(step).padStart(String(updates).length)}/${updates}`;
   return [line.label, bar, count, ...losses, ...pace].filter((part) => part !== '').join('  ');
 }
 

@@ -5,6 +5,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
+import { withoutNames } from '../definition/redact.js';
 import { UserError } from '../errors.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
@@ -27,6 +28,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Bytes of memory that one trial may have; without, what is free. */
+  memoryLimit?: number | undefined;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
@@ -72,6 +75,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           slot,
           label: label(config),
           retries: run.definition.retry.limit,
+          memoryLimit: run.memoryLimit,
           progress,
           stopping,
         });
@@ -95,7 +99,7 @@ function record(
   varied: string[],
 ): void {
   const { name, question } = definition;
-  const sweep = { name, question, source, varied };
+  const sweep = { name, question, source: withoutNames(source), varied };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
     return { key, parameters, seed, budget, dataFingerprint };
   });

@@ -1,7 +1,7 @@
 /** @file Runs one trial: its attempts, one after another, each followed from its start to the end of its events. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { loadImages } from '../imaging/dataset.js';
+import { openDataset, openImageCache } from '../imaging/dataset.js';
 import { listImages } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type TrialConfig, type TrialEvent } from '../protocol.js';
@@ -40,6 +40,7 @@ export interface TrialWork {
   slot: Slot;
   label: string;
   retries: number;
+  memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
 }
@@ -77,7 +78,14 @@ interface Attempt {
   results: string;
 }
 
-async function runAttempt({ store, config, slot, progress, stopping }: TrialWork): Promise<Attempt> {
+async function runAttempt({
+  store,
+  config,
+  slot,
+  memoryLimit,
+  progress,
+  stopping,
+}: TrialWork): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
   const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
@@ -97,6 +105,7 @@ async function runAttempt({ store, config, slot, progress, stopping }: TrialWork
     eventsFile: eventsFile(results, key, attempt),
     outputFile: outputFile(results, key, attempt),
     resume,
+    memoryLimit,
     ...slot,
   });
   if (running.pid !== undefined) {
@@ -143,7 +152,9 @@ async function follow(
   const advance = () => {
     const events = ingest.advance();
     for (const event of events) {
-      if (event.t === 'done' || event.t === 'stopped' || event.t === 'health') seen.end = event;
+      // Of the health flags only one ends a trial; the others are for the report.
+      const diverged = event.t === 'health' && event.code === 'diverged';
+      if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
       else if (event.t === 'metric') seen.metric = event;
       else if (event.t === 'exam') seen.exam = event;
     }
@@ -175,7 +186,8 @@ async function explainFailure(
 async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
   try {
     for (const folder of folders) {
-      for (const file of (await listImages(folder)).files) await loadImages([file], patch);
+      for (const file of (await listImages(folder)).files)
+        await openDataset(openImageCache(0), [file], patch);
     }
   } catch (error) {
     if (error instanceof DataError) return error.message;

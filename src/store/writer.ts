@@ -1,5 +1,5 @@
 /** @file The one writer: every row of the database is written here. */
-import { and, eq } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import type { TrialConfig, TrialEvent } from '../protocol.js';
 import type { Db, Store } from './open.js';
 import {
@@ -164,8 +164,14 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
         .values({ ...at, type: event.t, step: event.step, code: event.code, text: event.message })
         .run();
       return;
-    case 'alive':
     case 'done':
+      // Where the budget is one of time, how many updates it allowed is known only now.
+      tx.update(trials)
+        .set({ updates: event.step })
+        .where(and(eq(trials.id, trial), isNull(trials.updates)))
+        .run();
+      return;
+    case 'alive':
     case 'stopped':
       return;
     default: {

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { NUMERICS_VERSION, type MetricValues } from '../protocol.js';
+import type { HealthState } from './health.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from './safetensors.js';
 
 /** All of a trial that changes from step to step, but for the weights and moments. */
@@ -12,20 +13,38 @@ export interface TrialState {
   numerics: number;
   /** Updates done. */
   step: number;
-  /** State of the stream that draws patches. */
-  random: number[];
-  /** Sums of the metrics since the last metric event, and over how many updates. */
-  pending: { sums: MetricValues; updates: number };
+  /** Seconds spent on updates, over all attempts. */
+  seconds: number;
+  /** States of the streams that draw patches, and past fakes. */
+  random: { patches: number[]; pool: number[] };
+  /** Sums of the metrics since the last metric event, and over how many updates each. */
+  pending: { sums: MetricValues; counts: MetricValues };
+  /** Patches drawn so far, and how many of them were blank. */
+  patches: { drawn: number; blank: number };
+  health: HealthState;
+  /** The best step on validation, if there was one. */
+  best: { step: number; ssim: number } | null;
 }
 
-/** Writes `checkpoints/step-N`, then removes the older ones. Returns its path relative to the trial's folder, and its size. */
+/** A checkpoint in its place: its path relative to the trial's folder, and its size. */
+export interface Saved {
+  kind: 'last' | 'best';
+  path: string;
+  bytes: number;
+}
+
+/**
+ * Writes `checkpoints/step-N`, the last, and where N is the best step on validation `checkpoints/best-step-N` (the same files
+ * under a second name), then removes the older ones: the last and the best are kept.
+ */
 export function saveCheckpoint(
   trialDirectory: string,
   state: TrialState,
   tensors: Record<string, NamedTensor>,
-): { path: string; bytes: number } {
+): Saved[] {
   const folder = path.join(trialDirectory, 'checkpoints');
   const name = `step-${state.step}`;
+  const best = state.best === null ? undefined : `best-step-${state.best.step}`;
   const temporary = path.join(folder, `.${name}.${process.pid}.tmp`);
   fs.rmSync(temporary, { recursive: true, force: true });
   fs.mkdirSync(temporary, { recursive: true });
@@ -33,15 +52,38 @@ export function saveCheckpoint(
   const parts = encodeSafetensors(tensors);
   writeDurably(path.join(temporary, 'weights.safetensors'), parts);
   writeDurably(path.join(temporary, 'state.json'), [Buffer.from(json)]);
-  const whole = path.join(folder, name);
-  if (fs.existsSync(whole))
-    fs.rmSync(temporary, { recursive: true }); // the same step gives the same numbers
-  else fs.renameSync(temporary, whole);
-  for (const other of fs.readdirSync(folder)) {
-    if (other !== name) fs.rmSync(path.join(folder, other), { recursive: true, force: true });
-  }
   const bytes = json.length + parts.reduce((sum, part) => sum + part.byteLength, 0);
-  return { path: `checkpoints/${name}`, bytes };
+  const saved: Saved[] = [{ kind: 'last', path: `checkpoints/${name}`, bytes }];
+  // The best first: a crash between the two leaves a best one too many, which the next attempt makes again.
+  if (state.best?.step === state.step) {
+    const second = `${temporary}-best`;
+    fs.rmSync(second, { recursive: true, force: true });
+    fs.mkdirSync(second);
+    for (const file of fs.readdirSync(temporary)) link(path.join(temporary, file), path.join(second, file));
+    put(second, path.join(folder, best!));
+    saved.push({ kind: 'best', path: `checkpoints/${best}`, bytes });
+  }
+  put(temporary, path.join(folder, name));
+  for (const other of fs.readdirSync(folder)) {
+    if (other !== name && other !== best)
+      fs.rmSync(path.join(folder, other), { recursive: true, force: true });
+  }
+  return saved;
+}
+
+/** Renames a whole folder; where there is one of that name, the same step gave the same numbers. */
+function put(temporary: string, whole: string): void {
+  if (fs.existsSync(whole)) fs.rmSync(temporary, { recursive: true });
+  else fs.renameSync(temporary, whole);
+}
+
+/** A second name for a file, or a copy where the file system has no such thing. */
+function link(from: string, to: string): void {
+  try {
+    fs.linkSync(from, to);
+  } catch {
+    fs.copyFileSync(from, to);
+  }
 }
 
 /** @throws Error that names the folder if it is no checkpoint of this version */

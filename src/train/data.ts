@@ -1,41 +1,80 @@
-/** @file A trial's images: listed, split by patient, read once. */
+/** @file A trial's images: listed, split by patient, decoded once; and the batches of patches that training draws from them. */
 import { createHash } from 'node:crypto';
-import { loadImages } from '../imaging/dataset.js';
-import { listImages, pairByName, type ImageFile } from '../imaging/folder.js';
+import { openDataset, openImageCache, type Dataset, type Random } from '../imaging/dataset.js';
+import { findPairs, listImages, type ImageFile } from '../imaging/folder.js';
 import { DataError, type GreyImage } from '../imaging/image.js';
 import { resolveRange, type Range } from '../imaging/intensity.js';
-import { splitImages, type DomainSplit } from '../imaging/split.js';
+import {
+  BLANK_BELOW,
+  countCentres,
+  cutPatch,
+  otsu,
+  positionInside,
+  randomPosition,
+  type Position,
+} from '../imaging/patches.js';
+import { splitImages, type Part } from '../imaging/split.js';
+import { trainingSet } from '../imaging/subset.js';
 import type { TrialConfig } from '../protocol.js';
+import { applyChange, drawChange, type Change } from './augment.js';
+import { randomFromSeed } from './random.js';
 
 /** A held-out image, which events call by index and hash: its file's name can be a patient's id. */
 export interface HeldOut {
   index: number;
   /** e.g. `3-9f2c`. */
   label: string;
-  x: GreyImage;
+  x: () => Promise<GreyImage>;
   /** The same anatomy in the other style, where pairs are known. */
-  y: GreyImage | undefined;
+  y: (() => Promise<GreyImage>) | undefined;
+}
+
+/** Images that are translated as training goes on, of those whose partner is known. */
+const VALIDATED = 2;
+
+/** Training images of one domain. */
+interface TrainingDomain {
+  images: Dataset;
+  /** Stored value above which a pixel belongs to the body. */
+  threshold: number;
 }
 
 export interface TrialImages {
-  train: { x: GreyImage[]; y: GreyImage[] };
+  train: {
+    x: TrainingDomain;
+    y: TrainingDomain;
+    /** Partners that the paired term may use: places in `x` and in `y`. */
+    partnerOf: Map<number, number>;
+  };
+  /** At most two, with partners. */
+  validation: HeldOut[];
   test: HeldOut[];
   range: Range;
-  counts: Record<keyof DomainSplit, [number, number]>;
+  /** Images of X and of Y, by part. */
+  counts: Record<Part, [number, number]>;
 }
 
 /**
  * A message about an image, for a log: the file's name can be a patient's id, so a short hash stands for it.
  * The runner's terminal, which may name files, says which one it is.
  */
-export function withoutFileNames(message: string, { x, y }: TrialConfig['data']): string {
+export function withoutFileNames(message: string, { x, y, pairing, split }: TrialConfig['data']): string {
+  let hidden = message;
+  if (typeof pairing === 'object' && message.includes(pairing.index)) {
+    hidden = hidden.replaceAll(pairing.index, 'the list of pairs').replace(/'[^']*'/g, 'a name');
+  }
+  for (const entries of Object.values(split) as (number | string[])[]) {
+    if (typeof entries === 'number') continue;
+    entries.forEach((entry, at) => (hidden = hidden.replaceAll(`'${entry}'`, `entry ${at + 1}`)));
+  }
+
   const hide = (text: string, folder: string, domain: string) => {
     const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     return text.replace(new RegExp(`${escaped}[\\\\/](.+?)\\.png`, 'gi'), (_, stem: string) => {
       return `image ${shortHash(stem)} of ${domain}`;
     });
   };
-  return hide(hide(message, x, 'X'), y, 'Y')
+  return hide(hide(hidden, x, 'X'), y, 'Y')
     .replaceAll(x, 'the folder of X')
     .replaceAll(y, 'the folder of Y');
 }
@@ -44,34 +83,177 @@ function shortHash(stem: string): string {
   return createHash('sha256').update(stem).digest('hex').slice(0, 4);
 }
 
-/** Reads what the trial needs: training images of both domains, test images of X and their partners. */
-export async function loadTrialImages(config: TrialConfig): Promise<TrialImages> {
+/**
+ * Reads what the trial needs, every image once: training images of both domains, held-out images of X and their partners.
+ * @param memory bytes of decoded images to keep; more than a quarter of the free memory is not taken unasked
+ */
+export async function loadTrialImages(config: TrialConfig, memory?: number): Promise<TrialImages> {
   const { data, parameters } = config;
+  const { patch } = parameters;
   const [x, y] = [(await listImages(data.x)).files, (await listImages(data.y)).files];
-  const split = splitImages(x, y, data.split, data.patient);
-  const partners = new Map(data.pairing === 'by-name' ? pairByName(x, y).pairs : []);
+  const pairs = await findPairs(x, y, data.pairing);
+  const split = splitImages(x, y, data.split, { patient: data.patient, pairs });
+  const used = trainingSet(x, y, split, pairs, parameters);
+  const cache = openImageCache(memory);
 
-  const load = (files: ImageFile[], indices: number[]) =>
-    loadImages(
-      indices.map((index) => files[index]!),
-      parameters.patch,
-    );
-  const train = { x: await load(x, split.train[0]), y: await load(y, split.train[1]) };
-  const testX = await load(x, split.test[0]);
-  const testY = await load(
-    y,
-    split.test[0].map((index) => partners.get(index)).filter((index) => index !== undefined),
+  const domain = async (files: ImageFile[], indices: number[]): Promise<TrainingDomain> => {
+    const histogram = new Float64Array(2 ** 16);
+    const count = ({ data: pixels }: GreyImage) => {
+      for (let i = 0; i < pixels.length; i++) histogram[pixels[i]!]!++;
+    };
+    const chosen = indices.map((index) => files[index]!);
+    const images = await openDataset(cache, chosen, patch, data.mask === 'auto' ? count : undefined);
+    return { images, threshold: data.mask === 'auto' ? otsu(histogram) : data.mask };
+  };
+  // What is trained on is read last: where memory is short, it is what stays.
+  const partners = new Map(pairs);
+  const test = await heldOut(split.test[0]);
+  const validation = await heldOut(
+    split.validation[0].filter((index) => partners.has(index)).slice(0, VALIDATED),
   );
-  const test = split.test[0].map((index, at): HeldOut => {
-    const partner = partners.has(index) ? testY.shift() : undefined;
-    const image = testX[at]!;
-    if (partner && (partner.width !== image.width || partner.height !== image.height)) {
-      throw new DataError(`${x[index]!.path} and its partner in Y differ in size: they cannot be compared.`);
+  const train = {
+    x: await domain(x, used.x),
+    y: await domain(y, used.y),
+    partnerOf: new Map(used.pairs),
+  };
+  for (const [atX, atY] of used.pairs) {
+    const [a, b] = [await train.x.images.image(atX), await train.y.images.image(atY)];
+    if (a.width !== b.width || a.height !== b.height)
+      throw differInSize(x[used.x[atX]!]!, 'trained on as a pair');
+  }
+  const depths = [train.x.images, train.y.images, ...test.read, ...validation.read].flatMap(({ bits }) =>
+    bits === undefined ? [] : [{ bits }],
+  );
+  const count = (part: Part): [number, number] => [split[part][0].length, split[part][1].length];
+  return {
+    train,
+    validation: validation.images,
+    test: test.images,
+    range: resolveRange(data.range, depths),
+    counts: {
+      train: [used.x.length, used.y.length],
+      validation: count('validation'),
+      test: count('test'),
+    },
+  };
+
+  async function heldOut(indices: number[]): Promise<{ images: HeldOut[]; read: Dataset[] }> {
+    const withPartner = indices.filter((index) => partners.has(index));
+    const ofX = await openDataset(
+      cache,
+      indices.map((index) => x[index]!),
+      patch,
+    );
+    const ofY = await openDataset(
+      cache,
+      withPartner.map((index) => y[partners.get(index)!]!),
+      patch,
+    );
+    for (const [atY, index] of withPartner.entries()) {
+      const [a, b] = [await ofX.image(indices.indexOf(index)), await ofY.image(atY)];
+      if (a.width !== b.width || a.height !== b.height) throw differInSize(x[index]!, 'compared');
     }
-    return { index, label: `${index}-${shortHash(x[index]!.stem)}`, x: image, y: partner };
-  });
-  const range = resolveRange(data.range, [...train.x, ...train.y, ...test.map(({ x: image }) => image)]);
-  const count = (part: keyof DomainSplit): [number, number] => [split[part][0].length, split[part][1].length];
-  const counts = { train: count('train'), validation: count('validation'), test: count('test') };
-  return { train, test, range, counts };
+    const images = indices.map((index, at): HeldOut => {
+      const atY = withPartner.indexOf(index);
+      return {
+        index,
+        label: `${index}-${shortHash(x[index]!.stem)}`,
+        x: () => ofX.image(at),
+        y: atY < 0 ? undefined : () => ofY.image(atY),
+      };
+    });
+    return { images, read: [ofX, ofY] };
+  }
+}
+
+function differInSize(file: ImageFile, use: string): DataError {
+  return new DataError(`${file.path} and its partner in Y differ in size: they cannot be ${use}.`);
+}
+
+/** Patches of both domains for one update; the arrays are used again by the next one. */
+export interface Batch {
+  /** [batch, patch, patch, 1], values in [-1, 1]. */
+  X: Float32Array;
+  Y: Float32Array;
+  /** [batch]: 1 where the sample of Y is the true partner of that of X, at the same place. */
+  pairedMask: Float32Array;
+  /** How many of the 2 · batch patches are blank: less than 1 % of their pixels lie inside the body. */
+  blank: number;
+}
+
+/** Side of the region, upper left in the image, that the seed's fixed position lies in. */
+const FIXED_REGION = 512;
+
+/** Where a patch comes from and what is done to it. */
+interface Choice {
+  image: number;
+  position: Position;
+  change: Change;
+}
+
+/**
+ * What draws batches: for each sample a fresh image and a fresh position, all equally likely. `crop: inside-mask` leaves positions out whose
+ * centre is not inside the body; `fixed-per-run` draws one position for the whole run, as the seed did, within the upper left
+ * 512 x 512 pixels. Where X has a partner that the paired term may use, Y is that partner, at the same place.
+ */
+export function patchSource(
+  { parameters, seed }: Pick<TrialConfig, 'parameters' | 'seed'>,
+  { train, range }: Pick<TrialImages, 'train' | 'range'>,
+): (random: Random) => Promise<Batch> {
+  const { patch, batch, crop } = parameters;
+  const pixels = patch * patch;
+  const out: Batch = {
+    X: new Float32Array(batch * pixels),
+    Y: new Float32Array(batch * pixels),
+    pairedMask: new Float32Array(batch),
+    blank: 0,
+  };
+  const fixed = crop === 'fixed-per-run' ? fixedPosition() : undefined;
+  const centres = { x: new Map<number, Uint32Array>(), y: new Map<number, Uint32Array>() };
+
+  return async (random) => {
+    out.blank = 0;
+    const ofX: Choice[] = [];
+    for (let sample = 0; sample < batch; sample++) ofX.push(await choose(random, 'x'));
+    for (let sample = 0; sample < batch; sample++) {
+      const x = ofX[sample]!;
+      const partner = train.partnerOf.get(x.image);
+      const y = partner === undefined ? await choose(random, 'y') : { ...x, image: partner };
+      out.pairedMask[sample] = partner === undefined ? 0 : 1;
+      await cut(x, 'x', out.X, sample);
+      await cut(y, 'y', out.Y, sample);
+    }
+    return out;
+  };
+
+  async function choose(random: Random, domain: 'x' | 'y'): Promise<Choice> {
+    const { images, threshold } = train[domain];
+    const index = random.int(0, images.size - 1);
+    const image = await images.image(index);
+    let position = fixed;
+    if (crop === 'random') position = randomPosition(random, image, patch);
+    if (crop === 'inside-mask') {
+      const counts = centres[domain].get(index) ?? countCentres(image, patch, threshold);
+      centres[domain].set(index, counts);
+      position = positionInside(random, image, patch, threshold, counts);
+    }
+    return { image: index, position: position!, change: drawChange(random, parameters) };
+  }
+
+  async function cut(choice: Choice, domain: 'x' | 'y', values: Float32Array, sample: number): Promise<void> {
+    const { images, threshold } = train[domain];
+    const image = await images.image(choice.image);
+    const own = values.subarray(sample * pixels, (sample + 1) * pixels);
+    const inside = cutPatch(image, choice.position, patch, range, threshold, own);
+    if (inside < BLANK_BELOW * pixels) out.blank++;
+    applyChange(own, patch, choice.change);
+  }
+
+  function fixedPosition(): Position {
+    const sides = [train.x, train.y].map(({ images }) => images.smallest);
+    const within = (side: 'width' | 'height') =>
+      Math.min(...sides.map((sizes) => sizes[side]), Math.max(patch, FIXED_REGION));
+    const region = { width: within('width'), height: within('height') };
+    return randomPosition(randomFromSeed(seed, 'crop'), region, patch);
+  }
 }

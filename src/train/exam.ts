@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Bank, Engine } from '../engines/engine.js';
+import { sideMultiple } from '../geometry.js';
 import type { GreyImage } from '../imaging/image.js';
 import { fromNetwork, networkToUnit, toNetwork, toUnit, type Range } from '../imaging/intensity.js';
 import { psnr, ssim } from '../imaging/quality.js';
@@ -30,19 +31,20 @@ export async function sitExam(
   step: number,
   io: TrialIo,
 ): Promise<void> {
+  const multiple = sideMultiple(config.parameters);
   const scores: { index: number; v: MetricValues }[] = [];
   let program:
     { height: number; width: number; translate: Awaited<ReturnType<Engine['compile']>> } | undefined;
   for (const [at, heldOut] of test.entries()) {
     if (at >= SHOWN && heldOut.y === undefined) continue;
-    const x = cropToFours(heldOut.x);
+    const x = cropTo(multiple, await heldOut.x());
     if (program?.height !== x.height || program.width !== x.width) {
       await program?.translate.dispose();
       const spec = translate(config.parameters, 'G', x.height, x.width, { cycle: true });
       program = { height: x.height, width: x.width, translate: await engine.compile(spec, bank) };
     }
     const { gx, fgx } = await program.translate.run(bank, { image: toNetwork(x.data, range) });
-    const y = heldOut.y === undefined ? undefined : cropToFours(heldOut.y);
+    const y = heldOut.y === undefined ? undefined : cropTo(multiple, await heldOut.y());
     if (y !== undefined) scores.push({ index: heldOut.index, v: score(x, gx!, y, range) });
     if (at < SHOWN) {
       const picture = (values: Float32Array) => ({ ...x, data: fromNetwork(values, range, x.bits) });
@@ -102,9 +104,9 @@ function writeSamples(heldOut: HeldOut, pictures: Picture[], range: Range, step:
   }
 }
 
-/** The generator halves and doubles sides twice: what is beyond a multiple of four, at most three pixels at the right and below, is cut off. */
-function cropToFours(image: GreyImage): GreyImage {
-  const [width, height] = [image.width & ~3, image.height & ~3];
+/** The generator halves and doubles sides: what is beyond a multiple of what it needs, a few pixels at the right and below, is cut off. */
+function cropTo(multiple: number, image: GreyImage): GreyImage {
+  const [width, height] = [image.width - (image.width % multiple), image.height - (image.height % multiple)];
   if (width === image.width && height === image.height) return image;
   const data = image.bits === 16 ? new Uint16Array(width * height) : new Uint8Array(width * height);
   for (let row = 0; row < height; row++) {

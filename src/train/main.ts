@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { outOfMemory } from '../engines/out-of-memory.js';
 import { ENVIRONMENT, EXIT, type TrialConfig } from '../protocol.js';
 import { openEvents } from './events.js';
 import type { WorkerMessage, WorkerTask } from './worker.js';
@@ -66,7 +67,8 @@ function main(): void {
   });
   worker.on('error', (error) => {
     console.error(error);
-    process.exit(EXIT.fault);
+    // The heap of the thread: what the engine itself lacks, it says by a message.
+    process.exit(outOfMemory(error) === undefined ? EXIT.fault : EXIT.outOfMemory);
   });
   worker.on('exit', () => process.exit(EXIT.fault)); // without a message: a fault of ours
 }

@@ -1,17 +1,29 @@
-/** @file The networks: sizes as published, layers against finite differences, geometry against counting. */
+/** @file The networks: names and shapes of weights, layers against finite differences and brute force. */
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { withBackend } from '../engines/backend.js';
+import '../engines/backend.js'; // silences tfjs' greeting
 import { sizeOf } from '../engines/spec.js';
+import type { DiscriminatorParameters, GeneratorParameters } from '../geometry.js';
+import type { TrialParameters } from '../protocol.js';
 import * as networks from './networks.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-const resnet = (blocks: number, filters: number) => ({ generator: 'resnet', blocks, filters }) as const;
-const patchGan = (disc_layers: number, disc_filters = 64) => ({ disc_layers, disc_filters });
+const resnet = (blocks: number, filters: number): GeneratorParameters => ({
+  generator: 'resnet',
+  blocks,
+  filters,
+  norm: 'instance',
+  upsample: 'transposed',
+});
+const patchGan = (disc_layers: number, disc_filters = 64): DiscriminatorParameters => ({
+  disc_layers,
+  disc_filters,
+  norm: 'instance',
+});
 const wave = (size: number, seed = 1): Float32Array =>
   Float32Array.from({ length: size }, (_, i) => Math.sin(seed + 1.7 * i + 0.31 * i * i));
 const image = (shape: [number, number, number, number], seed = 1): tf.Tensor4D =>
@@ -27,20 +39,6 @@ function weightsFor(shapes: ReturnType<typeof networks.generatorShapes>): networ
 }
 
 describe('weights', () => {
-  it.each([
-    [9, 64, 11_360_385],
-    [6, 64, 7_821_441],
-    [9, 32, 2_841_665],
-    [6, 32, 1_956_929],
-    [6, 16, 490_017],
-  ])('of a generator with %i blocks and %i filters number %i', (blocks, filters, count) => {
-    expect(networks.countWeights(networks.generatorShapes(resnet(blocks, filters)))).toBe(count);
-  });
-
-  it('of the 70x70 PatchGAN with 64 filters number 2,761,793', () => {
-    expect(networks.countWeights(networks.discriminatorShapes(patchGan(3)))).toBe(2_761_793);
-  });
-
   it('have names that say where they are', () => {
     const generator = networks.generatorShapes(resnet(1, 2));
     expect(generator).toEqual({
@@ -62,6 +60,24 @@ describe('weights', () => {
       'conv4/filter': [4, 4, 12, 1],
       'conv4/bias': [1],
     });
+  });
+
+  it('have biases exactly where no norm follows', () => {
+    const biases = (shapes: ReturnType<typeof networks.generatorShapes>): string[] =>
+      Object.keys(shapes).filter((name) => name.endsWith('/bias'));
+    for (const norm of ['instance', 'batch'] as const) {
+      expect(biases(networks.generatorShapes({ ...resnet(1, 2), norm }))).toEqual(['out/bias']);
+      const unet = { ...resnet(3, 2), generator: 'unet', norm } as const;
+      expect(biases(networks.generatorShapes(unet))).toEqual(['down1/bias', 'down3/bias', 'up1/bias']);
+      const fullres = { ...resnet(1, 2), generator: 'fullres', norm } as const;
+      expect(biases(networks.generatorShapes(fullres))).toEqual(['out/bias']);
+      expect(biases(networks.discriminatorShapes({ ...patchGan(3, 2), norm }))).toEqual([
+        'conv1/bias',
+        'conv5/bias',
+      ]);
+    }
+    const shapes = networks.generatorShapes({ ...resnet(1, 2), norm: 'none' });
+    expect(biases(shapes).length).toBe(Object.keys(shapes).length / 2);
   });
 
   it('start as 0.02 times what is drawn, in the order of the shapes; biases start at 0', () => {
@@ -146,15 +162,34 @@ describe('reflection padding', () => {
   });
 });
 
-describe('instance norm', () => {
-  it('gives every channel of every image mean 0 and variance 1', () => {
+describe('a norm', () => {
+  it('over instances gives every channel of every image mean 0 and variance 1', () => {
     const { mean, variance } = tf.moments(networks.instanceNorm(image([2, 5, 6, 3])), [1, 2]);
     for (const value of mean.dataSync()) expect(value).toBeCloseTo(0, 5);
     for (const value of variance.dataSync()) expect(value).toBeCloseTo(1, 3);
   });
 
-  it('has its exact gradient', () => {
-    expectExactGradient(networks.instanceNorm, [2, 3, 4, 2]);
+  it('over the batch gives every channel of the whole batch mean 0 and variance 1', () => {
+    const x = tf.concat<tf.Tensor4D>([image([1, 5, 6, 3]), tf.mul(image([1, 5, 6, 3], 2), 5)], 0);
+    const { mean, variance } = tf.moments(networks.batchNorm(x), [0, 1, 2]);
+    for (const value of mean.dataSync()) expect(value).toBeCloseTo(0, 5);
+    for (const value of variance.dataSync()) expect(value).toBeCloseTo(1, 3);
+    const { variance: alone } = tf.moments(networks.batchNorm(x), [1, 2]);
+    expect(Math.max(...alone.dataSync())).toBeGreaterThan(1.5);
+  });
+
+  it('over a batch of one image is instance norm', () => {
+    const x = image([1, 4, 3, 2]);
+    expect(networks.batchNorm(x).dataSync()).toEqual(networks.instanceNorm(x).dataSync());
+  });
+
+  it.each([
+    ['instanceNorm', [2, 3, 4, 2]],
+    ['instanceNorm', [1, 3, 2, 3]],
+    ['batchNorm', [2, 3, 4, 2]],
+    ['batchNorm', [3, 2, 2, 1]],
+  ] as const)('has its exact gradient: %s on %j', (norm, shape) => {
+    expectExactGradient(networks[norm], [...shape]);
   });
 
   it('gives zeros for a constant image', () => {
@@ -162,77 +197,113 @@ describe('instance norm', () => {
   });
 });
 
-describe('a generator', () => {
-  it('keeps the size, stays in [-1, 1] and treats each image of a batch alone', () => {
-    tf.tidy(() => {
-      const parameters = resnet(1, 2);
-      const weights = weightsFor(networks.generatorShapes(parameters));
-      const both = image([2, 12, 8, 1]);
-      const out = networks.generate(weights, parameters, both);
-      expect(out.shape).toEqual([2, 12, 8, 1]);
-      expect(Math.max(...out.dataSync().map(Math.abs))).toBeLessThanOrEqual(1);
-      const second = networks.generate(weights, parameters, tf.slice(both, [1, 0, 0, 0], [1, 12, 8, 1]));
-      expect([...second.dataSync()]).toEqual([...out.dataSync()].slice(96));
-    });
+describe('doubling the sides', () => {
+  it('repeats every pixel', () => {
+    const x = tf.tensor4d([1, 2, 3, 4, 5, 6], [1, 1, 3, 2]);
+    expect([...networks.doubled(x).dataSync()]).toEqual([1, 2, 1, 2, 3, 4, 3, 4, 5, 6, 5, 6, 1, 2, 1, 2, 3, 4, 3, 4, 5, 6, 5, 6]); // prettier-ignore
   });
 
-  it.each([
-    [3, 73],
-    [6, 121],
-    [9, 169],
-  ])('with %i blocks sees %i pixels', (blocks, field) => {
-    expect(networks.generatorReceptiveField(resnet(blocks, 64))).toBe(field);
+  it('is nearest-neighbour resizing', () => {
+    const x = image([3, 4, 5, 2]);
+    expect(networks.doubled(x).dataSync()).toEqual(tf.image.resizeNearestNeighbor(x, [8, 10]).dataSync());
+  });
+
+  it('has its exact gradient, also for several images', () => {
+    expectExactGradient(networks.doubled, [2, 3, 2, 2]);
   });
 });
 
-describe('a discriminator', () => {
-  it.each([
-    [64, 6, 1],
-    [128, 14, 0.67],
-    [256, 30, 0.36],
-    [1024, 126, 0.09],
-  ])('of 70x70 on %i pixels gives a map of %i, of which a share of %f sees padding', (patch, map, share) => {
-    expect(networks.discriminatorMap(patchGan(3), patch)).toBe(map);
-    expect(networks.discriminatorPaddingShare(patchGan(3), patch)).toBeCloseTo(share, 2);
-    expect(networks.discriminatorReceptiveField(patchGan(3))).toBe(70);
-  });
+const GENERATORS = [
+  resnet(1, 2),
+  { ...resnet(1, 2), upsample: 'resize' },
+  { ...resnet(2, 2), generator: 'unet' },
+  { ...resnet(3, 2), generator: 'unet', upsample: 'resize' },
+  { ...resnet(1, 2), generator: 'fullres' },
+] as const satisfies GeneratorParameters[];
 
-  it.each([
-    [1, 16],
-    [2, 34],
-    [3, 70],
-    [4, 142],
-  ])('of %i strided layers sees %i pixels', (layers, field) => {
-    // prettier-ignore
-    expect(networks.discriminatorReceptiveField(patchGan(layers))).toBe(field);
-  });
-
-  it.each([
-    [3, 24],
-    [3, 37],
-    [2, 20],
-    [1, 8],
-  ])('of %i strided layers really gives the map that is said for %i pixels', (layers, patch) => {
-    // prettier-ignore
-    withBackend('cpu', () => {
+describe('a generator', () => {
+  it.each(GENERATORS)(
+    'keeps the size and treats each image of a batch alone: $generator, $upsample',
+    (parameters) => {
       tf.tidy(() => {
-        const parameters = patchGan(layers, 2);
-        const weights = weightsFor(networks.discriminatorShapes(parameters));
-        const side = networks.discriminatorMap(parameters, patch);
-        expect(networks.discriminate(weights, parameters, image([1, patch, patch, 1])).shape).toEqual([1, side, side, 1]);
+        const weights = weightsFor(networks.generatorShapes(parameters));
+        const both = image([2, 16, 8, 1]);
+        const out = networks.generate(weights, parameters, both);
+        expect(out.shape).toEqual([2, 16, 8, 1]);
+        if (parameters.generator !== 'fullres')
+          expect(Math.max(...out.dataSync().map(Math.abs))).toBeLessThanOrEqual(1);
+        const second = networks.generate(weights, parameters, tf.slice(both, [1, 0, 0, 0], [1, 16, 8, 1]));
+        expect([...second.dataSync()]).toEqual([...out.dataSync()].slice(128));
       });
-    });
+    },
+  );
+
+  it('with batch norm lets the images of a batch see each other', () => {
+    const parameters = { ...resnet(1, 2), norm: 'batch' } as const;
+    const weights = weightsFor(networks.generatorShapes(parameters));
+    const both = image([2, 8, 8, 1]);
+    const alone = networks.generate(weights, parameters, tf.slice(both, [1, 0, 0, 0], [1, 8, 8, 1]));
+    expect([...alone.dataSync()]).not.toEqual([
+      ...networks.generate(weights, parameters, both).dataSync().slice(64),
+    ]);
   });
 
-  it('is refused where the patch is too small for its layers', () => {
-    expect(() => networks.discriminatorMap(patchGan(3), 16)).toThrow(/patch 16 is too small.*disc_layers 3/);
+  it('of the study that is repeated gives back its input where its last layer is 0', () => {
+    const parameters = { ...resnet(1, 2), generator: 'fullres', norm: 'batch' } as const;
+    const weights = weightsFor(networks.generatorShapes(parameters));
+    weights['out/filter'] = tf.zeros([3, 3, 15, 1]);
+    weights['out/bias'] = tf.zeros([1]);
+    const x = image([1, 8, 8, 1]);
+    expect([...networks.generate(weights, parameters, x).dataSync()]).toEqual([...x.dataSync()]);
+  });
+
+  it('of the study that is repeated computes on [0, 1]: as written down there, carried over to [-1, 1]', () => {
+    const parameters = { ...resnet(1, 2), generator: 'fullres', norm: 'none' } as const;
+    const weights = weightsFor(networks.generatorShapes(parameters));
+    const x = image([2, 6, 7, 1]);
+    const layer = (h: tf.Tensor, name: string): tf.Tensor =>
+      tf.add(
+        tf.conv2d(h as tf.Tensor4D, weights[`${name}/filter`] as tf.Tensor4D, 1, 'same'),
+        weights[`${name}/bias`] as tf.Tensor,
+      );
+    const unit = tf.div(tf.add(x, 1), 2);
+    const first = tf.relu(layer(unit, 'in'));
+    let h = first;
+    for (const index of [1, 2, 3]) h = tf.relu(layer(h, `module1/conv${index}`));
+    const joined = tf.relu(layer(tf.concat([first, tf.add(first, h)], 3), 'join'));
+    const out = tf.add(layer(tf.relu(layer(joined, 'narrow')), 'out'), unit);
+    const expected = tf.sub(tf.mul(out, 2), 1).dataSync();
+    networks
+      .generate(weights, parameters, x)
+      .dataSync()
+      .forEach((value, index) => {
+        expect(Math.abs(value - (expected[index] as number))).toBeLessThan(
+          1e-4 * Math.max(1, Math.abs(value)),
+        );
+      });
+  });
+
+  it('unet joins every level with what came down on it', () => {
+    const parameters = { ...resnet(2, 1), generator: 'unet', norm: 'none' } as const;
+    const weights = weightsFor(networks.generatorShapes(parameters));
+    const x = image([1, 4, 4, 1]);
+    const f = (name: string): tf.Tensor4D => weights[`${name}/filter`] as tf.Tensor4D;
+    const b = (name: string): tf.Tensor => weights[`${name}/bias`] as tf.Tensor;
+    const one = tf.add(tf.conv2d(x, f('down1'), 2, 1), b('down1'));
+    const two = tf.add(tf.conv2d(tf.leakyRelu(one, 0.2) as tf.Tensor4D, f('down2'), 2, 1), b('down2'));
+    const up = tf.add(
+      tf.conv2dTranspose(tf.relu(two) as tf.Tensor4D, f('up2'), [1, 2, 2, 1], 2, 'same'),
+      b('up2'),
+    );
+    const joined = tf.relu(tf.concat([one, up], 3)) as tf.Tensor4D;
+    const expected = tf.tanh(tf.add(tf.conv2dTranspose(joined, f('up1'), [1, 4, 4, 1], 2, 'same'), b('up1')));
+    expect(networks.generate(weights, parameters, x).dataSync()).toEqual(expected.dataSync());
   });
 });
 
 it('states the facts of a trial', () => {
-  const optimiser = { lr: 2e-4, beta1: 0.5, beta2: 0.999 };
-  const rest = { patch: 128, batch: 2, lambda: 10, gamma: 5 };
-  expect(networks.networkFacts({ ...resnet(6, 32), ...patchGan(3), ...optimiser, ...rest })).toEqual({
+  const parameters = { ...resnet(6, 32), ...patchGan(3), patch: 128 } as TrialParameters;
+  expect(networks.networkFacts(parameters)).toEqual({
     generatorWeights: 1_956_929,
     discriminatorWeights: 2_761_793,
     generatorReceptiveField: 121,

@@ -1,18 +1,17 @@
 /**
- * @file The networks of CycleGAN, in plain tfjs ops, and what can be said of them from their layers alone.
+ * @file The networks of CycleGAN, in plain tfjs ops, after the layers of src/geometry.ts.
  *
- * Generator: that of Zhu et al. 2017 (https://arxiv.org/abs/1703.10593, section 7.2). Discriminator: the PatchGAN of
- * Isola et al. 2017. Instance norm has no scale and shift; a convolution in front of one has no bias, whose gradient
- * would be zero. Images are [batch, height, width, 1], values in [-1, 1]; filters are [height, width, in, out], those of
- * transposed convolutions [height, width, out, in].
+ * Images are [batch, height, width, 1], values in [-1, 1]; filters are [height, width, in, out], those of transposed
+ * convolutions [height, width, out, in]. Norms have no scale and shift; a convolution in front of one has no bias, whose
+ * gradient would be zero.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Shape } from '../engines/engine.js';
 import { sizeOf } from '../engines/spec.js';
+import type { DiscriminatorParameters, GeneratorParameters, Layer } from '../geometry.js';
+import * as geometry from '../geometry.js';
 import type { TrialFacts, TrialParameters } from '../protocol.js';
 
-export type GeneratorParameters = Pick<TrialParameters, 'generator' | 'filters' | 'blocks'>;
-export type DiscriminatorParameters = Pick<TrialParameters, 'disc_filters' | 'disc_layers'>;
 /** A network's weights by name without the network's own, e.g. `block1/conv1/filter`. */
 export type Weights = Record<string, tf.Tensor>;
 export type Activation = (x: tf.Tensor4D) => tf.Tensor4D;
@@ -21,84 +20,23 @@ export type Activation = (x: tf.Tensor4D) => tf.Tensor4D;
 const INITIAL_DEVIATION = 0.02;
 const NORM_EPSILON = 1e-5;
 
-interface Layer {
-  name: string;
-  kernel: number;
-  stride: 1 | 2;
-  in: number;
-  out: number;
-  bias: boolean;
-  transposed?: true;
-}
-
-/**
- * 7x7, two 3x3 of stride 2, `blocks` residual blocks of two 3x3, two transposed 3x3 of stride 2, 7x7.
- * Stride 1 pads by reflection, stride 2 with zeros ('same': for an even side one row below and one column to the right).
- */
-function generatorLayers({ filters, blocks }: GeneratorParameters): Layer[] {
-  const convolution = (name: string, kernel: number, stride: 1 | 2, from: number, to: number): Layer => ({
-    name,
-    kernel,
-    stride,
-    in: from,
-    out: to,
-    bias: false,
-  });
-  return [
-    convolution('in', 7, 1, 1, filters),
-    convolution('down1', 3, 2, filters, 2 * filters),
-    convolution('down2', 3, 2, 2 * filters, 4 * filters),
-    ...Array.from({ length: blocks }, (_, index) => [
-      convolution(`block${index + 1}/conv1`, 3, 1, 4 * filters, 4 * filters),
-      convolution(`block${index + 1}/conv2`, 3, 1, 4 * filters, 4 * filters),
-    ]).flat(),
-    { ...convolution('up1', 3, 2, 4 * filters, 2 * filters), transposed: true },
-    { ...convolution('up2', 3, 2, 2 * filters, filters), transposed: true },
-    { ...convolution('out', 7, 1, filters, 1), bias: true },
-  ];
-}
-
-/** Zeros around every input of the discriminator's 4x4 convolutions, on each side (Isola et al.: padding 1). */
-const DISCRIMINATOR_PADDING = 1;
-
-/** `disc_layers` 4x4 of stride 2, then two of stride 1; channels double up to 8 times the first. */
-function discriminatorLayers({
-  disc_filters: filters,
-  disc_layers: strided,
-}: DiscriminatorParameters): Layer[] {
-  const width = (layer: number): number => (layer === 0 ? 1 : filters * Math.min(2 ** (layer - 1), 8));
-  const layers = Array.from({ length: strided + 1 }, (_, index): Layer => {
-    const stride = index < strided ? 2 : 1;
-    return {
-      name: `conv${index + 1}`,
-      kernel: 4,
-      stride,
-      in: width(index),
-      out: width(index + 1),
-      bias: index === 0,
-    };
-  });
-  const last = strided + 2;
-  return [...layers, { name: `conv${last}`, kernel: 4, stride: 1, in: width(last - 1), out: 1, bias: true }];
-}
-
 // ---- Weights
 
 function shapesOf(layers: readonly Layer[]): Record<string, Shape> {
   const shapes: Record<string, Shape> = {};
-  for (const { name, kernel, in: from, out: to, bias, transposed } of layers) {
-    shapes[`${name}/filter`] = transposed ? [kernel, kernel, to, from] : [kernel, kernel, from, to];
+  for (const { name, kind, kernel, in: from, out: to, bias } of layers) {
+    shapes[`${name}/filter`] = [kernel, kernel, ...(kind === 'transposed' ? [to, from] : [from, to])];
     if (bias) shapes[`${name}/bias`] = [to];
   }
   return shapes;
 }
 
 export function generatorShapes(parameters: GeneratorParameters): Record<string, Shape> {
-  return shapesOf(generatorLayers(parameters));
+  return shapesOf(geometry.generatorLayers(parameters));
 }
 
 export function discriminatorShapes(parameters: DiscriminatorParameters): Record<string, Shape> {
-  return shapesOf(discriminatorLayers(parameters));
+  return shapesOf(geometry.discriminatorLayers(parameters));
 }
 
 /**
@@ -116,28 +54,41 @@ export function initialWeights(
   return Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, draw(shape)]));
 }
 
-export function countWeights(shapes: Record<string, Shape>): number {
-  return Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
-}
-
 // ---- Layers
 
-/** Instance norm over height and width, without scale and shift, with its exact gradient in one piece. */
-export const instanceNorm = tf.customGrad<tf.Tensor>((...inputs) => {
-  const [x, save] = inputs as [tf.Tensor4D, tf.GradSaveFunc];
-  const centred = tf.sub(x, tf.mean(x, [1, 2], true));
-  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 2], true), NORM_EPSILON));
-  const normed = tf.mul(centred, inverse);
-  save([normed, inverse]);
-  return {
-    value: normed,
-    gradFunc: (dy, saved) => {
-      const [y, scale] = saved as [tf.Tensor, tf.Tensor];
-      const along = tf.mean(tf.mul(dy, y), [1, 2], true);
-      return tf.mul(scale, tf.sub(tf.sub(dy, tf.mean(dy, [1, 2], true)), tf.mul(y, along)));
-    },
-  };
-}) as Activation;
+/** Normalises over the given axes, without scale and shift, with its exact gradient in one piece. */
+function normOver(axes: number[]): Activation {
+  return tf.customGrad<tf.Tensor>((...inputs) => {
+    const [x, save] = inputs as [tf.Tensor4D, tf.GradSaveFunc];
+    const centred = tf.sub(x, tf.mean(x, axes, true));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes, true), NORM_EPSILON));
+    const normed = tf.mul(centred, inverse);
+    save([normed, inverse]);
+    return {
+      value: normed,
+      gradFunc: (dy, saved) => {
+        const [y, scale] = saved as [tf.Tensor, tf.Tensor];
+        const along = tf.mean(tf.mul(dy, y), axes, true);
+        return tf.mul(scale, tf.sub(tf.sub(dy, tf.mean(dy, axes, true)), tf.mul(y, along)));
+      },
+    };
+  }) as Activation;
+}
+
+/** Instance norm: every channel of every image by its own mean and variance (https://arxiv.org/abs/1607.08022). */
+export const instanceNorm = normOver([1, 2]);
+
+/**
+ * Batch norm (https://arxiv.org/abs/1502.03167) by the statistics of the batch at hand, also when it translates, as in the
+ * study that is repeated: no running averages are kept.
+ */
+export const batchNorm = normOver([0, 1, 2]);
+
+const NORMS: Readonly<Record<TrialParameters['norm'], Activation>> = {
+  instance: instanceNorm,
+  batch: batchNorm,
+  none: (x) => x,
+};
 
 /**
  * Pads height and width by reflection, the border pixel not repeated, with its exact gradient. The gradient that tfjs has
@@ -186,148 +137,154 @@ function foldBack(dy: tf.Tensor4D, axis: 1 | 2, pad: number): tf.Tensor4D {
   );
 }
 
+/**
+ * Doubles both sides by repeating every pixel. By repeating along two new axes: the gradient that tfjs' cpu backend has for
+ * resizeNearestNeighbor is wrong for more than one image, and every engine tiles.
+ */
+export function doubled(x: tf.Tensor4D): tf.Tensor4D {
+  const [batch, height, width, channels] = x.shape;
+  const rows = tf.tile(tf.reshape(x, [batch * height, 1, width * channels]), [1, 2, 1]);
+  const columns = tf.tile(tf.reshape(rows, [batch * 2 * height * width, 1, channels]), [1, 2, 1]);
+  return tf.reshape(columns, [batch, 2 * height, 2 * width, channels]);
+}
+
+// ---- Networks
+
+/** One layer: convolution and, where it has one, its bias or its norm. */
+type Apply = (name: string, x: tf.Tensor4D) => tf.Tensor4D;
+
+function applierOf(layers: readonly Layer[], weights: Weights, norm: TrialParameters['norm']): Apply {
+  const byName = new Map(layers.map((layer) => [layer.name, layer]));
+  return (name, x) => {
+    const layer = byName.get(name);
+    if (!layer) throw new RangeError(`the network has no layer named ${name}`);
+    const h = convolve(layer, weight(weights, `${name}/filter`), x);
+    if (layer.normed) return NORMS[norm](h);
+    return layer.bias ? tf.add(h, weight(weights, `${name}/bias`)) : h;
+  };
+}
+
+/** A layer's convolution alone, with its padding. @param w the filter @param x [batch, height, width, in] */
+export function convolve(
+  { kind, stride, pads: [before, after], padding }: Layer,
+  w: tf.Tensor4D,
+  x: tf.Tensor4D,
+): tf.Tensor4D {
+  if (kind === 'transposed') {
+    const [batch, height, width] = x.shape;
+    return tf.conv2dTranspose(x, w, [batch, stride * height, stride * width, w.shape[2]], stride, 'same');
+  }
+  const h = kind === 'resized' ? doubled(x) : x;
+  if (padding === 'reflect') return tf.conv2d(reflectionPad(h, before), w, stride, 'valid');
+  return tf.conv2d(h, w, stride, before === after ? before : 'same');
+}
+
 function weight(weights: Weights, name: string): tf.Tensor4D {
   const tensor = weights[name];
   if (!tensor) throw new RangeError(`the network has no weights named ${name}`);
   return tensor as tf.Tensor4D;
 }
 
-// ---- Networks
-
 /**
  * G or F.
- * @param x [batch, height, width, 1], sides multiples of 4 and at least 8, values in [-1, 1]
- * @param relu stands in for the activation; the tests of gradients want a smooth one
- * @returns the same shape, values in [-1, 1]
+ * @param x [batch, height, width, 1], sides multiples of `sideMultiple` and at least 8, values in [-1, 1]
+ * @param activation stands in for relu and leaky relu; the tests of gradients want a smooth one
+ * @returns the same shape; values in [-1, 1], but for `fullres`, whose output has no bounds
  */
 export function generate(
   weights: Weights,
-  { blocks }: GeneratorParameters,
+  parameters: GeneratorParameters,
   x: tf.Tensor4D,
-  relu: Activation = (h) => tf.relu(h),
+  activation?: Activation,
 ): tf.Tensor4D {
-  const filter = (name: string): tf.Tensor4D => weight(weights, `${name}/filter`);
-  const reflected = (h: tf.Tensor4D, name: string): tf.Tensor4D => {
-    const w = filter(name);
-    return tf.conv2d(reflectionPad(h, (w.shape[0] - 1) / 2), w, 1, 'valid');
-  };
-  const down = (h: tf.Tensor4D, name: string): tf.Tensor4D => tf.conv2d(h, filter(name), 2, 'same');
-  const up = (h: tf.Tensor4D, name: string): tf.Tensor4D => {
-    const w = filter(name);
-    const [batch, height, width] = h.shape;
-    return tf.conv2dTranspose(h, w, [batch, 2 * height, 2 * width, w.shape[2]], 2, 'same');
-  };
-
-  let h = relu(instanceNorm(reflected(x, 'in')));
-  h = relu(instanceNorm(down(h, 'down1')));
-  h = relu(instanceNorm(down(h, 'down2')));
-  for (let block = 1; block <= blocks; block++) {
-    const inner = relu(instanceNorm(reflected(h, `block${block}/conv1`)));
-    h = tf.add(h, instanceNorm(reflected(inner, `block${block}/conv2`)));
+  const apply = applierOf(geometry.generatorLayers(parameters), weights, parameters.norm);
+  const relu: Activation = activation ?? ((h) => tf.relu(h));
+  switch (parameters.generator) {
+    case 'resnet':
+      return resnet(apply, parameters.blocks, x, relu);
+    case 'unet':
+      return unet(apply, parameters.blocks, x, relu, activation ?? leakyRelu);
+    case 'fullres':
+      return fullres(apply, parameters.blocks, x, relu);
   }
-  h = relu(instanceNorm(up(h, 'up1')));
-  h = relu(instanceNorm(up(h, 'up2')));
-  return tf.tanh(tf.add(reflected(h, 'out'), weight(weights, 'out/bias')));
 }
+
+/** That of Zhu et al. 2017. */
+function resnet(apply: Apply, blocks: number, x: tf.Tensor4D, relu: Activation): tf.Tensor4D {
+  let h = relu(apply('in', x));
+  h = relu(apply('down1', h));
+  h = relu(apply('down2', h));
+  for (let block = 1; block <= blocks; block++) {
+    const inner = relu(apply(`block${block}/conv1`, h));
+    h = tf.add(h, apply(`block${block}/conv2`, inner));
+  }
+  h = relu(apply('up1', h));
+  h = relu(apply('up2', h));
+  return tf.tanh(apply('out', h));
+}
+
+/** That of Isola et al. 2017 as the CycleGAN code base has it, without dropout. */
+function unet(
+  apply: Apply,
+  levels: number,
+  x: tf.Tensor4D,
+  relu: Activation,
+  leaky: Activation,
+): tf.Tensor4D {
+  const down = [apply('down1', x)];
+  for (let level = 2; level <= levels; level++) down.push(apply(`down${level}`, leaky(down.at(-1)!)));
+  let h = down.pop()!;
+  for (let level = levels; level > 1; level--) {
+    h = tf.concat([down.pop()!, apply(`up${level}`, relu(h))], 3);
+  }
+  return tf.tanh(apply('up1', relu(h)));
+}
+
+/** That of the study which is repeated. It is made for intensities in [0, 1], so its zero padding is the lowest intensity. */
+function fullres(apply: Apply, modules: number, x: tf.Tensor4D, relu: Activation): tf.Tensor4D {
+  const unit: tf.Tensor4D = tf.div(tf.add(x, 1), 2);
+  const outputs = [relu(apply('in', unit))];
+  for (let module = 1; module <= modules; module++) {
+    const before = outputs.at(-1)!;
+    let h = before;
+    for (let index = 1; index <= 3; index++) h = relu(apply(`module${module}/conv${index}`, h));
+    outputs.push(tf.add(before, h));
+  }
+  const joined = relu(apply('join', tf.concat(outputs, 3)));
+  const change = apply('out', relu(apply('narrow', joined)));
+  return tf.add(x, tf.mul(change, 2)); // 2 (unit + change) - 1
+}
+
+const leakyRelu: Activation = (h) => tf.leakyRelu(h, 0.2);
 
 /**
  * D_X or D_Y.
  * @param x [batch, height, width, 1], values in [-1, 1]
- * @param leakyRelu stands in for the activation; the tests of gradients want a smooth one
- * @returns [batch, map, map, 1]: for each place how real it looks, 1 for real and 0 for generated
+ * @param activation stands in for leaky relu; the tests of gradients want a smooth one
+ * @returns [batch, map, map, 1]: for each place how real it looks; src/adversarial.ts says on which scale
  */
 export function discriminate(
   weights: Weights,
-  { disc_layers: strided }: DiscriminatorParameters,
+  parameters: DiscriminatorParameters,
   x: tf.Tensor4D,
-  leakyRelu: Activation = (h) => tf.leakyRelu(h, 0.2),
+  activation: Activation = leakyRelu,
 ): tf.Tensor4D {
-  const convolution = (h: tf.Tensor4D, layer: number): tf.Tensor4D =>
-    tf.conv2d(h, weight(weights, `conv${layer}/filter`), layer <= strided ? 2 : 1, DISCRIMINATOR_PADDING);
-  const bias = (layer: number): tf.Tensor4D => weight(weights, `conv${layer}/bias`);
-
-  let h = leakyRelu(tf.add(convolution(x, 1), bias(1)));
-  for (let layer = 2; layer <= strided + 1; layer++) h = leakyRelu(instanceNorm(convolution(h, layer)));
-  return tf.add(convolution(h, strided + 2), bias(strided + 2));
-}
-
-// ---- Facts of geometry
-
-/** Side of the square of input pixels that one output pixel can depend on. */
-function receptiveField(layers: readonly Layer[]): number {
-  let field = 1;
-  let spacing = 1; // input pixels between neighbouring pixels of the current layer
-  for (const { kernel, stride, transposed } of layers) {
-    if (transposed) {
-      // An output pixel meets every stride-th tap of the filter.
-      field += (Math.ceil(kernel / stride) - 1) * spacing;
-      spacing /= stride;
-    } else {
-      field += (kernel - 1) * spacing;
-      spacing *= stride;
-    }
-  }
-  return field;
-}
-
-export function generatorReceptiveField(parameters: GeneratorParameters): number {
-  return receptiveField(generatorLayers(parameters));
-}
-
-export function discriminatorReceptiveField(parameters: DiscriminatorParameters): number {
-  return receptiveField(discriminatorLayers(parameters));
-}
-
-/** Sides of the discriminator's maps, the patch first. @throws RangeError if the patch is too small for its layers */
-function discriminatorSides(parameters: DiscriminatorParameters, patch: number): number[] {
-  const sides = [patch];
-  let side = patch;
-  for (const { kernel, stride, name } of discriminatorLayers(parameters)) {
-    side = Math.floor((side + 2 * DISCRIMINATOR_PADDING - kernel) / stride) + 1;
-    if (side < 1) {
-      throw new RangeError(
-        `patch ${patch} is too small for a discriminator with disc_layers ${parameters.disc_layers}: nothing is left at ${name}`,
-      );
-    }
-    sides.push(side);
-  }
-  return sides;
-}
-
-/** Side of the discriminator's output map. */
-export function discriminatorMap(parameters: DiscriminatorParameters, patch: number): number {
-  return discriminatorSides(parameters, patch).at(-1) as number;
-}
-
-/** Share of the discriminator's outputs that see padding in any of its layers, 0 to 1. */
-export function discriminatorPaddingShare(parameters: DiscriminatorParameters, patch: number): number {
-  const sides = discriminatorSides(parameters, patch);
-  const layers = discriminatorLayers(parameters);
-  const map = sides.at(-1) as number;
-  const seesPadding = (place: number): boolean => {
-    let [first, last] = [place, place];
-    for (let index = layers.length - 1; index >= 0; index--) {
-      const { kernel, stride } = layers[index] as Layer;
-      first = first * stride - DISCRIMINATOR_PADDING;
-      last = last * stride - DISCRIMINATOR_PADDING + kernel - 1;
-      if (first < 0 || last >= (sides[index] as number)) return true;
-    }
-    return false;
-  };
-  const clean = Array.from({ length: map }, (_, place) => place).filter(
-    (place) => !seesPadding(place),
-  ).length;
-  return 1 - (clean / map) ** 2;
+  const apply = applierOf(geometry.discriminatorLayers(parameters), weights, parameters.norm);
+  const last = parameters.disc_layers + 2;
+  let h = x;
+  for (let index = 1; index < last; index++) h = activation(apply(`conv${index}`, h));
+  return apply(`conv${last}`, h);
 }
 
 /** What the networks of a trial are, for its start event. */
 export function networkFacts(parameters: TrialParameters): Omit<TrialFacts, 'images' | 'range'> {
+  const { patch } = parameters;
   return {
-    generatorWeights: countWeights(generatorShapes(parameters)),
-    discriminatorWeights: countWeights(discriminatorShapes(parameters)),
-    generatorReceptiveField: generatorReceptiveField(parameters),
-    discriminatorReceptiveField: discriminatorReceptiveField(parameters),
-    discriminatorMap: discriminatorMap(parameters, parameters.patch),
-    discriminatorPaddingShare: discriminatorPaddingShare(parameters, parameters.patch),
+    generatorWeights: geometry.countWeights(geometry.generatorLayers(parameters)),
+    discriminatorWeights: geometry.countWeights(geometry.discriminatorLayers(parameters)),
+    generatorReceptiveField: geometry.generatorReceptiveField(parameters),
+    discriminatorReceptiveField: geometry.discriminatorReceptiveField(parameters),
+    discriminatorMap: geometry.discriminatorMap(parameters, patch),
+    discriminatorPaddingShare: geometry.discriminatorPaddingShare(parameters, patch),
   };
 }

@@ -6,9 +6,9 @@ import { relativeErrors, runOnce } from '../engines/compare.js';
 import type { Engine, ProgramSpec } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { sizeOf } from '../engines/spec.js';
+import { generatorReceptiveField } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
 import { adamInputs } from './adam.js';
-import { generatorReceptiveField } from './networks.js';
 import type { Smooth } from './step.js';
 import * as step from './step.js';
 
@@ -17,14 +17,25 @@ const PARAMETERS: TrialParameters = {
   batch: 2,
   lambda: 10,
   gamma: 5,
+  paired: 0,
+  pairs: 'all',
   generator: 'resnet',
   filters: 2,
   blocks: 1,
+  norm: 'instance',
+  upsample: 'transposed',
   disc_filters: 2,
   disc_layers: 3,
+  gan_loss: 'least-squares',
+  pool: 0,
   lr: 2e-4,
+  schedule: 'constant',
   beta1: 0.5,
   beta2: 0.999,
+  images: 'all',
+  crop: 'random',
+  flip: false,
+  jitter: 0,
 };
 /** Without kinks: at those of relu and L1 any two engines differ, since each rounds to another side now and then. */
 const SMOOTH: Smooth = {

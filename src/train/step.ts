@@ -6,13 +6,13 @@
  * before that update, and its generators are judged by the discriminators before theirs.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { ProgramSpec, Shape, TensorMap } from '../engines/engine.js';
+import type { Bank, Engine, Program, ProgramSpec, Shape, TensorMap } from '../engines/engine.js';
 import { sizeOf } from '../engines/spec.js';
-import type { MetricName } from '../metrics.js';
 import type { TrialParameters } from '../protocol.js';
-import { adam, ADAM_INPUTS } from './adam.js';
+import { adam, ADAM_INPUTS, adamInputs } from './adam.js';
 import type { Distance } from './losses.js';
 import * as losses from './losses.js';
+import { checkMemory, explainMemory, peakMemory, planMemory, type MemoryLimit } from './memory.js';
 import type { Activation, Weights } from './networks.js';
 import { discriminate, discriminatorShapes, generate, generatorShapes, initialWeights } from './networks.js';
 
@@ -31,7 +31,9 @@ export const STEP_METRICS = [
   'loss/identity',
   'd/acc_real',
   'd/acc_fake',
-] as const satisfies readonly MetricName[];
+  'grad/G',
+  'grad/D',
+] as const;
 export type StepMetric = (typeof STEP_METRICS)[number];
 
 // ---- What stays in the bank
@@ -54,8 +56,11 @@ export function weightShapes(parameters: TrialParameters): Record<string, Shape>
 /** Names of Adam's moments of one tensor of weights. */
 export const momentNames = (name: string): { m: string; v: string } => ({ m: `${name}.m`, v: `${name}.v` });
 
-/** Shapes of all that a training keeps: weights and moments. */
-export function bankShapes(parameters: TrialParameters): Record<string, Shape> {
+/** Name of the accumulator of one tensor's gradient. */
+export const gradientName = (name: string): string => `${name}.g`;
+
+/** Shapes of what decides how a training goes on, and so belongs into a checkpoint: weights and moments. */
+export function savedShapes(parameters: TrialParameters): Record<string, Shape> {
   const shapes: Record<string, Shape> = {};
   for (const [name, shape] of Object.entries(weightShapes(parameters))) {
     const { m, v } = momentNames(name);
@@ -65,12 +70,24 @@ export function bankShapes(parameters: TrialParameters): Record<string, Shape> {
 }
 
 /**
- * Values of the bank before the first update: weights as the networks want them, moments 0.
+ * Shapes of all that the bank of a training holds: `savedShapes` and the accumulators of gradients, which hold nothing
+ * between two updates.
+ */
+export function bankShapes(parameters: TrialParameters): Record<string, Shape> {
+  const gradients = Object.entries(weightShapes(parameters)).map(([name, shape]) => [
+    gradientName(name),
+    shape,
+  ]);
+  return { ...savedShapes(parameters), ...(Object.fromEntries(gradients) as Record<string, Shape>) };
+}
+
+/**
+ * Values of `savedShapes` before the first update: weights as the networks want them, moments 0.
  * @param normal draws from the standard normal distribution
  */
 export function initialBank(parameters: TrialParameters, normal: () => number): Record<string, Float32Array> {
   const weights = initialWeights(weightShapes(parameters), normal);
-  const moments = Object.entries(bankShapes(parameters)).filter(([name]) => !(name in weights));
+  const moments = Object.entries(savedShapes(parameters)).filter(([name]) => !(name in weights));
   return {
     ...weights,
     ...Object.fromEntries(moments.map(([name, shape]) => [name, new Float32Array(sizeOf(shape))])),
@@ -87,13 +104,13 @@ export interface Smooth {
 
 /**
  * One update. Inputs: `X` and `Y`, [batch, patch, patch, 1] in [-1, 1], and the scalars of `adamInputs`.
- * Reads and writes the whole of `bankShapes`; outputs are the scalars of STEP_METRICS, measured before the update.
+ * Reads and writes the whole of `savedShapes`; outputs are the scalars of STEP_METRICS, measured before the update.
  */
 export function trainStep(parameters: TrialParameters, smooth: Smooth = {}): ProgramSpec {
   const { batch, patch } = parameters;
   const patches = [batch, patch, patch, 1];
   const weightNames = Object.keys(weightShapes(parameters));
-  const bankNames = Object.keys(bankShapes(parameters));
+  const bankNames = Object.keys(savedShapes(parameters));
   return {
     name: 'train-step',
     inputs: { X: patches, Y: patches, ...ADAM_INPUTS },
@@ -128,7 +145,7 @@ export function lossesAndGradients(
   x: tf.Tensor,
   y: tf.Tensor,
   smooth: Smooth = {},
-): { gradients: TensorMap; metrics: Record<StepMetric, tf.Tensor> } {
+): { gradients: TensorMap; metrics: Record<Exclude<StepMetric, 'grad/G' | 'grad/D'>, tf.Tensor> } {
   const { lambda, gamma } = parameters;
   const { G, F, D_X, D_Y } = networks(parameters, weights, smooth);
   const [X, Y] = [x as tf.Tensor4D, y as tf.Tensor4D];
@@ -138,8 +155,8 @@ export function lossesAndGradients(
     () => {
       const gx = G(X);
       const fy = F(Y);
-      const G_adv = losses.adversarialLoss(D_Y(gx));
-      const F_adv = losses.adversarialLoss(D_X(fy));
+      const G_adv = losses.adversarialLoss(parameters.gan_loss, D_Y(gx));
+      const F_adv = losses.adversarialLoss(parameters.gan_loss, D_X(fy));
       // A term without weight is not computed: each costs two passes through the generators.
       const cycle =
         lambda === 0 ? tf.scalar(0) : losses.cycleLoss(lambda, [X, F(gx)], [Y, G(fy)], smooth.distance);
@@ -155,10 +172,22 @@ export function lossesAndGradients(
     pick(weights, Object.keys({ ...networkShapes(parameters, 'D_X'), ...networkShapes(parameters, 'D_Y') })),
     () => {
       const [realX, fakeX, realY, fakeY] = [D_X(X), D_X(fy as tf.Tensor4D), D_Y(Y), D_Y(gx as tf.Tensor4D)];
-      const D_x = losses.discriminatorLoss(realX, fakeX);
-      const D_y = losses.discriminatorLoss(realY, fakeY);
-      const acc_real = tf.div(tf.add(losses.realAccuracy(realX), losses.realAccuracy(realY)), 2);
-      const acc_fake = tf.div(tf.add(losses.fakeAccuracy(fakeX), losses.fakeAccuracy(fakeY)), 2);
+      const D_x = losses.discriminatorLoss(parameters.gan_loss, realX, fakeX);
+      const D_y = losses.discriminatorLoss(parameters.gan_loss, realY, fakeY);
+      const acc_real = tf.div(
+        tf.add(
+          losses.realAccuracy(parameters.gan_loss, realX),
+          losses.realAccuracy(parameters.gan_loss, realY),
+        ),
+        2,
+      );
+      const acc_fake = tf.div(
+        tf.add(
+          losses.fakeAccuracy(parameters.gan_loss, fakeX),
+          losses.fakeAccuracy(parameters.gan_loss, fakeY),
+        ),
+        2,
+      );
       return { loss: tf.add(D_x, D_y), kept: { D_x, D_y, acc_real, acc_fake } };
     },
   );
@@ -177,6 +206,332 @@ export function lossesAndGradients(
       'loss/identity': identity,
       'd/acc_real': acc_real,
       'd/acc_fake': acc_fake,
+    },
+  };
+}
+
+// ---- The step, term by term and micro-batch by micro-batch
+
+export interface StepFeed {
+  /** [batch, patch, patch, 1], values in [-1, 1]. */
+  X: Float32Array;
+  /** The same of domain Y. */
+  Y: Float32Array;
+  /** Number of the update, from 1. */
+  update: number;
+  /** Step size of this update; `parameters.lr` without. */
+  lr?: number;
+  /** [batch]: 1 where the sample of Y is the true partner of that of X at the same crop, else 0. For the paired term; all 0 without. */
+  pairedMask?: ArrayLike<number>;
+  /** Which fakes the discriminators are shown, of the shape and in the order of those given: an image pool. The same ones without. */
+  shownFakes?: (gx: Float32Array, fy: Float32Array) => { gx: Float32Array; fy: Float32Array };
+}
+
+export interface StepResult {
+  /** By name: STEP_METRICS, measured before the update, means over the whole batch. */
+  metrics: Record<string, number>;
+  /** G(X) before the update, [batch, patch, patch, 1]. */
+  gx: Float32Array;
+  /** F(Y) before the update, [batch, patch, patch, 1]. */
+  fy: Float32Array;
+}
+
+export interface CompiledStep {
+  /** Patches of each domain that are in memory at a time. */
+  readonly microBatch: number;
+  /** For the trial's `memory` event. */
+  memory(): { peak: number; predicted: number; micro_batch: number };
+  /**
+   * One update of all four networks; reads and writes `bankShapes`.
+   * @throws EngineError, `out-of-memory` also where a limit was set and is passed; the bank then still holds what it held before, unless Adam's update itself failed
+   */
+  run(bank: Bank, feed: StepFeed): Promise<StepResult>;
+  dispose(): Promise<void>;
+}
+
+export interface StepOptions {
+  /** A divisor of the batch; `auto`: the largest whose predicted memory fits. */
+  microBatch?: number | 'auto';
+  /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
+  memoryLimit?: MemoryLimit;
+  /** For tests. */
+  smooth?: Smooth;
+}
+
+/**
+ * Compiles one update. No term of the losses is computed together with another that it shares no pass with, and each
+ * micro-batch adds its share to accumulators in the bank, so memory is that of the largest term of one micro-batch. The
+ * sum is the gradient of the whole batch: with instance norm, samples meet in the means of the losses alone.
+ *
+ * Three programs compute gradients. Each serves both directions, with the networks' names exchanged:
+ * the adversarial and cycle (and paired) term of one direction, the identity term of one generator, one discriminator.
+ */
+export async function compileStep(
+  engine: Engine,
+  bank: Bank,
+  parameters: TrialParameters,
+  { microBatch: wanted = 'auto', memoryLimit, smooth = {} }: StepOptions = {},
+): Promise<CompiledStep> {
+  const { batch, patch, gamma } = parameters;
+  const candidates =
+    wanted !== 'auto' ? [wanted] : parameters.norm === 'batch' ? [batch] : microBatches(batch);
+  for (const candidate of candidates) checkMicroBatch(parameters, candidate);
+  const plan = planMemory(parameters, candidates, memoryLimit);
+  const micro = plan.microBatch;
+  const compiled: Program[] = [];
+  const compile = async (spec: ProgramSpec): Promise<Program> => {
+    const program = await engine.compile(spec, bank).catch((error: unknown) => {
+      throw explainMemory(error, parameters, plan);
+    });
+    compiled.push(program);
+    return program;
+  };
+  const direction = await compile(directionStep(parameters, micro, smooth));
+  const identity = gamma === 0 ? undefined : await compile(identityStep(parameters, micro, smooth));
+  const discriminator = await compile(discriminatorStep(parameters, micro, smooth));
+  const generatorUpdate = await compile(networkUpdate(parameters, 'G'));
+  const discriminatorUpdate = await compile(networkUpdate(parameters, 'D_X'));
+  const accumulators = Object.keys(weightShapes(parameters)).map(gradientName);
+  const [parts, pixels] = [batch / micro, patch * patch];
+
+  /** Runs on every micro-batch in turn; what it gives is added up by name, images are put together. */
+  const overBatch = async (
+    program: Program,
+    held: Bank,
+    feeds: Record<string, ArrayLike<number>>,
+    renamed?: (name: string) => string,
+  ): Promise<{ means: Record<string, number>; image: Float32Array }> => {
+    const means: Record<string, number> = {};
+    const image = new Float32Array(batch * pixels);
+    for (let index = 0; index < parts; index++) {
+      const inputs: Record<string, Float32Array> = {};
+      for (const [name, values] of Object.entries(feeds)) {
+        const length = (values.length / batch) * micro;
+        const all = values instanceof Float32Array ? values : Float32Array.from(values);
+        inputs[name] = all.subarray(index * length, (index + 1) * length);
+      }
+      const outputs = await program.run(held, inputs, renamed);
+      checkMemory(parameters, plan);
+      for (const [name, values] of Object.entries(outputs)) {
+        if (name === 'fake') image.set(values, index * micro * pixels);
+        else means[name] = (means[name] ?? 0) + (values[0] as number) / parts;
+      }
+    }
+    return { means, image };
+  };
+
+  const run = async (held: Bank, feed: StepFeed): Promise<StepResult> => {
+    const { X, Y, update, lr = parameters.lr } = feed;
+    held.clear(accumulators);
+
+    // Generators, at the old discriminators: G(X) judged and brought back, then F(Y).
+    const pair = feed.pairedMask ?? new Float32Array(batch);
+    const x = await overBatch(direction, held, { own: X, other: Y, pair });
+    const y = await overBatch(direction, held, { own: Y, other: X, pair }, exchanged);
+    const sameY = identity && (await overBatch(identity, held, { image: Y }));
+    const sameX = identity && (await overBatch(identity, held, { image: X }, exchanged));
+
+    // Discriminators, one at a time, on the fakes of the old generators.
+    const [gx, fy] = [x.image, y.image];
+    const shown = feed.shownFakes?.(gx, fy) ?? { gx, fy };
+    const dx = await overBatch(discriminator, held, { real: X, shown: shown.fy });
+    const dy = await overBatch(discriminator, held, { real: Y, shown: shown.gx }, exchanged);
+
+    // One update of all four.
+    const scalars = adamInputs({ ...parameters, lr }, update);
+    const norm = async (program: Program): Promise<number> => {
+      const one = await program.run(held, scalars);
+      const two = await program.run(held, scalars, exchanged);
+      return Math.sqrt((one['square']?.[0] as number) + (two['square']?.[0] as number));
+    };
+    const [gradG, gradD] = [await norm(generatorUpdate), await norm(discriminatorUpdate)];
+
+    const terms: Record<Exclude<StepMetric, 'loss/G' | 'loss/D' | 'grad/G' | 'grad/D'>, number> = {
+      'loss/D_x': meanOf(dx.means, 'loss'),
+      'loss/D_y': meanOf(dy.means, 'loss'),
+      'loss/G_adv': meanOf(x.means, 'adversarial'),
+      'loss/F_adv': meanOf(y.means, 'adversarial'),
+      'loss/cycle': meanOf(x.means, 'cycle') + meanOf(y.means, 'cycle'),
+      'loss/identity': sameX && sameY ? meanOf(sameY.means, 'identity') + meanOf(sameX.means, 'identity') : 0,
+      'd/acc_real': (meanOf(dx.means, 'acc_real') + meanOf(dy.means, 'acc_real')) / 2,
+      'd/acc_fake': (meanOf(dx.means, 'acc_fake') + meanOf(dy.means, 'acc_fake')) / 2,
+    };
+    const loss_paired =
+      parameters.paired !== 0 ? meanOf(x.means, 'paired') + meanOf(y.means, 'paired') : undefined;
+    return {
+      metrics: {
+        ...terms,
+        ...(loss_paired === undefined ? {} : { 'loss/paired': loss_paired }),
+        'loss/D': terms['loss/D_x'] + terms['loss/D_y'],
+        'loss/G':
+          terms['loss/G_adv'] +
+          terms['loss/F_adv'] +
+          terms['loss/cycle'] +
+          terms['loss/identity'] +
+          (loss_paired ?? 0),
+        'grad/G': gradG,
+        'grad/D': gradD,
+      },
+      gx,
+      fy,
+    };
+  };
+  return {
+    microBatch: micro,
+    memory: () => ({ peak: peakMemory(), predicted: plan.predicted, micro_batch: micro }),
+    run: (held, feed) =>
+      run(held, feed).catch((error: unknown) => {
+        throw explainMemory(error, parameters, plan);
+      }),
+    dispose: async () => {
+      for (const program of compiled) await program.dispose();
+    },
+  };
+}
+
+/** @throws RangeError that says which micro-batches there are */
+function checkMicroBatch(parameters: TrialParameters, micro: number): void {
+  const { batch } = parameters;
+  if (!Number.isInteger(micro) || micro < 1 || batch % micro !== 0) {
+    const divisors = microBatches(batch).join(', ');
+    throw new RangeError(`micro_batch ${micro} does not divide batch ${batch}; what does: ${divisors}`);
+  }
+  if (micro !== batch && parameters.norm === 'batch') {
+    throw new RangeError(
+      `micro_batch ${micro} of batch ${batch} with norm batch: its statistics are those of the whole batch, so parts of ` +
+        'it give another update. Use micro_batch equal to batch, or norm instance',
+    );
+  }
+}
+
+/** The micro-batches that a batch can be trained in, largest first. */
+export function microBatches(batch: number): number[] {
+  return Array.from({ length: batch }, (_, index) => batch - index).filter((micro) => batch % micro === 0);
+}
+
+/** G for F, F for G, D_X for D_Y, D_Y for D_X. */
+function exchanged(name: string): string {
+  const slash = name.indexOf('/');
+  const other = { G: 'F', F: 'G', D_X: 'D_Y', D_Y: 'D_X' }[name.slice(0, slash)];
+  return other === undefined ? name : other + name.slice(slash);
+}
+
+function meanOf(means: Record<string, number>, name: string): number {
+  return means[name] ?? 0;
+}
+
+/** A program that adds the gradients of one scalar to the accumulators of the networks that it trains. */
+function accumulating(
+  name: string,
+  parameters: TrialParameters,
+  micro: number,
+  inputs: Record<string, Shape>,
+  { trained, read = [] }: { trained: readonly Network[]; read?: readonly Network[] },
+  terms: (tensors: TensorMap) => { loss: tf.Scalar; kept: TensorMap },
+): ProgramSpec {
+  const namesOf = (of: readonly Network[]): string[] =>
+    of.flatMap((network) => Object.keys(networkShapes(parameters, network)));
+  const weights = namesOf(trained);
+  const accumulators = weights.map(gradientName);
+  return {
+    name: `${name} of ${micro}`,
+    inputs,
+    reads: [...weights, ...namesOf(read), ...accumulators],
+    writes: accumulators,
+    run: (tensors) => {
+      const { gradients, kept } = gradientsOf(pick(tensors, weights), () => {
+        const { loss, kept } = terms(tensors);
+        return { loss: tf.mul(loss, micro / parameters.batch), kept };
+      });
+      const sums = weights.map((weight): [string, tf.Tensor] => {
+        const accumulator = gradientName(weight);
+        return [accumulator, tf.add(get(tensors, accumulator), get(gradients, weight))];
+      });
+      return { ...kept, ...Object.fromEntries(sums) };
+    },
+  };
+}
+
+/**
+ * What G and F lose on images of X (with the names exchanged: F and G on images of Y): adversarial, cycle, paired.
+ * Inputs `own`, `other` [micro, patch, patch, 1], and `pair` [micro] with the paired term. Output `fake`: G(own).
+ */
+function directionStep(parameters: TrialParameters, micro: number, smooth: Smooth): ProgramSpec {
+  const { lambda, patch } = parameters;
+  const patches = [micro, patch, patch, 1];
+  const inputs: Record<string, Shape> = { own: patches };
+  if (parameters.paired !== 0) Object.assign(inputs, { other: patches, pair: [micro] });
+  const trained: readonly Network[] = lambda === 0 ? ['G'] : ['G', 'F'];
+  const of = { trained, read: ['D_Y'] as const };
+  return accumulating('generators', parameters, micro, inputs, of, (tensors) => {
+    const { G, F, D_Y } = networks(parameters, tensors, smooth);
+    const own = get(tensors, 'own') as tf.Tensor4D;
+    const fake = G(own);
+    const adversarial = losses.adversarialLoss(parameters.gan_loss, D_Y(fake));
+    const terms: TensorMap = { adversarial };
+    // A term without weight is not computed.
+    if (lambda !== 0) terms['cycle'] = tf.mul((smooth.distance ?? losses.meanAbsolute)(own, F(fake)), lambda);
+    if (parameters.paired !== 0) {
+      // The mean over the batch of each sample's distance to its partner, 0 for those without: so it adds up over micro-batches.
+      const apart = tf.mean(tf.abs(tf.sub(fake, get(tensors, 'other'))), [1, 2, 3]);
+      terms['paired'] = tf.mul(tf.mean(tf.mul(apart, get(tensors, 'pair'))), parameters.paired);
+    }
+    return { loss: tf.addN(Object.values(terms) as tf.Scalar[]), kept: { fake, ...terms } };
+  });
+}
+
+/** gamma · mean|Y - G(Y)|; with the names exchanged gamma · mean|X - F(X)|. Input `image`. */
+function identityStep(parameters: TrialParameters, micro: number, smooth: Smooth): ProgramSpec {
+  const { gamma, patch } = parameters;
+  const inputs = { image: [micro, patch, patch, 1] };
+  return accumulating('identity', parameters, micro, inputs, { trained: ['G'] }, (tensors) => {
+    const { G } = networks(parameters, tensors, smooth);
+    const image = get(tensors, 'image') as tf.Tensor4D;
+    const identity: tf.Scalar = tf.mul((smooth.distance ?? losses.meanAbsolute)(image, G(image)), gamma);
+    return { loss: identity, kept: { identity } };
+  });
+}
+
+/** What D_X loses on real images and shown fakes; with the names exchanged D_Y. Inputs `real`, `shown`. */
+function discriminatorStep(parameters: TrialParameters, micro: number, smooth: Smooth): ProgramSpec {
+  const { patch } = parameters;
+  const patches = [micro, patch, patch, 1];
+  const inputs = { real: patches, shown: patches };
+  return accumulating('discriminator', parameters, micro, inputs, { trained: ['D_X'] }, (tensors) => {
+    const { D_X } = networks(parameters, tensors, smooth);
+    const [real, fake] = [get(tensors, 'real'), get(tensors, 'shown')] as [tf.Tensor4D, tf.Tensor4D];
+    const [judgedReal, judgedFake] = [D_X(real), D_X(fake)];
+    const loss = losses.discriminatorLoss(parameters.gan_loss, judgedReal, judgedFake);
+    const [acc_real, acc_fake] = [
+      losses.realAccuracy(parameters.gan_loss, judgedReal),
+      losses.fakeAccuracy(parameters.gan_loss, judgedFake),
+    ];
+    return { loss, kept: { loss, acc_real, acc_fake } };
+  });
+}
+
+/** Adam on one network with the accumulated gradient, and `square`: the sum of that gradient's squares. */
+function networkUpdate(parameters: TrialParameters, network: Network): ProgramSpec {
+  const weights = Object.keys(networkShapes(parameters, network));
+  const state = weights.flatMap((name) => [name, momentNames(name).m, momentNames(name).v]);
+  return {
+    name: `update of ${network}`,
+    inputs: ADAM_INPUTS,
+    reads: [...state, ...weights.map(gradientName)],
+    writes: state,
+    run: (tensors) => {
+      const next: TensorMap = {};
+      const squares: tf.Tensor[] = [];
+      for (const name of weights) {
+        const { m, v } = momentNames(name);
+        const gradient = get(tensors, gradientName(name));
+        squares.push(tf.sum(tf.square(gradient)));
+        const before = { weight: get(tensors, name), m: get(tensors, m), v: get(tensors, v) };
+        const scalars = [get(tensors, 'adam/step_size'), get(tensors, 'adam/epsilon_hat')] as const;
+        const after = adam(before, gradient, parameters, ...scalars);
+        Object.assign(next, { [name]: after.weight, [m]: after.m, [v]: after.v });
+      }
+      return { ...next, square: tf.addN(squares) };
     },
   };
 }

@@ -8,24 +8,20 @@ import { createHash } from 'node:crypto';
 import os from 'node:os';
 import { chooseEngine, openEngine } from '../engines/open.js';
 import type { Bank } from '../engines/engine.js';
-import { drawPatches } from '../imaging/dataset.js';
-import {
-  NUMERICS_VERSION,
-  type Budget,
-  type MetricValues,
-  type TrialConfig,
-  type TrialParameters,
-} from '../protocol.js';
+import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
 import { packageVersion } from '../version.js';
-import { adamInputs } from './adam.js';
+import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
-import { loadTrialImages } from './data.js';
+import { loadTrialImages, patchSource } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
+import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
 import { networkFacts } from './networks.js';
+import { openPool } from './pool.js';
 import { normal, randomFromSeed, randomFromState } from './random.js';
 import type { NamedTensor } from './safetensors.js';
-import { bankShapes, initialBank, trainStep } from './step.js';
+import { bankShapes, compileStep, initialBank, savedShapes } from './step.js';
+import { openValidator } from './validation.js';
 
 export interface TrialIo {
   emit: Emit;
@@ -35,14 +31,16 @@ export interface TrialIo {
   /** Checkpoint folder to go on from. */
   resume: string | undefined;
   threads: number;
+  /** Bytes of decoded images to keep; by default what the machine can spare. */
+  imageMemory?: number;
 }
 
-/** A loss became infinite or no number: going on is useless. */
+/** A loss exploded or became no number: going on is useless. */
 export class TrainingDiverged extends Error {}
 
-/** Metric events a trial writes, about. */
+/** Metric events a trial writes, at most; a multiple of CHECKPOINTS. */
 const METRIC_EVENTS = 200;
-/** A checkpoint at every tenth of the budget, and at least this often in between, in milliseconds. */
+/** A checkpoint, a validation and a judgement of health at every tenth of the budget; at least this often in between, in milliseconds, a checkpoint. */
 const CHECKPOINTS = 10;
 const CHECKPOINT_EVERY = 5 * 60_000;
 
@@ -50,18 +48,26 @@ const CHECKPOINT_EVERY = 5 * 60_000;
 export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const { parameters } = config;
   const { patch, batch } = parameters;
-  const updates = updatesOf(config.budget, parameters);
 
-  // The images of both domains, and the engine that computes the step.
-  const images = await loadTrialImages(config);
+  // The images of both domains, the budget, and the engine that computes the step.
+  const images = await loadTrialImages(config, io.imageMemory);
+  const drawPatches = patchSource(config, images);
+  const budget = budgetMeter(config.budget, parameters, Math.max(...images.counts.train));
   const choice = await chooseEngine(config.engine);
   const engine = await openEngine(choice.name, { threads: io.threads });
   const bank = engine.createBank(bankShapes(parameters));
-  const step = await engine.compile(trainStep(parameters), bank);
+  const step = await compileStep(engine, bank, parameters, { microBatch: config.microBatch });
 
-  // Weights, optimiser moments, step and random state: new, or as a checkpoint left them.
-  const state = io.resume === undefined ? begin(config, bank) : resume(io.resume, bank);
-  const random = randomFromState(state.random);
+  // Weights, optimiser moments, past fakes, step and random states: new, or as a checkpoint left them.
+  const { state, tensors } = io.resume === undefined ? begin(config) : loadCheckpoint(io.resume);
+  fill(bank, Object.keys(savedShapes(parameters)), tensors);
+  const pools = {
+    X: openPool(parameters.pool, patch, tensors['pool/X']),
+    Y: openPool(parameters.pool, patch, tensors['pool/Y']),
+  };
+  const health = openHealthMeter(parameters, tensors);
+  const random = { patches: randomFromState(state.random.patches), pool: randomFromState(state.random.pool) };
+  const validator = await openValidator(config, images, engine, bank);
   io.emit({
     t: 'start',
     engine: engine.name,
@@ -72,99 +78,137 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     pid: process.pid,
     host: createHash('sha256').update(os.hostname()).digest('hex').slice(0, 8),
     cpu: `${os.cpus().length} x ${os.cpus()[0]?.model.trim() ?? 'unknown'}`,
-    updates,
+    updates: budget.updates,
     from: state.step,
     facts: { ...networkFacts(parameters), images: images.counts, range: images.range },
   });
 
+  let savedAt = performance.now();
+  let savedStep = io.resume === undefined ? undefined : state.step;
   const save = () => {
-    state.random = random.state();
-    const tensors: Record<string, NamedTensor> = {};
-    for (const [name, shape] of Object.entries(bank.shapes))
-      tensors[name] = { shape, values: bank.read(name) };
-    const saved = saveCheckpoint(io.trialDirectory, state, tensors);
-    io.emit({ t: 'checkpoint', step: state.step, kind: 'last', ...saved });
-    io.emit({ t: 'memory', peak: process.resourceUsage().maxRSS * 1024 });
+    state.random = { patches: random.patches.state(), pool: random.pool.state() };
+    const held: Record<string, NamedTensor> = { 'pool/X': pools.X.save(), 'pool/Y': pools.Y.save() };
+    for (const [name, shape] of Object.entries(savedShapes(parameters)))
+      held[name] = { shape, values: bank.read(name) };
+    for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
+      io.emit({ t: 'checkpoint', step: state.step, ...saved });
+    io.emit({ t: 'memory', ...step.memory() });
+    [savedAt, savedStep] = [performance.now(), state.step];
   };
+  /** Milliseconds since the last metric event: drawing patches, and all of the updates. */
+  let [waiting, working] = [0, 0];
 
-  const x = new Float32Array(batch * patch * patch); // [batch, patch, patch, 1], values in [-1, 1]
-  const y = new Float32Array(batch * patch * patch);
-  const metricEvery = Math.max(1, Math.round(updates / METRIC_EVENTS));
-  const checkpointEvery = Math.max(1, Math.round(updates / CHECKPOINTS));
-  let saved = performance.now();
-
-  while (state.step < updates) {
+  while (budget.share(state) < 1) {
     if (io.stopRequested()) {
       save();
       io.emit({ t: 'stopped', step: state.step, reason: 'asked to stop; saved a checkpoint' });
       return;
     }
+    const before = { step: state.step, seconds: state.seconds };
+    const begun = performance.now();
 
     // One update: fresh random patches of both domains, one step of all four networks.
-    drawPatches(random, images.train.x, patch, batch, images.range, x);
-    drawPatches(random, images.train.y, patch, batch, images.range, y);
-    const metrics = await step.run(bank, { X: x, Y: y, ...adamInputs(parameters, state.step + 1) });
+    const { X, Y, pairedMask, blank } = await drawPatches(random.patches);
+    const drawn = performance.now();
+    const { metrics, gx, fy } = await step.run(bank, {
+      X,
+      Y,
+      pairedMask,
+      update: state.step + 1,
+      lr: learningRate(parameters, budget.share(state)),
+      // The discriminators are shown past fakes, too.
+      shownFakes: (gx, fy) => ({ gx: pools.Y.show(random.pool, gx), fy: pools.X.show(random.pool, fy) }),
+    });
+    const ended = performance.now();
     state.step++;
+    state.seconds += (ended - begun) / 1000;
+    state.patches.drawn += 2 * batch;
+    state.patches.blank += blank;
+    [waiting, working] = [waiting + drawn - begun, working + ended - begun];
 
-    // Metric events hold the mean since the last one.
-    add(state.pending, metrics);
-    if (!Number.isFinite(metrics['loss/G']?.[0]) || !Number.isFinite(metrics['loss/D']?.[0])) {
-      const message = `the losses are no numbers any more since update ${state.step}; the last checkpoint is kept`;
+    // What is broken stops here, before it is saved; what is unhealthy is told.
+    const broken = explosion(metrics, state.health);
+    if (broken !== undefined) {
+      const kept = savedStep === undefined ? 'no checkpoint' : `the checkpoint of update ${savedStep}`;
+      const message = `training diverged at update ${state.step}: ${broken}; ${kept} is kept`;
       io.emit({ t: 'health', step: state.step, code: 'diverged', message });
       throw new TrainingDiverged(message);
     }
-    if (state.step % metricEvery === 0 || state.step === updates) {
+    const values = { ...metrics, ...health.measure({ X, Y, gx, fy }, metrics) };
+    add(state.pending, values);
+    watch(state.health, values);
+
+    const reached = (parts: number) => budget.part(state, parts) > budget.part(before, parts);
+    const tenth = reached(CHECKPOINTS);
+    const flags = tenth ? judge(state.health, parameters.gan_loss) : [];
+    for (const flag of flags) io.emit({ t: 'health', step: state.step, ...flag });
+    const validated = tenth ? await validator?.measure() : undefined;
+
+    // Metric events hold the mean since the last one.
+    if (reached(METRIC_EVENTS)) {
+      const { drawn, blank } = state.patches;
+      const data = { 'data/blank_share': blank / drawn, 'data/wait_share': waiting / working };
+      const v = { ...means(state.pending), ...data, ...validated };
       const pixels = state.step * batch * patch * patch;
-      io.emit({ t: 'metric', step: state.step, wall: Date.now() / 1000, pixels, v: means(state.pending) });
-      state.pending = { sums: {}, updates: 0 };
+      io.emit({ t: 'metric', step: state.step, wall: Date.now() / 1000, pixels, v });
+      state.pending = { sums: {}, counts: {} };
+      [waiting, working] = [0, 0];
     }
-    const late = performance.now() - saved > CHECKPOINT_EVERY;
-    if (state.step % checkpointEvery === 0 || state.step === updates || late) {
-      save();
-      saved = performance.now();
-    }
+    const ssim = validated?.['val/ssim'];
+    if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
+    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) save();
   }
+  await validator?.dispose();
   await step.dispose();
 
   // Whole held-out images, translated with the trained generators.
   await sitExam(config, images, engine, bank, state.step, io);
-  io.emit({ t: 'memory', peak: process.resourceUsage().maxRSS * 1024 });
+  io.emit({ t: 'memory', ...step.memory() });
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
 }
 
-/** Updates that a budget allows; a budget in pixels of each domain is rounded to whole updates, at least one. */
-export function updatesOf(budget: Budget, { patch, batch }: TrialParameters): number {
-  return 'updates' in budget
-    ? budget.updates
-    : Math.max(1, Math.round(budget.pixels / (batch * patch * patch)));
-}
-
-function begin({ parameters, seed }: TrialConfig, bank: Bank): TrialState {
+/** The first state of a trial: all of it follows from the seed. */
+function begin({ parameters, seed }: TrialConfig): ReturnType<typeof loadCheckpoint> {
   const weights = randomFromSeed(seed, 'weights');
-  const bankValues = initialBank(parameters, () => normal(weights));
-  for (const [name, values] of Object.entries(bankValues)) bank.write(name, values);
-  const random = randomFromSeed(seed, 'patches').state();
-  return { numerics: NUMERICS_VERSION, step: 0, random, pending: { sums: {}, updates: 0 } };
+  const shapes = savedShapes(parameters);
+  const values = initialBank(parameters, () => normal(weights));
+  const random = {
+    patches: randomFromSeed(seed, 'patches').state(),
+    pool: randomFromSeed(seed, 'pool').state(),
+  };
+  return {
+    state: {
+      numerics: NUMERICS_VERSION,
+      step: 0,
+      seconds: 0,
+      random,
+      pending: { sums: {}, counts: {} },
+      patches: { drawn: 0, blank: 0 },
+      health: newHealth(),
+      best: null,
+    },
+    tensors: Object.fromEntries(
+      Object.entries(values).map(([name, values]) => [name, { shape: shapes[name]!, values }]),
+    ),
+  };
 }
 
-function resume(folder: string, bank: Bank): TrialState {
-  const { state, tensors } = loadCheckpoint(folder);
-  for (const name of Object.keys(bank.shapes)) {
+function fill(bank: Bank, names: readonly string[], tensors: Record<string, NamedTensor>): void {
+  for (const name of names) {
     const tensor = tensors[name];
-    if (tensor === undefined) throw new Error(`The checkpoint ${folder} lacks ${name}`);
+    if (tensor === undefined) throw new Error(`The checkpoint lacks ${name}: it is not of these networks.`);
     bank.write(name, tensor.values);
   }
-  return state;
 }
 
-function add(pending: TrialState['pending'], metrics: Record<string, Float32Array>): void {
-  for (const [name, values] of Object.entries(metrics)) {
-    pending.sums[name] = (pending.sums[name] ?? 0) + values[0]!;
+function add({ sums, counts }: TrialState['pending'], metrics: MetricValues): void {
+  for (const [name, value] of Object.entries(metrics)) {
+    sums[name] = (sums[name] ?? 0) + value;
+    counts[name] = (counts[name] ?? 0) + 1;
   }
-  pending.updates++;
 }
 
-function means({ sums, updates }: TrialState['pending']): MetricValues {
-  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / updates]));
+function means({ sums, counts }: TrialState['pending']): MetricValues {
+  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / counts[name]!]));
 }

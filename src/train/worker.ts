@@ -1,6 +1,7 @@
 /** @file The thread that trains. Turns what goes wrong into a message and an exit code. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { EngineError } from '../engines/engine.js';
+import { outOfMemory } from '../engines/out-of-memory.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
 import { withoutFileNames } from './data.js';
@@ -48,6 +49,11 @@ function describe(error: unknown, { config, logged }: WorkerTask): WorkerMessage
   if (error instanceof EngineError) {
     if (error.kind === 'out-of-memory') return { exitCode: EXIT.outOfMemory, error: error.message };
     if (error.kind === 'device') return { exitCode: EXIT.deviceMissing, error: error.message };
+  }
+  const who = outOfMemory(error);
+  if (who !== undefined) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { exitCode: EXIT.outOfMemory, error: `Out of memory (${who}): ${message}` };
   }
   return {
     exitCode: EXIT.fault,

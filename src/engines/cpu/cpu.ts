@@ -36,15 +36,16 @@ function createBank(shapes: Record<string, Shape>): Bank {
       get(name).set(from);
     },
     read: (name) => get(name).slice(),
+    clear: (names) => names.forEach((name) => get(name).fill(0)),
     dispose: () => values.clear(),
   };
 }
 
 function program(spec: ProgramSpec): Program {
   return {
-    run: (bank, inputs) =>
+    run: (bank, inputs, renamed = (name) => name) =>
       new Promise((resolve) => {
-        resolve(withBackend('cpu', () => runEagerly(spec, bank, inputs)));
+        resolve(withBackend('cpu', () => runEagerly(spec, bank, inputs, renamed)));
       }),
     dispose: () => Promise.resolve(),
   };
@@ -54,6 +55,7 @@ function runEagerly(
   spec: ProgramSpec,
   bank: Bank,
   inputs: Record<string, Float32Array>,
+  renamed: (name: string) => string,
 ): Record<string, Float32Array> {
   return tf.tidy('program', () => {
     const feeds: TensorMap = {};
@@ -61,9 +63,10 @@ function runEagerly(
       feeds[name] = tf.tensor(fed(spec, inputs, name).slice(), [...shape], 'float32');
     }
     for (const name of spec.reads)
-      feeds[name] = tf.tensor(bank.read(name), [...shapeIn(bank.shapes, name)], 'float32');
+      feeds[name] = tf.tensor(bank.read(renamed(name)), [...shapeIn(bank.shapes, name)], 'float32');
     const result = spec.run(feeds);
-    for (const name of spec.writes) bank.write(name, values(written(spec, result, bank.shapes, name)));
+    for (const name of spec.writes)
+      bank.write(renamed(name), values(written(spec, result, bank.shapes, name)));
     return Object.fromEntries(
       outputNames(spec, result).map((name) => [name, values(result[name] as tf.Tensor).slice()]),
     );

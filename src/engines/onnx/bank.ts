@@ -55,6 +55,9 @@ export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
       const held = numbers(current(name));
       return shape.length === 4 ? toHwio(held, shape) : held.slice();
     },
+    clear: (names) => {
+      for (const name of names) numbers(current(name)).fill(0);
+    },
     dispose: () => {
       currents.clear();
       spares.clear();

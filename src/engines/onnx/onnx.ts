@@ -4,6 +4,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import * as onnxruntime from 'onnxruntime-node';
 import type { Bank, Engine, Program, ProgramSpec } from '../engine.js';
 import { EngineError } from '../engine.js';
+import { outOfMemory } from '../out-of-memory.js';
 import { fed, sizeOf } from '../spec.js';
 import type { OnnxBank } from './bank.js';
 import { createOnnxBank, numbers } from './bank.js';
@@ -54,20 +55,21 @@ function program(spec: ProgramSpec, traced: Traced, session: InferenceSession): 
     new Tensor('float32', new Float32Array(sizeOf(shape)), shape),
   ]);
   return {
-    run: async (anyBank, inputs) => {
+    run: async (anyBank, inputs, renamed = (name) => name) => {
       const bank = asOnnxBank(anyBank);
       const feeds: Record<string, Tensor> = {};
       for (const [name, shape] of Object.entries(spec.inputs)) {
         feeds[name] = new Tensor('float32', fed(spec, inputs, name), shape);
       }
-      for (const name of spec.reads) feeds[name] = bank.current(name);
+      for (const name of spec.reads) feeds[name] = bank.current(renamed(name));
       const fetches: Record<string, Tensor> = {};
       for (const [name, tensor] of outputs) fetches[resultName(name)] = tensor;
       for (const name of spec.writes) {
-        fetches[resultName(name)] = inPlace.has(name) ? bank.current(name) : bank.spare(name);
+        const held = renamed(name);
+        fetches[resultName(name)] = inPlace.has(name) ? bank.current(held) : bank.spare(held);
       }
       await naming(spec.name, () => session.run(feeds, fetches));
-      for (const name of spec.writes) if (!inPlace.has(name)) bank.swap(name);
+      for (const name of spec.writes) if (!inPlace.has(name)) bank.swap(renamed(name));
       return Object.fromEntries(outputs.map(([name, tensor]) => [name, numbers(tensor).slice()]));
     },
     dispose: () => session.release(),
@@ -85,9 +87,12 @@ async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const memory = /fail\w* to allocate|bad[_ ]alloc|out of memory|std::length_error/i.test(message);
-    throw new EngineError(`onnxruntime, ${what}: ${message}`, memory ? 'out-of-memory' : 'fault', {
-      cause: error,
-    });
+    throw new EngineError(
+      `onnxruntime, ${what}: ${message}`,
+      outOfMemory(error) ? 'out-of-memory' : 'fault',
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -12,12 +12,16 @@ export interface Job {
   resume: string | undefined;
   device: string;
   threads: number;
+  /** Bytes of memory that the trial may have; without, what is free. */
+  memoryLimit?: number | undefined;
 }
 
 export interface Exit {
   exitCode: number | null;
   /** Signal that ended the process, e.g. `SIGKILL`. */
   signal: string | null;
+  /** Whether the kernel killed some process of this control group, or machine, for want of memory while it ran. */
+  oomKilled?: boolean;
 }
 
 export interface RunningTrial {

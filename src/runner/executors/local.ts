@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { ENVIRONMENT } from '../../protocol.js';
+import { oomKills } from '../oom.js';
 import { signalGroup } from '../processes.js';
 import type { Executor, Exit, Job, RunningTrial } from './executor.js';
 
@@ -13,6 +14,7 @@ export const localExecutor: Executor = { start };
 
 function start(job: Job): RunningTrial {
   fs.mkdirSync(path.dirname(job.outputFile), { recursive: true });
+  const killsBefore = oomKills();
   // execa passes any descriptor on, its types know only the standard ones.
   const output = fs.openSync(job.outputFile, 'a') as 1;
   // A process group of its own: Ctrl-C reaches the runner alone, and a kill reaches all that the trial started.
@@ -26,6 +28,7 @@ function start(job: Job): RunningTrial {
       [ENVIRONMENT.device]: job.device,
       [ENVIRONMENT.threads]: String(job.threads),
       [ENVIRONMENT.lifeline]: 'stdin',
+      [ENVIRONMENT.memoryLimit]: job.memoryLimit === undefined ? undefined : String(job.memoryLimit),
     },
     stdin: 'pipe',
     stdout: output,
@@ -42,7 +45,9 @@ function start(job: Job): RunningTrial {
   const exited = child.then((result): Exit => {
     clearTimeout(deadline);
     signalGroup(child.pid, 'SIGKILL'); // children of the child
-    return { exitCode: result.exitCode ?? null, signal: result.signal ?? null };
+    const kills = oomKills();
+    const oomKilled = kills !== undefined && killsBefore !== undefined && kills > killsBefore;
+    return { exitCode: result.exitCode ?? null, signal: result.signal ?? null, oomKilled };
   });
   const kill = () => signalGroup(child.pid, 'SIGKILL');
   return {

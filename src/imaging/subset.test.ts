@@ -1,0 +1,58 @@
+/** @file Tests of subsets: nested, the same for partners, and refused where there is too little. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ImageFile } from './folder.js';
+import { DataError } from './image.js';
+import type { DomainSplit } from './split.js';
+import { trainingSet } from './subset.js';
+
+function files(count: number, prefix: string): ImageFile[] {
+  return Array.from({ length: count }, (_, i) => {
+    const stem = `${prefix}${i}`;
+    return { path: `folder/${stem}.png`, name: `${stem}.png`, stem };
+  });
+}
+
+const ALL = { images: 'all', pairs: 'all', paired: 1 } as const;
+const indices = (count: number) => Array.from({ length: count }, (_, i) => i);
+const splitOf = (count: number): DomainSplit => ({
+  train: [indices(count), indices(count)],
+  validation: [[], []],
+  test: [[], []],
+});
+
+describe('trainingSet', () => {
+  const COUNT = 12;
+  const [x, y] = [files(COUNT, 'x'), files(COUNT, 'y')];
+  const known = indices(COUNT).map((i): [number, number] => [i, COUNT - 1 - i]);
+  const draw = (images: number | 'all', pairs: number | 'all' = 'all') =>
+    trainingSet(x, y, splitOf(COUNT), known, { images, pairs, paired: 1 });
+
+  it('nests: fewer images are among more, and partners come together', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: COUNT }), fc.integer({ min: 1, max: COUNT }), (a, b) => {
+        const [few, many] = [draw(Math.min(a, b)), draw(Math.max(a, b))];
+        expect(few.x).toHaveLength(Math.min(a, b));
+        for (const domain of ['x', 'y'] as const) {
+          expect(few[domain].every((index) => many[domain].includes(index))).toBe(true);
+        }
+        expect(few.pairs).toHaveLength(Math.min(a, b));
+        for (const [atX, atY] of few.pairs) expect(few.y[atY]).toBe(COUNT - 1 - few.x[atX]!);
+      }),
+    );
+  });
+
+  it('takes the first pairs, nested too', () => {
+    const names = (pairs: number) => draw('all', pairs).pairs.map(String);
+    expect(names(5)).toHaveLength(5);
+    expect(names(5)).toEqual(expect.arrayContaining(names(3)));
+    expect(draw('all').x).toEqual(indices(COUNT));
+    expect(trainingSet(x, y, splitOf(COUNT), known, { ...ALL, paired: 0 }).pairs).toEqual([]);
+  });
+
+  it('refuses to use more than there is', () => {
+    expect(() => draw(13)).toThrow(/images: 13 asks for more images than X has for training: 12/);
+    expect(() => draw('all', 13)).toThrow(/pairs: 13 needs 13 pairs among the training images; there are 12/);
+    expect(() => trainingSet(x, y, splitOf(COUNT), [], ALL)).toThrow(DataError);
+  });
+});

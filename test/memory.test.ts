@@ -1,0 +1,118 @@
+/** @file Out of memory: a limit on a sweep, a real failed allocation of the engine, and what a long training holds. */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listTrials, readEvents, smallSweep, sweep, temporaryFolder, writeImages } from './support.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = temporaryFolder();
+  await writeImages(folder);
+});
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const dist = (file: string) => fileURLToPath(new URL(`../dist/${file}`, import.meta.url));
+
+/** Runs JavaScript in a process of its own and gives what it prints. `built(file)` there imports from dist/. */
+async function script(body: string): Promise<string> {
+  const file = path.join(folder, 'script.mjs');
+  const built = `const built = (file) => import(${JSON.stringify(dist(''))} + file);\n`;
+  fs.writeFileSync(file, built + body);
+  const { all } = await execa(process.execPath, ['--expose-gc', file], { all: true, reject: false });
+  return all;
+}
+
+describe('a sweep with --memory-limit', () => {
+  test('ends trials that need more as out of memory, with what was asked for and what was there', async () => {
+    fs.writeFileSync(path.join(folder, 'a.yaml'), smallSweep().replace('seeds: 2', 'seeds: 1'));
+    const { exitCode, all } = await sweep(folder, 'run', 'a.yaml', '--memory-limit', '100M');
+    expect(exitCode, all).toBe(1);
+    expect(all).toMatch(/ran out of memory.*exit code 71/);
+    expect(all).toMatch(/micro_batch 1, .* needs about 0\.\d+ GB, the limit is 0\.10 GB/);
+  });
+
+  test('trains those that need less, and says what they held', async () => {
+    const { exitCode, all } = await sweep(folder, 'run', 'a.yaml', '--memory-limit', '4G', '--retry-failed');
+    expect(exitCode, all).toBe(0);
+    const results = path.join(folder, 'results');
+    for (const key of listTrials(results)) {
+      const events = readEvents(results, key).flat();
+      const memory = events.findLast(({ t }) => t === 'memory');
+      expect(memory).toMatchObject({ peak: expect.any(Number) as number });
+    }
+  });
+
+  test('refuses an amount that is none', async () => {
+    const { exitCode, all } = await sweep(folder, 'run', 'a.yaml', '--memory-limit', 'much');
+    expect(exitCode).toBe(2);
+    expect(all).toMatch(/--memory-limit much: expected an amount of memory such as 4G/);
+  });
+});
+
+const limits = (() => {
+  try {
+    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+// Only where a process can be forbidden to have more address space (prlimit of util-linux).
+test.runIf(limits)('a failed allocation of onnxruntime is told from other faults', async () => {
+  const said = await script(`
+    import { readFileSync } from 'node:fs';
+    import { execFileSync } from 'node:child_process';
+    const { openEngine } = await built('engines/open.js');
+    const { resolveParameters } = await built('definition/parameters.js');
+    const { bankShapes, compileStep } = await built('train/step.js');
+    const parameters = resolveParameters({ patch: 256, batch: 4, filters: 16, blocks: 1, disc_filters: 4 });
+    const engine = await openEngine('onnx', { threads: 1 });
+    const bank = engine.createBank(bankShapes(parameters));
+    const step = await compileStep(engine, bank, parameters, { microBatch: 4 });
+    const images = () => new Float32Array(4 * 256 * 256);
+    const held = Number(/VmSize:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+    execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (held + 100e6)]);
+    try {
+      await step.run(bank, { X: images(), Y: images(), update: 1 });
+      console.log('there was enough');
+    } catch (error) {
+      console.log(error.kind + ': ' + error.message);
+    }
+    process.exit(0);`);
+  expect(said).toMatch(/^out-of-memory: Out of memory: a step with patch 256, batch 4, micro_batch 4/m);
+  expect(said).toMatch(/needs about \d+\.\d+ GB; this process holds .* GB.*address space is limited to/);
+});
+
+test('a long training holds at update 1000 what it held at update 10', async () => {
+  const said = await script(`
+    const tf = await import(${JSON.stringify(import.meta.resolve('@tensorflow/tfjs'))});
+    const { openEngine } = await built('engines/open.js');
+    const { resolveParameters } = await built('definition/parameters.js');
+    const { bankShapes, compileStep, initialBank } = await built('train/step.js');
+    const parameters = resolveParameters({ patch: 16, batch: 2, filters: 2, blocks: 1, disc_filters: 2, disc_layers: 1 });
+    const engine = await openEngine('onnx', { threads: 1 });
+    const bank = engine.createBank(bankShapes(parameters));
+    let state = 7;
+    const noise = () => (state = (Math.imul(state, 1103515245) + 12345) | 0) / 2 ** 31;
+    for (const [name, values] of Object.entries(initialBank(parameters, noise))) bank.write(name, values);
+    const step = await compileStep(engine, bank, parameters, { microBatch: 1 });
+    const images = () => Float32Array.from({ length: 2 * 16 * 16 }, noise);
+    const seen = {};
+    for (let update = 1; update <= 1000; update++) {
+      await step.run(bank, { X: images(), Y: images(), update });
+      if ([10, 200, 1000].includes(update)) {
+        gc();
+        seen[update] = { tensors: tf.memory().numTensors, resident: process.memoryUsage.rss() };
+      }
+    }
+    console.log(JSON.stringify(seen));
+    process.exit(0);`);
+  const seen = JSON.parse(said) as Record<string, { tensors: number; resident: number }>;
+  expect(seen['1000']?.tensors).toBe(seen['10']?.tensors);
+  // Resident memory: the young heap still grows in the first hundreds of updates, then no more.
+  expect((seen['1000']?.resident ?? Infinity) - (seen['200']?.resident ?? 0), said).toBeLessThan(16e6);
+});
