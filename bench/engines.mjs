@@ -7,7 +7,9 @@ import { cpus } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { openEngine } from '../dist/engines/open.js';
 import { adamInputs } from '../dist/train/adam.js';
-import { bankShapes, initialBank, trainStep } from '../dist/train/step.js';
+import { bankShapes, initialBank } from '../dist/train/step.js';
+import { trainStep } from '../dist/train/whole-step.js';
+import { resolveParameters } from '../dist/definition/parameters.js';
 
 const WARM_UP = 2; // the first updates allocate
 const UPDATES = 7;
@@ -28,8 +30,7 @@ console.log(
 const goals = [];
 for (const cell of cells) {
   const [patch, batch, filters, blocks] = cell.split(',').map(Number);
-  const networks = { generator: 'resnet', filters, blocks, disc_filters: filters, disc_layers: 3 };
-  const parameters = { ...networks, patch, batch, lambda: 10, gamma: 5, lr: 2e-4, beta1: 0.5, beta2: 0.999 };
+  const parameters = resolveParameters({ patch, batch, filters, blocks, disc_filters: filters });
   const bank = engine.createBank(bankShapes(parameters));
   for (const [name, values] of Object.entries(initialBank(parameters, noise))) bank.write(name, values);
   const images = () => Float32Array.from({ length: batch * patch * patch }, noise);

@@ -229,10 +229,10 @@ async function computeBare({ parameters: given, updates, microBatch }) {
   let state = 7;
   const noise = () => (state = (Math.imul(state, 1103515245) + 12345) | 0) / 2 ** 31;
   const engine = await openEngine('onnx', { threads: Number(options.threads) });
-  const base = process.memoryUsage.rss();
   const bank = engine.createBank(bankShapes(parameters));
   for (const [name, values] of Object.entries(initialBank(parameters, noise))) bank.write(name, values);
   const step = await compileStep(engine, bank, parameters, { microBatch });
+  const base = process.memoryUsage.rss(); // all but what the updates themselves need
   const { batch, patch } = parameters;
   const images = () => Float32Array.from({ length: batch * patch * patch }, noise);
   const [X, Y] = [images(), images()];

@@ -9,6 +9,7 @@ import type { TrialParameters } from '../protocol.js';
 import { adamInputs } from './adam.js';
 import type { Smooth, StepFeed, StepResult } from './step.js';
 import * as step from './step.js';
+import { trainStep } from './whole-step.js';
 
 const PARAMETERS = {
   patch: 16,
@@ -123,7 +124,7 @@ describe.each(['cpu', 'onnx'] as const)('micro-batches on %s', (name) => {
     const engine = engines[name] as Engine;
     const bank = engine.createBank(step.bankShapes(PARAMETERS));
     for (const [key, values] of Object.entries(startOf(PARAMETERS))) bank.write(key, values);
-    const program = await engine.compile(step.trainStep(PARAMETERS, SMOOTH), bank);
+    const program = await engine.compile(trainStep(PARAMETERS, SMOOTH), bank);
     const metrics = await program.run(bank, { ...patches(PARAMETERS), ...adamInputs(PARAMETERS, 1) });
     const whole: Values = {};
     for (const key of Object.keys(step.savedShapes(PARAMETERS))) whole[key] = bank.read(key);

@@ -1,5 +1,5 @@
 /**
- * @file One update of CycleGAN as a pure function, and the translation of whole images.
+ * @file One update of CycleGAN, term by term and micro-batch by micro-batch, and the translation of whole images.
  *
  * Both gradients are taken at the old weights, then all four networks are updated at once. Without a pool of past fakes
  * this equals the order of Zhu et al.'s code, which updates G and F first: its discriminators then see the fakes made
@@ -8,6 +8,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Bank, Engine, Program, ProgramSpec, Shape, TensorMap } from '../engines/engine.js';
 import { sizeOf } from '../engines/spec.js';
+import type { MetricName } from '../metrics.js';
 import type { TrialParameters } from '../protocol.js';
 import { adam, ADAM_INPUTS, adamInputs } from './adam.js';
 import type { Distance } from './losses.js';
@@ -19,7 +20,7 @@ import { discriminate, discriminatorShapes, generate, generatorShapes, initialWe
 export type Network = 'G' | 'F' | 'D_X' | 'D_Y';
 const NETWORKS: readonly Network[] = ['G', 'F', 'D_X', 'D_Y'];
 
-/** Metrics that a step measures, each a scalar. */
+/** Metrics that a step measures, each a scalar; `loss/paired` besides where that term has a weight. */
 export const STEP_METRICS = [
   'loss/D',
   'loss/D_x',
@@ -33,7 +34,7 @@ export const STEP_METRICS = [
   'd/acc_fake',
   'grad/G',
   'grad/D',
-] as const;
+] as const satisfies readonly MetricName[];
 export type StepMetric = (typeof STEP_METRICS)[number];
 
 // ---- What stays in the bank
@@ -101,116 +102,6 @@ export interface Smooth {
   activation?: Activation;
   distance?: Distance;
 }
-
-/**
- * One update. Inputs: `X` and `Y`, [batch, patch, patch, 1] in [-1, 1], and the scalars of `adamInputs`.
- * Reads and writes the whole of `savedShapes`; outputs are the scalars of STEP_METRICS, measured before the update.
- */
-export function trainStep(parameters: TrialParameters, smooth: Smooth = {}): ProgramSpec {
-  const { batch, patch } = parameters;
-  const patches = [batch, patch, patch, 1];
-  const weightNames = Object.keys(weightShapes(parameters));
-  const bankNames = Object.keys(savedShapes(parameters));
-  return {
-    name: 'train-step',
-    inputs: { X: patches, Y: patches, ...ADAM_INPUTS },
-    reads: bankNames,
-    writes: bankNames,
-    run: (tensors) => {
-      const weights = pick(tensors, weightNames);
-      const { gradients, metrics } = lossesAndGradients(
-        parameters,
-        weights,
-        get(tensors, 'X'),
-        get(tensors, 'Y'),
-        smooth,
-      );
-      const next: TensorMap = { ...metrics };
-      for (const name of weightNames) {
-        const { m, v } = momentNames(name);
-        const state = { weight: get(tensors, name), m: get(tensors, m), v: get(tensors, v) };
-        const scalars = [get(tensors, 'adam/step_size'), get(tensors, 'adam/epsilon_hat')] as const;
-        const updated = adam(state, get(gradients, name), parameters, ...scalars);
-        Object.assign(next, { [name]: updated.weight, [m]: updated.m, [v]: updated.v });
-      }
-      return next;
-    },
-  };
-}
-
-/** Losses of all networks and the gradient of each tensor of weights: of loss/G for G and F, of loss/D for D_X and D_Y. */
-export function lossesAndGradients(
-  parameters: TrialParameters,
-  weights: Weights,
-  x: tf.Tensor,
-  y: tf.Tensor,
-  smooth: Smooth = {},
-): { gradients: TensorMap; metrics: Record<Exclude<StepMetric, 'grad/G' | 'grad/D'>, tf.Tensor> } {
-  const { lambda, gamma } = parameters;
-  const { G, F, D_X, D_Y } = networks(parameters, weights, smooth);
-  const [X, Y] = [x as tf.Tensor4D, y as tf.Tensor4D];
-
-  const generators = gradientsOf(
-    pick(weights, Object.keys({ ...networkShapes(parameters, 'G'), ...networkShapes(parameters, 'F') })),
-    () => {
-      const gx = G(X);
-      const fy = F(Y);
-      const G_adv = losses.adversarialLoss(parameters.gan_loss, D_Y(gx));
-      const F_adv = losses.adversarialLoss(parameters.gan_loss, D_X(fy));
-      // A term without weight is not computed: each costs two passes through the generators.
-      const cycle =
-        lambda === 0 ? tf.scalar(0) : losses.cycleLoss(lambda, [X, F(gx)], [Y, G(fy)], smooth.distance);
-      const identity =
-        gamma === 0 ? tf.scalar(0) : losses.identityLoss(gamma, [Y, G(Y)], [X, F(X)], smooth.distance);
-      const loss = tf.addN([G_adv, F_adv, cycle, identity]);
-      return { loss, kept: { gx, fy, G_adv, F_adv, cycle, identity } };
-    },
-  );
-  const { gx, fy, G_adv, F_adv, cycle, identity } = generators.kept;
-
-  const discriminators = gradientsOf(
-    pick(weights, Object.keys({ ...networkShapes(parameters, 'D_X'), ...networkShapes(parameters, 'D_Y') })),
-    () => {
-      const [realX, fakeX, realY, fakeY] = [D_X(X), D_X(fy as tf.Tensor4D), D_Y(Y), D_Y(gx as tf.Tensor4D)];
-      const D_x = losses.discriminatorLoss(parameters.gan_loss, realX, fakeX);
-      const D_y = losses.discriminatorLoss(parameters.gan_loss, realY, fakeY);
-      const acc_real = tf.div(
-        tf.add(
-          losses.realAccuracy(parameters.gan_loss, realX),
-          losses.realAccuracy(parameters.gan_loss, realY),
-        ),
-        2,
-      );
-      const acc_fake = tf.div(
-        tf.add(
-          losses.fakeAccuracy(parameters.gan_loss, fakeX),
-          losses.fakeAccuracy(parameters.gan_loss, fakeY),
-        ),
-        2,
-      );
-      return { loss: tf.add(D_x, D_y), kept: { D_x, D_y, acc_real, acc_fake } };
-    },
-  );
-  const { D_x, D_y, acc_real, acc_fake } = discriminators.kept;
-
-  return {
-    gradients: { ...generators.gradients, ...discriminators.gradients },
-    metrics: {
-      'loss/D': discriminators.loss,
-      'loss/D_x': D_x,
-      'loss/D_y': D_y,
-      'loss/G': generators.loss,
-      'loss/G_adv': G_adv,
-      'loss/F_adv': F_adv,
-      'loss/cycle': cycle,
-      'loss/identity': identity,
-      'd/acc_real': acc_real,
-      'd/acc_fake': acc_fake,
-    },
-  };
-}
-
-// ---- The step, term by term and micro-batch by micro-batch
 
 export interface StepFeed {
   /** [batch, patch, patch, 1], values in [-1, 1]. */
@@ -537,7 +428,7 @@ function networkUpdate(parameters: TrialParameters, network: Network): ProgramSp
 }
 
 /** The four networks with their weights in place. */
-function networks(
+export function networks(
   parameters: TrialParameters,
   weights: Weights,
   { activation }: Smooth,
@@ -557,7 +448,7 @@ function networks(
 }
 
 /** A loss, its gradients by weight, and what else was computed on the way, as tensors without history. */
-function gradientsOf<Kept extends string>(
+export function gradientsOf<Kept extends string>(
   weights: Weights,
   forward: () => { loss: tf.Scalar; kept: Record<Kept, tf.Tensor> },
 ): { loss: tf.Scalar; gradients: TensorMap; kept: Record<Kept, tf.Tensor> } {
@@ -584,13 +475,13 @@ function gradientsOf<Kept extends string>(
   };
 }
 
-function get(tensors: TensorMap, name: string): tf.Tensor {
+export function get(tensors: TensorMap, name: string): tf.Tensor {
   const tensor = tensors[name];
   if (!tensor) throw new RangeError(`no tensor named ${name}`);
   return tensor;
 }
 
-function pick(tensors: TensorMap, names: readonly string[]): TensorMap {
+export function pick(tensors: TensorMap, names: readonly string[]): TensorMap {
   return Object.fromEntries(names.map((name) => [name, get(tensors, name)]));
 }
 
