@@ -1,4 +1,5 @@
 /** @file The figures: which curves there are, in which order, with the lines and words that help to read them. */
+import { KNOW_NOTHING } from '../adversarial.js';
 import { METRICS, type Metric } from '../metrics.js';
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
 import { unfinished, type Cell } from './cells.js';
@@ -82,8 +83,8 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
   },
   {
     title: 'Cycle and identity',
-    note: 'Weighted by lambda and gamma, so settings with other weights are not on one scale.',
-    metrics: ['loss/cycle', 'loss/identity'],
+    note: 'Weighted by lambda and gamma (and paired), so settings with other weights are not on one scale.',
+    metrics: ['loss/cycle', 'loss/identity', 'loss/paired'],
   },
   {
     title: 'Discriminator accuracy',
@@ -95,17 +96,45 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
     note: 'The two halves of the discriminator loss; 0.25 each for discriminators that know nothing.',
     metrics: ['loss/D_y', 'loss/D_x'],
   },
+  {
+    title: 'Validation as training goes',
+    note: 'Parts of two validation images whose partners are known; the best checkpoint is chosen by it, nothing else is.',
+    metrics: ['val/ssim', 'val/psnr'],
+  },
+  {
+    title: 'Gradient norms',
+    note: 'Sudden jumps are instability; a norm near zero is a network that has stopped learning.',
+    metrics: ['grad/G', 'grad/D'],
+  },
+  {
+    title: 'Health',
+    note: 'Of what the generators make. docs/metrics.md says from where on each is called unhealthy.',
+    metrics: ['health/correlation', 'health/diversity', 'health/saturation', 'health/d_distance'],
+  },
+  {
+    title: 'Data',
+    note: 'Patches with hardly any of the body in them, and the time that training waits for patches.',
+    metrics: ['data/blank_share', 'data/wait_share'],
+  },
 ];
 
-const KNOWS_NOTHING: Record<string, { value: number; label: string }> = {
-  'loss/D': { value: 0.5, label: '0.5: knows nothing' },
-  'loss/D_x': { value: 0.25, label: '0.25: knows nothing' },
-  'loss/D_y': { value: 0.25, label: '0.25: knows nothing' },
-  'loss/G_adv': { value: 0.25, label: '0.25: knows nothing' },
-  'loss/F_adv': { value: 0.25, label: '0.25: knows nothing' },
-  'd/acc_real': { value: 0.5, label: '0.5: guessing' },
-  'd/acc_fake': { value: 0.5, label: '0.5: guessing' },
-};
+/** The value of a metric beside discriminators that know nothing; undefined where the trials' losses do not agree on one. */
+function knowsNothing(metric: string, cells: readonly Cell[]): { value: number; label: string } | undefined {
+  if (metric === 'd/acc_real' || metric === 'd/acc_fake') return { value: 0.5, label: '0.5: guessing' };
+  const losses = new Set(cells.flatMap((cell) => cell.trials.map((trial) => trial.parameters.gan_loss)));
+  const [loss] = losses;
+  if (losses.size !== 1 || loss === undefined) return undefined;
+  const { D, adversarial } = KNOW_NOTHING[loss];
+  const values: Record<string, number> = {
+    'loss/D': D,
+    'loss/D_x': D / 2,
+    'loss/D_y': D / 2,
+    'loss/G_adv': adversarial,
+    'loss/F_adv': adversarial,
+  };
+  const value = values[metric];
+  return value === undefined ? undefined : { value, label: `${Number(value.toPrecision(3))}: knows nothing` };
+}
 
 const NOTES: Record<string, string> = {
   'loss/D':
@@ -113,6 +142,17 @@ const NOTES: Record<string, string> = {
   'loss/G':
     'The sum of both adversarial terms (0.25 each against a discriminator that knows nothing), the cycle and the identity term. Most of it is cycle and identity, which are weighted by lambda and gamma.',
 };
+
+function noteOf(metric: string, cells: readonly Cell[]): string | null {
+  const leastSquares = cells.every((cell) =>
+    cell.trials.every((trial) => trial.parameters.gan_loss === 'least-squares'),
+  );
+  if (leastSquares) return NOTES[metric] ?? null;
+  if (metric !== 'loss/D') return null;
+  return knowsNothing(metric, cells) === undefined
+    ? 'The trials use different adversarial losses (gan_loss): their losses are not on one scale.'
+    : 'The line is the loss of discriminators that know nothing under this adversarial loss (gan_loss). Far below it they tell real from generated; that is no praise for the generators.';
+}
 
 export function figuresOf(sweep: SweepRecord, cells: readonly Cell[]): Figures {
   const names = new Set(sweep.trials.flatMap((trial) => Object.keys(trial.series)));
@@ -136,14 +176,14 @@ export function figuresOf(sweep: SweepRecord, cells: readonly Cell[]): Figures {
 function panelOf(metric: string, cells: readonly Cell[]): Panel {
   const about: Metric | undefined = (METRICS as Record<string, Metric>)[metric];
   const title = about?.unit ? `${about.label} (${about.unit})` : (about?.label ?? metric);
-  const reference = KNOWS_NOTHING[metric];
+  const reference = knowsNothing(metric, cells);
   return {
     metric,
     id: `figure-${metric.replace(/[^a-zA-Z0-9]+/g, '-')}`,
     title,
     formula: about?.formula ?? '',
     text: textOf(metric, cells),
-    note: NOTES[metric] ?? null,
+    note: noteOf(metric, cells),
     references: reference ? [reference] : [],
     range: metric.startsWith('d/acc') ? [0, 1] : null,
     loss: metric.startsWith('loss/'),

@@ -276,6 +276,8 @@ export function trialTable(sweep: SweepRecord): Table {
     'G loss',
     'Time',
     'Peak memory',
+    'Predicted for training',
+    'Micro-batch',
     'Engine, device',
   ];
   const gaps: string[] = [];
@@ -307,6 +309,8 @@ export function trialTable(sweep: SweepRecord): Table {
       ...finals,
       seconds > 0 ? duration(seconds) : NONE,
       bytes(peak),
+      bytes(trial.attempts.at(-1)?.predictedMemory ?? NaN),
+      [...new Set(trial.attempts.flatMap(({ microBatch }) => microBatch ?? []))].join(', then ') || NONE,
       places.join('; ') || NONE,
     ];
   });

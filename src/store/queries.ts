@@ -45,6 +45,8 @@ export interface AttemptRecord {
   /** Seconds; null while it runs. */
   seconds: number | null;
   peakMemory: number | null;
+  predictedMemory: number | null;
+  microBatch: number | null;
   exitCode: number | null;
 }
 
@@ -158,6 +160,8 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       from: row.from,
       seconds: row.ended === null ? null : row.ended - row.started,
       peakMemory: row.peakMemory,
+      predictedMemory: row.predictedMemory,
+      microBatch: row.microBatch,
       exitCode: row.exitCode,
     })),
     series: readSeries(store, id, tries),

@@ -75,6 +75,10 @@ export const attempts = sqliteTable(
     from: integer('from_step').notNull().default(0),
     /** Resident memory at its highest, bytes. */
     peakMemory: integer('peak_memory'),
+    /** What was predicted for it, bytes. */
+    predictedMemory: integer('predicted_memory'),
+    /** Patches of each domain that were computed at once. */
+    microBatch: integer('micro_batch'),
     exitCode: integer('exit_code'),
     signal: text('signal'),
     outcome: text('outcome', { enum: ['done', 'failed', 'stopped', 'lost'] }),

@@ -156,7 +156,14 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
       return;
     }
     case 'memory':
-      tx.update(attempts).set({ peakMemory: event.peak }).where(here).run();
+      tx.update(attempts)
+        .set({
+          peakMemory: event.peak,
+          predictedMemory: event.predicted === undefined ? undefined : Math.round(event.predicted),
+          microBatch: event.micro_batch,
+        })
+        .where(here)
+        .run();
       return;
     case 'health':
     case 'warning':

@@ -17,6 +17,7 @@ const stateOf = (step: number, best: TrialState['best']): TrialState => ({
   seconds: 1.5,
   random: { patches: [1, 2, 3, 4], pool: [5, 6, 7, 8] },
   pending: { sums: { 'loss/D': 1 }, counts: { 'loss/D': 2 } },
+  microBatch: 4,
   patches: { drawn: 8, blank: 1 },
   health: newHealth(),
   best,

@@ -15,6 +15,8 @@ export interface TrialState {
   step: number;
   /** Seconds spent on updates, over all attempts. */
   seconds: number;
+  /** Patches computed at once: chosen by what memory was free, and kept, so that every attempt rounds alike. */
+  microBatch: number;
   /** States of the streams that draw patches, and past fakes. */
   random: { patches: number[]; pool: number[] };
   /** Sums of the metrics since the last metric event, and over how many updates each. */

@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Bank, Engine, Program, ProgramSpec, Shape, TensorMap } from '../engines/engine.js';
 import { sizeOf } from '../engines/spec.js';
 import type { MetricName } from '../metrics.js';
+import { sideMultiple } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
 import { adam, ADAM_INPUTS, adamInputs } from './adam.js';
 import type { Distance } from './losses.js';
@@ -494,7 +495,7 @@ export interface TranslateOptions {
 
 /**
  * Translates whole images by G (X→Y) or F (Y→X).
- * Input: `image`, [1, height, width, 1] in [-1, 1], sides multiples of 4. Outputs of the same shape: `gx`, and with
+ * Input: `image`, [1, height, width, 1] in [-1, 1], sides multiples of `sideMultiple`. Outputs of the same shape: `gx`, and with
  * `cycle` `fgx`; for F `fy` and `gfy`. Reads the weights of the generators that it needs, writes nothing.
  */
 export function translate(
@@ -504,8 +505,11 @@ export function translate(
   width: number,
   { cycle = false }: TranslateOptions = {},
 ): ProgramSpec {
-  if (height % 4 !== 0 || width % 4 !== 0) {
-    throw new RangeError(`the generator wants sides that are multiples of 4, not ${height}x${width}`);
+  const multiple = sideMultiple(parameters);
+  if (height % multiple !== 0 || width % multiple !== 0) {
+    throw new RangeError(
+      `the generator wants sides that are multiples of ${multiple}, not ${height}x${width}`,
+    );
   }
   const back = direction === 'G' ? 'F' : 'G';
   const [there, andBack] = direction === 'G' ? ['gx', 'fgx'] : ['fy', 'gfy'];

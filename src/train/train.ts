@@ -56,10 +56,13 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const choice = await chooseEngine(config.engine);
   const engine = await openEngine(choice.name, { threads: io.threads });
   const bank = engine.createBank(bankShapes(parameters));
-  const step = await compileStep(engine, bank, parameters, { microBatch: config.microBatch });
 
   // Weights, optimiser moments, past fakes, step and random states: new, or as a checkpoint left them.
   const { state, tensors } = io.resume === undefined ? begin(config) : loadCheckpoint(io.resume);
+  const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
+  const microBatch = chosenBefore ? state.microBatch : config.microBatch;
+  const step = await compileStep(engine, bank, parameters, { microBatch });
+  state.microBatch = step.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
@@ -182,6 +185,7 @@ function begin({ parameters, seed }: TrialConfig): ReturnType<typeof loadCheckpo
       numerics: NUMERICS_VERSION,
       step: 0,
       seconds: 0,
+      microBatch: 0, // until the step is compiled
       random,
       pending: { sums: {}, counts: {} },
       patches: { drawn: 0, blank: 0 },

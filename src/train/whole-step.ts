@@ -1,6 +1,6 @@
 /**
  * @file One update as a single pure function: what the step in parts (step.ts) must equal. Tests and benchmarks compare the
- * two; a trial computes the parts, which are no slower and hold a fraction of the memory.
+ * two; a trial computes the parts, which hold a fraction of the memory at about the same speed (docs/decisions.md).
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ProgramSpec, TensorMap } from '../engines/engine.js';
