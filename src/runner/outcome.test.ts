@@ -11,7 +11,7 @@ describe('an end', () => {
   it('with exit code 71 was for want of memory, and another attempt is no help', () => {
     const verdict = judgeExit({ exitCode: EXIT.outOfMemory, signal: null }, undefined);
     expect(verdict).toMatchObject({ outcome: 'failed', retry: false });
-    expect(verdict.reason).toMatch(/out of memory.*micro_batch.*71/);
+    expect(verdict.reason).toBe('it ran out of memory; its output says what needs less (exit code 71)');
   });
 
   it('by SIGKILL is called out of memory on the evidence of the kernel alone', () => {

@@ -14,7 +14,7 @@ const REASONS: Record<number, { reason: string; retry: boolean }> = {
   [EXIT.dataWrong]: { reason: 'its data cannot be used', retry: false },
   [EXIT.deviceMissing]: { reason: 'its device is not there', retry: false },
   [EXIT.fault]: { reason: 'it failed', retry: true },
-  [EXIT.outOfMemory]: { reason: 'it ran out of memory', retry: false },
+  [EXIT.outOfMemory]: { reason: 'it ran out of memory; its output says what needs less', retry: false },
   [EXIT.tryAgain]: { reason: 'it asked for another attempt', retry: true },
 };
 
