@@ -13,7 +13,13 @@ import { region, shrink } from '../imaging/thumbnail.js';
 import type { MetricValues, TrialConfig } from '../protocol.js';
 import type { HeldOut, TrialImages } from './data.js';
 import { translate } from './step.js';
-import type { TrialIo } from './train.js';
+import type { Emit } from './events.js';
+
+/** Where the exam's events and pictures go. */
+export interface ExamOutput {
+  emit: Emit;
+  trialDirectory: string;
+}
 
 /** Held-out images that are shown as samples. */
 const SHOWN = 2;
@@ -29,7 +35,7 @@ export async function sitExam(
   engine: Engine,
   bank: Bank,
   step: number,
-  io: TrialIo,
+  io: ExamOutput,
 ): Promise<void> {
   const multiple = sideMultiple(config.parameters);
   const scores: { index: number; v: MetricValues }[] = [];
@@ -84,7 +90,13 @@ function meanOf(scores: { v: MetricValues }[]): MetricValues {
   );
 }
 
-function writeSamples(heldOut: HeldOut, pictures: Picture[], range: Range, step: number, io: TrialIo): void {
+function writeSamples(
+  heldOut: HeldOut,
+  pictures: Picture[],
+  range: Range,
+  step: number,
+  io: ExamOutput,
+): void {
   const folder = `samples/step-${step}`;
   fs.mkdirSync(path.join(io.trialDirectory, folder), { recursive: true });
   for (const { role, image } of pictures) {
