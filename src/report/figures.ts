@@ -78,7 +78,7 @@ const MAIN = ['loss/D', 'loss/G'];
 const GROUPS: { title: string; note: string; metrics: string[] }[] = [
   {
     title: 'Adversarial terms',
-    note: 'How far the generators are from being taken for real. 0.25 is what they get from a discriminator that knows nothing.',
+    note: 'How far the generators are from being taken for real. The line is what they get from a discriminator that knows nothing.',
     metrics: ['loss/G_adv', 'loss/F_adv'],
   },
   {
@@ -93,7 +93,7 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
   },
   {
     title: 'Each discriminator',
-    note: 'The two halves of the discriminator loss; 0.25 each for discriminators that know nothing.',
+    note: 'The two halves of the discriminator loss. The line is a discriminator that knows nothing.',
     metrics: ['loss/D_y', 'loss/D_x'],
   },
   {

@@ -264,6 +264,9 @@ export function trialTable(sweep: SweepRecord): Table {
   const varied = sweep.varied.filter((name) =>
     sweep.trials.some((trial) => parameter(trial, name) !== undefined),
   );
+  const split = sweep.trials.some((trial) =>
+    microBatches(trial).some((microBatch) => microBatch !== trial.parameters.batch),
+  );
   const columns = [
     'Trial',
     ...varied.map((name) => capital(name.replace('_', ' '))),
@@ -275,9 +278,8 @@ export function trialTable(sweep: SweepRecord): Table {
     'D loss',
     'G loss',
     'Time',
-    'Peak memory',
-    'Predicted for training',
-    'Micro-batch',
+    'Memory: peak / predicted',
+    ...(split ? ['Micro-batch'] : []),
     'Engine, device',
   ];
   const gaps: string[] = [];
@@ -308,9 +310,8 @@ export function trialTable(sweep: SweepRecord): Table {
       trial.step > 0 ? amount(pixelsSeen(trial)) : NONE,
       ...finals,
       seconds > 0 ? duration(seconds) : NONE,
-      bytes(peak),
-      bytes(trial.attempts.at(-1)?.predictedMemory ?? NaN),
-      [...new Set(trial.attempts.flatMap(({ microBatch }) => microBatch ?? []))].join(', then ') || NONE,
+      `${bytes(peak)} / ${bytes(trial.attempts.at(-1)?.predictedMemory ?? NaN)}`,
+      ...(split ? [microBatches(trial).join(', then ') || NONE] : []),
       places.join('; ') || NONE,
     ];
   });
@@ -318,9 +319,18 @@ export function trialTable(sweep: SweepRecord): Table {
     'All trials, in the order of the grid',
     columns,
     rows,
-    ['Losses: mean over the last tenth of the budget, as far as the trial came.', ...gaps],
+    [
+      'Losses: mean over the last tenth of the budget, as far as the trial came.',
+      'Memory is predicted for the training step; translating whole images for the exam can need more.',
+      ...gaps,
+    ],
     ['Status', 'Engine, device'],
   );
+}
+
+/** Patches that were computed at once, attempt by attempt, each number once. */
+function microBatches(trial: TrialRecord): number[] {
+  return [...new Set(trial.attempts.flatMap(({ microBatch }) => microBatch ?? []))];
 }
 
 function pixelsSeen(trial: TrialRecord): number {
