@@ -27,7 +27,6 @@ console.log(
 console.log(
   'patch,batch,filters,blocks  compile s  update s  processor s  patches/s  peak GB of the process',
 );
-const goals = [];
 for (const cell of cells) {
   const [patch, batch, filters, blocks] = cell.split(',').map(Number);
   const parameters = resolveParameters({ patch, batch, filters, blocks, disc_filters: filters });
@@ -61,11 +60,6 @@ for (const cell of cells) {
     peak(),
   ];
   console.log(cell.padEnd(26), ...columns.map((column) => column.padStart(10)));
-  if (cell === '64,16,16,3' && threads === '1')
-    goals.push(['onnx_patches_per_second_one_thread', batch / median, 11]);
-}
-for (const [name, value, goal] of goals) {
-  console.log(`goal ${name} ${value.toFixed(2)} patches/s >= ${goal} ${value >= goal ? 'ok' : 'short'}`);
 }
 
 /** Peak memory of this process so far, where the system tells it. */
