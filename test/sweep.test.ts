@@ -155,7 +155,7 @@ describe('a sweep that is disturbed', () => {
   /** Long enough that a trial is in the middle when it is stopped. */
   const LONG = [
     '--set',
-    'budget.updates=60',
+    'budget.updates=150',
     '--set',
     'seeds=1',
     '--set',
@@ -171,17 +171,17 @@ describe('a sweep that is disturbed', () => {
     undisturbed = weights(path.join(folder, 'results'));
   });
 
-  /** Waits until the first trial has done some updates but is not done. */
-  async function midway(results: string): Promise<string> {
+  /** Waits until the first trial has saved its first checkpoint, a tenth of its way. */
+  async function midway(results: string, sign = '"t":"checkpoint"'): Promise<string> {
     const events = () => {
       const trials = path.join(results, 'trials');
       if (!fs.existsSync(trials)) return undefined;
       return fs
         .readdirSync(trials)
         .map((key) => path.join(trials, key, 'attempts', '1', 'events.ndjson'))
-        .find((file) => contains(file, '"step":3'));
+        .find((file) => contains(file, sign));
     };
-    await until(() => events() !== undefined, 'a trial to make its third update');
+    await until(() => events() !== undefined, 'a trial to save a checkpoint');
     return events()!;
   }
 
@@ -246,13 +246,14 @@ describe('a sweep that is disturbed', () => {
   test('a second runner in the same folder is refused', async () => {
     const folder = await makeProject();
     const results = path.join(folder, 'results');
-    const run = sweep(folder, 'run', 'small.yaml', ...LONG);
-    await midway(results);
-    const second = await sweep(folder, 'run', 'small.yaml', ...LONG);
+    const endless = [...LONG, '--set', 'budget.updates=1000000'];
+    const run = sweep(folder, 'run', 'small.yaml', ...endless);
+    await midway(results, '"t":"start"');
+    const second = await sweep(folder, 'run', 'small.yaml', ...endless);
     expect(second.exitCode).toBe(2);
     expect(second.all).toContain('Another sweep run');
     run.kill('SIGINT');
-    await run;
+    expect((await run).exitCode).toBe(3);
   });
 });
 
