@@ -207,17 +207,12 @@ describe('a sweep that is disturbed', () => {
     const results = path.join(folder, 'results');
     const run = sweep(folder, 'run', 'small.yaml', ...LONG);
     const events = await midway(results);
-    const start = JSON.parse(
-      fs
-        .readFileSync(events, 'utf8')
-        .split('\n')
-        .find((line) => line.includes('"t":"start"'))!,
-    ) as { pid: number };
+    const pid = startedPid(events);
     run.kill('SIGKILL');
     await run;
     const again = await sweep(folder, 'run', 'small.yaml', ...LONG);
     expect(again.exitCode).toBe(0);
-    expect(isAlive(start.pid)).toBe(false);
+    expect(isAlive(pid)).toBe(false);
     const resumed = weights(results);
     for (const [key, bytes] of Object.entries(undisturbed)) expect(resumed[key]!.equals(bytes)).toBe(true);
     const doubled = 'select count(*) n from metrics group by trial, name, step, attempt having n > 1';
@@ -229,13 +224,8 @@ describe('a sweep that is disturbed', () => {
     const results = path.join(folder, 'results');
     const run = sweep(folder, 'run', 'small.yaml', ...LONG);
     const events = await midway(results);
-    const start = JSON.parse(
-      fs
-        .readFileSync(events, 'utf8')
-        .split('\n')
-        .find((line) => line.includes('"t":"start"'))!,
-    ) as { pid: number };
-    process.kill(start.pid, 'SIGKILL');
+    const pid = startedPid(events);
+    process.kill(pid, 'SIGKILL');
     const ended = await run;
     expect(ended.exitCode).toBe(0);
     expect(ended.all).toContain('killed (SIGKILL)');
@@ -276,6 +266,12 @@ describe('a trial without a runner', () => {
     expect(contains(path.join(alone, 'attempts', '1', 'events.ndjson'), '"t":"done"')).toBe(true);
   });
 });
+
+/** Process id that a trial told in its start event. */
+function startedPid(events: string): number {
+  const lines = fs.readFileSync(events, 'utf8').split('\n');
+  return (JSON.parse(lines.find((line) => line.includes('"t":"start"'))!) as { pid: number }).pid;
+}
 
 function isAlive(pid: number): boolean {
   try {
