@@ -8,6 +8,10 @@
 /** Raised by hand when the numbers that a trial produces change: it is part of every trial's key. */
 export const NUMERICS_VERSION = 2;
 
+/** What may compute the training step; src/engines/ holds one folder of each. */
+export const ENGINES = ['onnx', 'tensorflow', 'wasm', 'cpu'] as const;
+export type EngineName = (typeof ENGINES)[number];
+
 /** Names of the environment variables through which a trial is told its work. */
 export const ENVIRONMENT = {
   /** Folder that holds `config.json`, `checkpoints/`, `samples/`, `attempts/`. */
@@ -149,7 +153,7 @@ export interface TrialConfig {
   /** Hash of the data's content. */
   dataFingerprint: string;
   /** Engine to use; `auto` takes the fastest that works here. Not part of the key. */
-  engine: 'auto' | 'onnx' | 'cpu';
+  engine: 'auto' | EngineName;
   /** Patches of each domain computed at once; their gradients add up to those of the batch. Not part of the key. */
   microBatch: 'auto' | number;
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { readDefinition } from '../definition/read.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
+import { ENGINES } from '../protocol.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption, resultsOption } from './options.js';
 
@@ -37,7 +38,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
           'Change a value of the file for this run, e.g. batch=4, grid.patch=64,128, budget.pixels=1M',
       })
       .option('engine', {
-        choices: ['auto', 'onnx', 'cpu'],
+        choices: ['auto', ...ENGINES],
         describe: 'What computes the training step (instead of the file’s engine)',
       })
       .option('retry-failed', {

@@ -1,6 +1,7 @@
 /** @file What a sweep file may hold. The checks, the types and the JSON Schema for editors all come from here. */
 import { z } from 'zod';
-import type { Budget, Split, SplitShares, TrialParameters } from '../protocol.js';
+import type { Budget, EngineName, Split, SplitShares, TrialParameters } from '../protocol.js';
+import { ENGINES } from '../protocol.js';
 import { PARAMETERS, PARAMETER_NAMES, parameterName } from './parameters.js';
 import type { ParameterName } from './parameters.js';
 
@@ -49,7 +50,7 @@ export interface Definition {
   budget: Budget;
   retry: { limit: number };
   resources: { trials: 'auto' | number; threads: 'auto' | number; micro_batch: 'auto' | number };
-  engine: 'auto' | 'onnx' | 'cpu';
+  engine: 'auto' | EngineName;
 }
 
 const DEFAULT_SPLIT: SplitShares = { train: 0.7, validation: 0.15, test: 0.15 };
@@ -267,7 +268,9 @@ export const sweepSchema = z
         .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto' })
         .describe('What the trials may take of this machine.'),
       engine: z
-        .enum(['auto', 'onnx', 'cpu'], { error: 'auto, onnx or cpu' })
+        .enum(['auto', ...ENGINES], {
+          error: `auto, ${ENGINES.slice(0, -1).join(', ')} or ${ENGINES.at(-1)}`,
+        })
         .default('auto')
         .describe('What computes the training step; auto takes the fastest that works here.'),
     },

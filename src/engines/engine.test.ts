@@ -139,6 +139,9 @@ describe.each(['onnx', 'cpu'] as const)('the %s engine', (name) => {
     const bank = engine.createBank({ sum: [2, 3] });
     const program = await engine.compile(ACCUMULATE, bank);
     await program.run(bank, { x: range(6) });
+    await program.run(bank, { x: range(6) });
+    await program.dispose();
+    bank.dispose();
     expect(tf.getBackend()).toBe('cpu');
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -8,6 +8,7 @@
  * Everything here is called from one thread (the trial's worker); `run` may block it.
  */
 import type { Tensor } from '@tensorflow/tfjs';
+import type { EngineName } from '../protocol.js';
 
 export type Shape = readonly number[];
 export type TensorMap = Record<string, Tensor>;
@@ -57,8 +58,8 @@ export interface Program {
 }
 
 export interface Engine {
-  readonly name: 'onnx' | 'cpu';
-  /** `cpu`, later `webgpu:0`, `cuda:0`. */
+  readonly name: EngineName;
+  /** `cpu`, `webgpu:0`, `cuda:0`. */
   readonly device: string;
   readonly threads: number;
   /** Versions of what computes, for the record, e.g. `{ "onnxruntime-node": "1.30.0" }`. */

@@ -2,22 +2,36 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { EngineName } from '../protocol.js';
 import type { Engine } from './engine.js';
 
 export interface EngineOptions {
   /** Threads that one run may use. */
   threads: number;
+  /** `cpu`, `cuda:0`, `webgpu:0`. */
+  device?: string;
 }
 
 /** @throws EngineError or the loader's error if it does not work here */
-export async function openEngine(name: Engine['name'], { threads }: EngineOptions): Promise<Engine> {
+export async function openEngine(
+  name: EngineName,
+  { threads, device = 'cpu' }: EngineOptions,
+): Promise<Engine> {
   // Loaded only when asked for, so that a native library that does not load here harms nobody else.
-  if (name === 'cpu') return (await import('./cpu/cpu.js')).openCpuEngine();
-  return (await import('./onnx/onnx.js')).openOnnxEngine({ threads });
+  switch (name) {
+    case 'onnx':
+      return (await import('./onnx/onnx.js')).openOnnxEngine({ threads, device });
+    case 'tensorflow':
+      return (await import('./tensorflow/tensorflow.js')).openTensorflowEngine({ threads, device });
+    case 'wasm':
+      return (await import('./wasm/wasm.js')).openWasmEngine({ threads, device });
+    case 'cpu':
+      return (await import('./cpu/cpu.js')).openCpuEngine();
+  }
 }
 
 export interface EngineProbe {
-  name: Engine['name'] | 'tensorflow';
+  name: EngineName;
   device: string;
   works: boolean;
   /** One sentence: what it is good for, or why it does not work. */
@@ -35,13 +49,13 @@ export async function probeEngines(): Promise<EngineProbe[]> {
 }
 
 export interface EngineChoice {
-  name: Engine['name'];
+  name: EngineName;
   /** A sentence to print and to store with the trial. */
   reason: string;
 }
 
 /** What `auto` means here: the fastest engine that works. */
-export async function chooseEngine(wanted: 'auto' | Engine['name']): Promise<EngineChoice> {
+export async function chooseEngine(wanted: 'auto' | EngineName): Promise<EngineChoice> {
   if (wanted !== 'auto') return { name: wanted, reason: `${wanted} was asked for` };
   const onnx = await probe('onnx', 'onnx works here and is the fastest engine');
   if (onnx.works) return { name: 'onnx', reason: onnx.reason };
@@ -49,7 +63,7 @@ export async function chooseEngine(wanted: 'auto' | Engine['name']): Promise<Eng
 }
 
 /** Opens the engine and lets it compute 1 + 2. */
-async function probe(name: Engine['name'], good: string): Promise<EngineProbe> {
+async function probe(name: EngineName, good: string): Promise<EngineProbe> {
   const failed = (reason: string, versions = {}): EngineProbe => ({
     name,
     device: 'cpu',

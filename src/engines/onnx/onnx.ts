@@ -15,12 +15,15 @@ import { resultName, trace } from './trace.js';
 
 export interface OnnxOptions {
   threads: number;
+  /** `cpu`, `webgpu:0`, `cuda:0`. */
+  device: string;
 }
 
-export function openOnnxEngine({ threads }: OnnxOptions): Engine {
+export function openOnnxEngine({ threads, device }: OnnxOptions): Engine {
+  if (device !== 'cpu') throw new EngineError(`onnx on ${device}: not yet`, 'device');
   return {
     name: 'onnx',
-    device: 'cpu',
+    device,
     threads,
     versions: {
       'onnxruntime-node': onnxruntime.env.versions.node ?? 'unknown',
