@@ -150,7 +150,7 @@ describe('gradients of whole networks, smooth', () => {
   it.each(GENERATORS)('$generator, norm $norm, upsample $upsample', async (parameters) => {
     const shapes = { ...networks.generatorShapes(parameters), x: [2, 16, 16, 1] };
     await expectGradients(shapes, startOf(shapes), ({ x, ...weights }) =>
-      networks.generate(weights, parameters, x as tf.Tensor4D, smooth),
+      networks.generate(weights, parameters, x as tf.Tensor4D, { activation: smooth }),
     );
   });
 
