@@ -1,6 +1,7 @@
 /**
  * @file Kernels for tfjs' WebAssembly backend. The gradients of a convolution, as convolutions: of the filter it has none, and
- * its own of the input is tens of times slower. And the cast to bool, which it gets wrong for fractions and negative numbers.
+ * its own of the input is tens of times slower. And what it gets wrong: a cast of fractions and negative numbers to bool, and
+ * a convolution padded as `same` whose stride is longer than its filter.
  */
 import * as tf from '@tensorflow/tfjs';
 
@@ -28,29 +29,42 @@ export function registerKernels(): void {
       return tf.tidy(() => filterGradient(x, dy, infoOf(x.shape, filterShape, geometry)));
     },
   });
-  const cast = tf.getKernel(tf.Cast, BACKEND);
-  tf.unregisterKernel(tf.Cast, BACKEND);
-  tf.registerKernel({
-    ...cast,
-    kernelFunc: (given) => {
-      const x = given.inputs['x'] as tf.Tensor;
-      const { dtype } = given.attrs as unknown as tf.CastAttrs;
-      if (dtype !== 'bool' || x.dtype === 'bool') return cast.kernelFunc(given);
-      return tf.tidy(() => tf.notEqual(x, tf.scalar(0, x.dtype)));
-    },
+  change(tf.Cast, (given, cast) => {
+    const x = given.inputs['x'] as tf.Tensor;
+    const { dtype } = given.attrs as unknown as tf.CastAttrs;
+    if (dtype !== 'bool' || x.dtype === 'bool') return cast(given);
+    return tf.tidy(() => tf.notEqual(x, tf.scalar(0, x.dtype)));
+  });
+  change(tf.Conv2D, (given, convolve) => {
+    const { x, filter } = given.inputs as { x: tf.Tensor4D; filter: tf.Tensor4D };
+    const attributes = given.attrs as unknown as tf.Conv2DAttrs;
+    if (attributes.pad !== 'same') return convolve(given);
+    const { top, bottom, left, right } = infoOf(x.shape, filter.shape, attributes).padInfo;
+    return convolve({ ...given, attrs: { ...given.attrs, pad: [[0, 0], [top, bottom], [left, right], [0, 0]] } }); // prettier-ignore
   });
 }
 
-type Geometry = Pick<tf.Conv2DBackpropInputAttrs, 'strides' | 'pad' | 'dataFormat' | 'dimRoundingMode'>;
+/** Puts a kernel in the place of the backend's own, which it is given. */
+function change(
+  kernelName: string,
+  kernelFunc: (given: Parameters<tf.KernelFunc>[0], own: tf.KernelFunc) => ReturnType<tf.KernelFunc>,
+): void {
+  const own = tf.getKernel(kernelName, BACKEND);
+  tf.unregisterKernel(kernelName, BACKEND);
+  tf.registerKernel({ ...own, kernelFunc: (given) => kernelFunc(given, own.kernelFunc) });
+}
+
+type Geometry = Pick<tf.Conv2DAttrs, 'strides' | 'pad' | 'dataFormat' | 'dimRoundingMode'> &
+  Partial<Pick<tf.Conv2DAttrs, 'dilations'>>;
 type Shape4D = [number, number, number, number];
 
 function infoOf(
   input: Shape4D,
   filter: Shape4D,
-  { strides, pad, dataFormat, dimRoundingMode }: Geometry,
+  { strides, pad, dataFormat, dimRoundingMode, dilations = 1 }: Geometry,
 ): tf.backend_util.Conv2DInfo {
   if (dataFormat !== 'NHWC') throw new Error(`the wasm engine convolves NHWC, not ${dataFormat}`);
-  return tf.backend_util.computeConv2DInfo(input, filter, strides, 1, pad, dimRoundingMode);
+  return tf.backend_util.computeConv2DInfo(input, filter, strides, dilations, pad, dimRoundingMode);
 }
 
 /**
