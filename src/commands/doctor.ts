@@ -2,7 +2,7 @@
 import os from 'node:os';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { chooseEngine, probeEngines } from '../engines/open.js';
-import { listGpus } from '../runner/devices.js';
+import { listGpus } from '../nvidia.js';
 import { packageVersion } from '../version.js';
 import { jsonOption } from './options.js';
 

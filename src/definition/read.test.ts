@@ -39,6 +39,7 @@ describe('a right file', () => {
       retry: { limit: 2 },
       resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
       engine: 'auto',
+      device: 'auto',
     });
   });
 
