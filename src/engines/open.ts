@@ -86,7 +86,7 @@ async function probe(name: EngineName, good: string): Promise<EngineProbe> {
       bank,
     );
     await program.run(bank, { a: Float32Array.of(1), b: Float32Array.of(2) });
-    const works = bank.read('sum')[0] === 3;
+    const works = (await bank.read('sum'))[0] === 3;
     const { device, versions } = engine;
     await program.dispose();
     bank.dispose();
