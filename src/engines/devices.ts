@@ -27,8 +27,6 @@ export async function cudaDevices(): Promise<DeviceList> {
 }
 
 export async function webgpuDevices(): Promise<DeviceList> {
-  const vulkan = vulkanHere();
-  if (vulkan.lacking !== '') return { found: [], reason: vulkan.lacking };
   const { found, reason } = await probeAdapters();
   const devices = found.map(({ index, name, kind }) => ({ name: `webgpu:${index}`, model: name, software: kind === 'software' })); // prettier-ignore
   return { found: devices, reason: reason || (found.length === 0 ? 'WebGPU finds no adapter' : '') };

@@ -16,8 +16,10 @@ const TOLERANCE = 0.02;
 
 async function main([name = '', device = '', threads = '1', seconds = '0']: string[]): Promise<ProbeAnswer> {
   if (name === 'adapters') {
-    const { listWebgpuAdapters } = await import('./onnx/webgpu.js');
-    return { adapters: await listWebgpuAdapters() };
+    const { chooseWebgpuAdapter, listWebgpuAdapters } = await import('./onnx/webgpu.js');
+    const adapters = await listWebgpuAdapters();
+    if (adapters.length === 0) await chooseWebgpuAdapter(0); // says why there is none
+    return { adapters };
   }
   const engine = await openEngine(name as EngineName, { device, threads: Number(threads) });
   const difference = await compare(engine);
@@ -36,7 +38,8 @@ async function compare(engine: Engine): Promise<number> {
   for (const each of [reference, engine]) {
     const { bank, run, dispose } = await prepare(each, CHECK_SIZE);
     await run();
-    results.push(Float32Array.from(Object.keys(shapes).flatMap((name) => [...bank.read(name)])));
+    const held = await Promise.all(Object.keys(shapes).map((name) => bank.read(name)));
+    results.push(Float32Array.from(held.flatMap((values) => [...values])));
     await dispose();
   }
   const before = Object.values(shapes).flatMap((shape) => [...probeValues(shape, 0.1)]);

@@ -90,11 +90,11 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
-  const save = () => {
+  const save = async () => {
     state.random = { patches: random.patches.state(), pool: random.pool.state() };
     const held: Record<string, NamedTensor> = { 'pool/X': pools.X.save(), 'pool/Y': pools.Y.save() };
     for (const [name, shape] of Object.entries(savedShapes(parameters)))
-      held[name] = { shape, values: bank.read(name) };
+      held[name] = { shape, values: await bank.read(name) };
     for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
     io.emit({ t: 'memory', ...step.memory() });
@@ -105,7 +105,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   while (budget.share(state) < 1) {
     if (io.stopRequested()) {
-      save();
+      await save();
       io.emit({ t: 'stopped', step: state.step, reason: 'asked to stop; saved a checkpoint' });
       return;
     }
@@ -161,7 +161,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     }
     const ssim = validated?.['val/ssim'];
     if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
-    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) save();
+    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
   }
   await validator?.dispose();
   await step.dispose();

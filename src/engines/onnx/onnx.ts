@@ -31,7 +31,7 @@ export function openOnnxEngine({ threads, device }: OnnxOptions): Engine {
     },
     createBank: createOnnxBank,
     compile: async (spec, bank) => {
-      const traced = trace(spec, bank.shapes);
+      const traced = trace(spec, bank.shapes, { device: 'cpu' });
       return program(spec, traced, await createSession(encodeModel(traced.graph), threads));
     },
     dispose: () => Promise.resolve(),
