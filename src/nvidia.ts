@@ -27,24 +27,32 @@ const PATIENCE = 15_000;
 
 /** Never throws: what goes wrong is the reason. */
 export async function listGpus(environment: NodeJS.ProcessEnv = process.env): Promise<GpuList> {
-  const { stdout, timedOut, failed, ...error } = await execa(
-    'nvidia-smi',
-    [`--query-gpu=${FIELDS}`, '--format=csv,noheader,nounits'],
-    { timeout: PATIENCE, reject: false, stdin: 'ignore', env: environment },
-  );
-  if (timedOut) return none(`nvidia-smi did not answer within ${PATIENCE / 1000} seconds`);
-  if (failed) {
-    if (error.exitCode !== undefined) return none(`nvidia-smi failed: ${lastLine(stdout, error.stderr)}`);
-    const missing = systemCode(error.cause) === 'ENOENT';
-    if (!missing) return none(`nvidia-smi could not be run: ${messageOf(error.cause)}`);
-    return none(`nvidia-smi is not installed${hasNvidiaDevice() ? ', though a device of NVIDIA is there' : ''}`);
+  const result = await ask([`--query-gpu=${FIELDS}`, '--format=csv,noheader,nounits'], environment);
+  if (result.timedOut) return none(`nvidia-smi did not answer within ${PATIENCE / 1000} seconds`);
+  if (result.failed) {
+    if (result.exitCode !== undefined)
+      return none(`nvidia-smi failed: ${lastLine(result.stdout, result.stderr)}`);
+    if (systemCode(result.cause) !== 'ENOENT')
+      return none(`nvidia-smi could not be run: ${messageOf(result.cause)}`);
+    return none(
+      `nvidia-smi is not installed${hasNvidiaDevice() ? ', though a device of NVIDIA is there' : ''}`,
+    );
   }
-  const all = stdout.split('\n').flatMap((line) => parseGpu(line) ?? []);
+  const all = result.stdout.split('\n').flatMap((line) => parseGpu(line) ?? []);
   if (all.length === 0) return none('nvidia-smi lists no GPU');
   const visible = environment.CUDA_VISIBLE_DEVICES;
   if (visible === undefined) return { found: all, reason: '' };
   const found = all.filter((gpu) => namedBy(visible, gpu));
   return found.length > 0 ? { found, reason: '' } : none(`CUDA_VISIBLE_DEVICES=${visible} hides every GPU`);
+}
+
+/** The newest CUDA that the driver serves, e.g. `12.4`; undefined where nobody tells. */
+export async function driverCuda(environment: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  return /CUDA (?:\w+ )?Version *: *([\d.]+)/.exec((await ask([], environment)).stdout)?.[1];
+}
+
+function ask(words: string[], env: NodeJS.ProcessEnv) {
+  return execa('nvidia-smi', words, { timeout: PATIENCE, reject: false, stdin: 'ignore', env });
 }
 
 /** One line of nvidia-smi's CSV, e.g. `0, GPU-1a2b, NVIDIA H200, 143771, 4, 0, 570.86.15` (MiB, percent). */

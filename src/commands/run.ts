@@ -109,8 +109,9 @@ function parseBytes(text: string): number {
   return Math.round(bytes);
 }
 
-function conclusion({ done, failed, left }: SweepSummary, args: { file: string; set: string[] }): string {
-  const flags = args.set.map((flag) => ` --set ${flag}`).join('');
+function conclusion({ done, failed, left }: SweepSummary, args: RunArguments): string {
+  const place = [args.engine && ` --engine ${args.engine}`, args.device && ` --device ${args.device}`];
+  const flags = [...args.set.map((flag) => ` --set ${flag}`), ...place].filter(Boolean).join('');
   const again = `sweep run ${args.file}${flags}`;
   const lines = [`${done} done, ${failed.length} failed, ${left} left.`];
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);

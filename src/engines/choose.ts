@@ -9,7 +9,14 @@ import os from 'node:os';
 import { UserError } from '../errors.js';
 import { availableCores } from '../machine.js';
 import { DEVICES_OF, ENGINES, type DeviceKind, type EngineName } from '../protocol.js';
-import { cudaDevices, mayHaveGpu, parseDevice, webgpuDevices, type Device, type DeviceList } from './devices.js';
+import {
+  cudaDevices,
+  mayHaveGpu,
+  parseDevice,
+  webgpuDevices,
+  type Device,
+  type DeviceList,
+} from './devices.js';
 import { probeEngine, type Probe } from './probe.js';
 
 /** What the sweep file or the command line asks for. */
@@ -165,7 +172,8 @@ function conclude(working: readonly Tried[], refused: readonly string[], { engin
   const others = working.filter((each) => each !== best).map(({ probe }) => `${speed(probe)} of ${probe.engine} on ${probe.device}`); // prettier-ignore
   let why = 'the fastest that works here';
   if (engine !== 'auto' && device !== 'auto') why = 'as was asked for';
-  else if (others.length > 0) why += `, ${speed(best.probe)} in a short probe against ${others.join(' and ')}`;
+  else if (others.length > 0)
+    why += `, ${speed(best.probe)} in a short probe against ${others.join(' and ')}`;
   else if (engine !== 'auto') why = `${engine} was asked for, this is its best device here`;
   else if (device !== 'auto') why = `${device} was asked for, this is its fastest engine here`;
   const parts = [why];
@@ -188,7 +196,11 @@ function speed({ gflops = 0 }: Probe): string {
   return `${Number(gflops.toPrecision(2))} GFLOP/s`;
 }
 
-async function explainNothing({ engine, device }: Wish, refused: string[], machine: Machine): Promise<string> {
+async function explainNothing(
+  { engine, device }: Wish,
+  refused: string[],
+  machine: Machine,
+): Promise<string> {
   const kinds: DeviceKind[] = machine.mayHaveGpu() || device.startsWith('webgpu') ? ['cpu', 'cuda', 'webgpu'] : ['cpu', 'cuda']; // prettier-ignore
   const lists = await Promise.all(kinds.map((kind) => machine.devices(kind)));
   const here = lists.flatMap(({ found }) => found.map(inWords));

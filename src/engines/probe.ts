@@ -46,7 +46,8 @@ export async function probeEngine(
   const patience = (device === 'cpu' ? PATIENCE.cpu : PATIENCE.gpu) + 2000 * seconds;
   const answer = await ask([engine, device, String(threads), String(seconds)], patience, deviceEnvironment(device)); // prettier-ignore
   if ('error' in answer || !('versions' in answer)) {
-    const reason = 'error' in answer ? oneLine(answer.error) : 'its process gave another answer than asked for';
+    const reason =
+      'error' in answer ? oneLine(answer.error) : 'its process gave another answer than asked for';
     return { engine, device, works: false, reason, versions: {} };
   }
   const { versions, gflops } = answer;
@@ -83,5 +84,10 @@ async function ask(words: string[], timeout: number, env: Record<string, string>
 
 /** Native libraries put whole stories into an error; the first line that says something is enough. */
 function oneLine(text: string): string {
-  return text.split('\n').find((line) => line.trim() !== '')?.trim() ?? 'without a word';
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? 'without a word'
+  );
 }

@@ -174,7 +174,11 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 }
 
 /** What the runner chose, or, by hand, what is chosen here. */
-async function openFor({ engine, engineReason }: TrialConfig, { device, threads }: TrialIo): Promise<{ engine: Engine; reason: string }> { // prettier-ignore
+async function openFor(
+  { engine, engineReason }: TrialConfig,
+  { device, threads }: TrialIo,
+): Promise<{ engine: Engine; reason: string }> {
+  // prettier-ignore
   if (engine !== 'auto' && device !== undefined) {
     return { engine: await openEngine(engine, { threads, device }), reason: engineReason ?? `${engine} on ${device} was asked for` }; // prettier-ignore
   }
