@@ -47,7 +47,7 @@ export async function probeEngine(
   const answer = await ask([engine, device, String(threads), String(seconds)], patience, deviceEnvironment(device)); // prettier-ignore
   if ('error' in answer || !('versions' in answer)) {
     const reason =
-      'error' in answer ? oneLine(answer.error) : 'its process gave another answer than asked for';
+      'error' in answer ? oneLine(answer.error, `${engine} on ${device}: `) : 'its process gave another answer than asked for';
     return { engine, device, works: false, reason, versions: {} };
   }
   const { versions, gflops } = answer;
@@ -82,12 +82,9 @@ async function ask(words: string[], timeout: number, env: Record<string, string>
   }
 }
 
-/** Native libraries put whole stories into an error; the first line that says something is enough. */
-function oneLine(text: string): string {
-  return (
-    text
-      .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? 'without a word'
-  );
+/** Native libraries put whole stories into an error; the first line that says something is enough, without who says it. */
+function oneLine(text: string, prefix = ''): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  const line = lines.find((each) => each !== '') ?? 'without a word';
+  return line.startsWith(prefix) ? line.slice(prefix.length) : line;
 }
