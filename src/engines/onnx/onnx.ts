@@ -107,6 +107,7 @@ function sessionOptions(threads: number): InferenceSession.SessionOptions {
 const WEBGPU: InferenceSession.SessionOptions = {
   executionProviders: ['webgpu'],
   extra: { session: { disable_cpu_ep_fallback: '1' } },
+  logSeverityLevel: 4, // what goes wrong is thrown as well, and told by us
 };
 
 /** @param writes on a GPU: the results that stay there */
