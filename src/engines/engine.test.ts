@@ -20,15 +20,19 @@ const ACCUMULATE: ProgramSpec = {
   },
 };
 
-describe.each(['onnx', 'cpu'] as const)('the %s engine', (name) => {
+describe.each([
+  ['onnx', 'cpu'],
+  ['onnx', 'webgpu:0'],
+  ['cpu', 'cpu'],
+] as const)('the %s engine on %s', (name, device) => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openEngine(name, { threads: 1 });
+    engine = await openEngine(name, { threads: 1, device });
   });
   afterAll(() => engine.dispose());
 
   it('says what it is', () => {
-    expect(engine).toMatchObject({ name, device: 'cpu', threads: 1 });
+    expect(engine).toMatchObject({ name, device, threads: 1 });
     expect(engine.versions['@tensorflow/tfjs']).toBe('4.22.0');
     for (const version of Object.values(engine.versions)) expect(version).toMatch(/^\d+\.\d+\.\d+/);
   });

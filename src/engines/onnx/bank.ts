@@ -16,11 +16,7 @@ export interface OnnxBank extends Bank {
 
 export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
   const make = (shape: Shape): Tensor =>
-    new Tensor(
-      'float32',
-      new Float32Array(sizeOf(shape)),
-      bankOrder(shape).map((axis) => at(shape, axis)),
-    );
+    new Tensor('float32', new Float32Array(sizeOf(shape)), storedShape(shape));
   const currents = new Map(Object.entries(shapes).map(([name, shape]) => [name, make(shape)]));
   const spares = new Map<string, Tensor>();
   const current = (name: string): Tensor => {
@@ -60,6 +56,11 @@ export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
       spares.clear();
     },
   };
+}
+
+/** The shape as it lies in memory. */
+export function storedShape(shape: Shape): number[] {
+  return bankOrder(shape).map((axis) => at(shape, axis));
 }
 
 /** The memory of a float32 tensor. */

@@ -335,7 +335,10 @@ function valuesFor({ shapes, values }: Case, layout: Layout): Values {
 let onnx: Engine;
 let cpu: Engine;
 beforeAll(async () => {
-  [onnx, cpu] = await Promise.all([openEngine('onnx', { threads: 1 }), openEngine('cpu', { threads: 1 })]);
+  [onnx, cpu] = await Promise.all([
+    openEngine('onnx', { threads: 1, device: process.env['ONNX_DEVICE'] ?? 'cpu' }),
+    openEngine('cpu', { threads: 1 }),
+  ]);
 });
 afterAll(() => Promise.all([onnx.dispose(), cpu.dispose()]));
 

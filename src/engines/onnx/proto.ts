@@ -29,7 +29,8 @@ export interface Initializer {
 export interface GraphValue {
   name: string;
   element: GraphElement;
-  dims: readonly number[];
+  /** `any`: of any rank and shape. */
+  dims: readonly number[] | 'any';
 }
 
 export interface Graph {
@@ -94,8 +95,11 @@ function tensorProto({ name, element, dims, bytes }: Initializer): Uint8Array {
 }
 
 function valueInfoProto({ name, element, dims }: GraphValue): Uint8Array {
-  const shape = message(dims.map((side) => bytesField(1, message([varintField(1, side)]))));
-  const tensor = message([varintField(1, ELEMENT_CODES[element]), bytesField(2, shape)]);
+  const type = [varintField(1, ELEMENT_CODES[element])];
+  if (dims !== 'any') {
+    type.push(bytesField(2, message(dims.map((side) => bytesField(1, message([varintField(1, side)]))))));
+  }
+  const tensor = message(type);
   return message([textField(1, name), bytesField(2, message([bytesField(1, tensor)]))]);
 }
 

@@ -227,12 +227,11 @@ async function tryOut(
     outputs: [value('y')],
   });
   const runtime = createRequire(import.meta.url).resolve('onnxruntime-node');
-  const { MESA_VK_DEVICE_SELECT: _, ...inherited } = process.env;
   const text = await new Promise<string>((resolve) => {
     execFile(
       process.execPath,
       ['-e', TRY_OUT, runtime, Buffer.from(model).toString('base64')],
-      { env: { ...inherited, ...environment }, timeout: 30_000 },
+      { env: { ...process.env, ...environment }, timeout: 30_000 },
       (error, stdout, stderr) =>
         resolve(`${stdout}\n${stderr}${error?.signal ? `\nended by ${error.signal}` : ''}`),
     );
