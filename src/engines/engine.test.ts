@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, ProgramSpec } from './engine.js';
 import { EngineError } from './engine.js';
-import { chooseEngine, openEngine, probeEngines } from './open.js';
+import { openEngine } from './open.js';
 
 const floats = (...values: number[]): Float32Array => Float32Array.from(values);
 const range = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => i);
@@ -203,25 +203,5 @@ describe('the onnx engine, when it cannot', () => {
   it('can be used again after a failed trace', async () => {
     await compile(({ x }) => ({ y: tf.cumsum(x as tf.Tensor, 1) }));
     expect(await compile(({ x }) => ({ y: tf.neg(x as tf.Tensor) }))).not.toBeInstanceOf(Error);
-  });
-});
-
-describe('choosing an engine', () => {
-  it('takes onnx where it works, and says why', async () => {
-    expect(await chooseEngine('auto')).toEqual({
-      name: 'onnx',
-      reason: expect.stringMatching(/onnx/) as string,
-    });
-    expect(await chooseEngine('cpu')).toEqual({ name: 'cpu', reason: 'cpu was asked for' });
-  });
-
-  it('lists every engine that is known, usable or not', async () => {
-    const probes = await probeEngines();
-    expect(probes.map(({ name, works }) => [name, works])).toEqual([
-      ['onnx', true],
-      ['cpu', true],
-      ['tensorflow', false],
-    ]);
-    expect(probes.at(-1)?.reason).toMatch(/not usable as an engine yet/);
   });
 });
