@@ -6,7 +6,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { outOfMemory } from '../engines/out-of-memory.js';
 import { availableCores } from '../machine.js';
 import { ENVIRONMENT, EXIT, type TrialConfig } from '../protocol.js';
@@ -43,7 +43,10 @@ function main(): void {
     logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    workerData: task,
+    env: SHARE_ENV, // what the engine sets for the GPU's driver must reach the process
+  });
 
   const alive = () => emit({ t: 'alive', wall: Date.now() / 1000 });
   alive();

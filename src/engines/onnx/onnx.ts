@@ -10,7 +10,9 @@ import type { OnnxBank } from './bank.js';
 import { createOnnxBank, numbers } from './bank.js';
 import type { GpuBank } from './gpu-bank.js';
 import { copyModel, COPY_OUTPUT, createGpuBank } from './gpu-bank.js';
+import { firstRefused } from './culprit.js';
 import { writableInPlace } from './in-place.js';
+import type { Graph } from './proto.js';
 import { encodeModel } from './proto.js';
 import type { Target } from './recorder.js';
 import type { Traced } from './trace.js';
@@ -26,7 +28,7 @@ export interface OnnxOptions {
 /** @throws EngineError, kind `device`, if the device is not there or cannot be computed on */
 export function openOnnxEngine(options: OnnxOptions): Promise<Engine> {
   const [kind, index = '0'] = options.device.split(':');
-  if (kind === 'webgpu') return openOnWebgpu(options, Number(index));
+  if (kind === 'webgpu') return openOnWebgpu(options.threads, Number(index));
   if (kind === 'cpu') return Promise.resolve(openOnCpu(options));
   return Promise.reject(new EngineError(`onnx on ${options.device}: not yet`, 'device'));
 }
@@ -37,13 +39,13 @@ function openOnCpu({ threads, device }: OnnxOptions): Engine {
     createBank: createOnnxBank,
     compile: async (spec, bank) => {
       const traced = trace(spec, bank.shapes, { device: 'cpu' });
-      return hostProgram(spec, traced, await createSession(spec.name, traced, { threads }));
+      return hostProgram(spec, traced, await createSession(spec.name, traced, threads));
     },
     dispose: () => Promise.resolve(),
   };
 }
 
-async function openOnWebgpu({ threads, device }: OnnxOptions, index: number): Promise<Engine> {
+async function openOnWebgpu(threads: number, index: number): Promise<Engine> {
   const adapter = await chooseWebgpuAdapter(index);
   const target: Target = { device: 'webgpu' };
   const copy = (location: Location): Promise<InferenceSession> =>
@@ -58,16 +60,12 @@ async function openOnWebgpu({ threads, device }: OnnxOptions, index: number): Pr
   const { versions, ...rest } = facts(threads, `webgpu:${index}`);
   return {
     ...rest,
-    device,
     versions: { ...versions, adapter: adapter.name },
     createBank: (shapes) => createGpuBank(shapes, copies),
     compile: async (spec, bank) => {
       const traced = trace(spec, bank.shapes, target);
-      return gpuProgram(
-        spec,
-        traced,
-        await createSession(spec.name, traced, { threads, writes: spec.writes }),
-      );
+      const on = { ...WEBGPU, preferredOutputLocation: staying(spec.writes) };
+      return gpuProgram(spec, traced, await createSession(spec.name, traced, threads, on));
     },
     dispose: async () => {
       await copies.up.release();
@@ -110,18 +108,49 @@ const WEBGPU: InferenceSession.SessionOptions = {
   logSeverityLevel: 4, // what goes wrong is thrown as well, and told by us
 };
 
-/** @param writes on a GPU: the results that stay there */
+/** @param on what the session differs in from one on the CPU */
 function createSession(
   what: string,
   { graph }: Traced,
-  { threads, writes }: { threads: number; writes?: readonly string[] },
+  threads: number,
+  on: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
-  const options = sessionOptions(threads);
-  if (writes) {
-    const locations = writes.map((name): [string, Location] => [resultName(name), 'gpu-buffer']);
-    Object.assign(options, WEBGPU, { preferredOutputLocation: Object.fromEntries(locations) });
-  }
-  return naming(what, () => InferenceSession.create(encodeModel(graph), options));
+  return naming(what, async () => {
+    try {
+      return await InferenceSession.create(encodeModel(graph), { ...sessionOptions(threads), ...on });
+    } catch (error) {
+      throw leftToCpu(error) ? await explainLeftToCpu(graph, error) : error;
+    }
+  });
+}
+
+/** Names of results that stay on the GPU. */
+function staying(names: readonly string[]): Record<string, Location> {
+  return Object.fromEntries(names.map((name) => [resultName(name), 'gpu-buffer']));
+}
+
+/** Whether a session was refused since the provider lacks some op. */
+function leftToCpu(error: unknown): boolean {
+  return error instanceof Error && /assigned to the default CPU EP/.test(error.message);
+}
+
+async function explainLeftToCpu(graph: Graph, cause: unknown): Promise<EngineError> {
+  const culprit = await firstRefused(graph, async (part) => {
+    try {
+      await (await InferenceSession.create(encodeModel(part), { ...sessionOptions(1), ...WEBGPU })).release();
+      return true;
+    } catch (error) {
+      return !leftToCpu(error);
+    }
+  });
+  const { op = 'an op', domain = '' } = culprit?.node ?? {};
+  return new EngineError(
+    `the WebGPU provider cannot compute ${domain && `${domain}.`}${op} (node ${(culprit?.index ?? 0) + 1} of ` +
+      `${graph.nodes.length}), and nothing is computed on the CPU in its place: its kernel in src/engines/onnx/kernels must ` +
+      'express it otherwise for this device',
+    'cannot-trace',
+    { cause },
+  );
 }
 
 // ---- Programs
@@ -194,12 +223,7 @@ async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new EngineError(
-      `onnxruntime, ${what}: ${message}`,
-      outOfMemory(error) ? 'out-of-memory' : 'fault',
-      {
-        cause: error,
-      },
-    );
+    const kind = error instanceof EngineError ? error.kind : outOfMemory(error) ? 'out-of-memory' : 'fault';
+    throw new EngineError(`onnxruntime, ${what}: ${message}`, kind, { cause: error });
   }
 }

@@ -33,11 +33,16 @@ export interface GraphValue {
   dims: readonly number[] | 'any';
 }
 
+/** An output whose element and shape follow from the nodes. */
+export interface InferredValue {
+  name: string;
+}
+
 export interface Graph {
   nodes: readonly GraphNode[];
   initializers: readonly Initializer[];
   inputs: readonly GraphValue[];
-  outputs: readonly GraphValue[];
+  outputs: readonly (GraphValue | InferredValue)[];
 }
 
 const IR_VERSION = 8;
@@ -94,7 +99,9 @@ function tensorProto({ name, element, dims, bytes }: Initializer): Uint8Array {
   ]);
 }
 
-function valueInfoProto({ name, element, dims }: GraphValue): Uint8Array {
+function valueInfoProto(value: GraphValue | InferredValue): Uint8Array {
+  if (!('dims' in value)) return message([textField(1, value.name)]);
+  const { name, element, dims } = value;
   const type = [varintField(1, ELEMENT_CODES[element])];
   if (dims !== 'any') {
     type.push(bytesField(2, message(dims.map((side) => bytesField(1, message([varintField(1, side)]))))));

@@ -83,8 +83,15 @@ function remedy(complaints: string[]): string {
 
 // ---- Finding them
 
+let surveyed: Promise<Survey> | undefined;
+
+/** Made once a process: choosing an adapter hides the others. */
+function survey(): Promise<Survey> {
+  return (surveyed ??= lookAround());
+}
+
 /** Looks at each Vulkan driver by itself, so that each adapter is known by the driver it comes from. */
-async function survey(): Promise<Survey> {
+async function lookAround(): Promise<Survey> {
   const drivers = driverEnvironments();
   const found = await Promise.all(drivers.map(listDevices));
   const complaints = [...new Set(found.flatMap(({ complaint }) => complaint ?? []))];
@@ -243,7 +250,8 @@ async function tryOut(
 function complaintIn(text: string): string | undefined {
   if (/libvulkan\.so/.test(text)) return NO_LOADER;
   if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(text)) return 'no Vulkan driver is installed';
-  if (/Failed to detect any valid GPUs/.test(text)) return undefined; // a driver without its hardware: no fault
+  if (/Failed to detect any valid GPUs/.test(text))
+    return 'the Vulkan drivers that are installed find no GPU of theirs';
   const ended = /^ended by .*$/m.exec(text)?.[0];
   const refused = /^refused (.*)$/m.exec(text)?.[1];
   return ended ?? refused?.replace(/^.*(?=Failed to get)/, '').trim();
