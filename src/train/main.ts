@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { outOfMemory } from '../engines/out-of-memory.js';
 import { ENVIRONMENT, EXIT, type TrialConfig } from '../protocol.js';
 import { openEvents } from './events.js';
@@ -42,7 +42,8 @@ function main(): void {
     logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+  // Native libraries read the process's own environment; what a worker sets in a copy does not reach them.
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task, env: SHARE_ENV });
 
   const alive = () => emit({ t: 'alive', wall: Date.now() / 1000 });
   alive();
