@@ -14,6 +14,7 @@ import { EngineError, type Engine, type Program } from '../engine.js';
 import { gpuIndex, tensorflowEnvironment } from './environment.js';
 import { askWhyNoGpu, isGpuFault } from './gpu.js';
 import { findInstall, type Build, type Install } from './installed.js';
+import { addConvolutionKernels } from './kernels.js';
 import { packageRequire } from './package.js';
 
 /** Name under which tfjs-node-gpu registers its kernels; the backend must have the same. */
@@ -121,6 +122,7 @@ function register(binding: Binding): void {
   }
   restoreIsNullOrUndefined();
   require('./dist/register_all_kernels.js');
+  addConvolutionKernels(BACKEND);
   const { NodeJSKernelBackend } = require('./dist/nodejs_kernel_backend.js') as BackendModule;
   // The lowest priority: whoever sets no backend does not get this one.
   tf.registerBackend(BACKEND, () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'), 0);
