@@ -1,13 +1,28 @@
-/** @file `sweep engine install NAME`: fetches and builds what an engine needs beyond its packages. */
+/** @file `sweep engine install NAME`: fetches and builds what an engine needs beyond its packages, and checks it. */
+import fs from 'node:fs';
+import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { failuresOf, type RanColumn } from '../checks/table.js';
 import { EngineError } from '../engines/engine.js';
-import { InstallError, type Installed, type InstallOptions } from '../engines/install/installer.js';
+import { InstallError, type InstallOptions, type Installed } from '../engines/install/installer.js';
 import { installTensorflow } from '../engines/install/tensorflow.js';
 
+interface Installer {
+  install: (options: InstallOptions) => Promise<Installed>;
+  /** Engine and device to check afterwards: the first of these that is here. */
+  columns: (options: InstallOptions) => string[];
+}
+
 /** What can be installed. */
-const INSTALLERS: Record<string, (options: InstallOptions) => Promise<Installed>> = {
-  tensorflow: installTensorflow,
+const INSTALLERS: Record<string, Installer> = {
+  tensorflow: {
+    install: installTensorflow,
+    columns: ({ cpu }) => (cpu ? ['tensorflow/cpu'] : ['tensorflow/cuda:0', 'tensorflow/cpu']),
+  },
 };
+
+/** In an installed folder: what was checked, and on what. */
+const CHECKED = 'checked.json';
 
 interface InstallArguments {
   name: string;
@@ -48,20 +63,52 @@ const installCommand: CommandModule<object, InstallArguments> = {
         describe: 'Make it anew where it is there already',
       })
       .example('$0 engine install tensorflow', 'TensorFlow with CUDA, for NVIDIA GPUs')
-      .example('$0 engine install tensorflow --cpu', 'TensorFlow for the CPU'),
+      .example('$0 engine install tensorflow --cpu', 'TensorFlow for the CPU')
+      .epilogue('Exit code: 0 it is there and its gradients are right, 1 it is not, 2 a flag is wrong.'),
   handler: install,
 };
 
 async function install({ name, cpu, force }: ArgumentsCamelCase<InstallArguments>): Promise<void> {
-  const say = (line: string) => console.log(line);
+  const options: InstallOptions = { cpu, force, say: (line) => console.log(line) };
   try {
     const installer = INSTALLERS[name];
     if (!installer) throw new InstallError(`There is nothing to install for ${name}.`);
-    const { folder, already } = await installer({ cpu, force, say });
-    say(already ? `Already there: ${folder}` : `Installed: ${folder}`);
+    const { folder, already } = await installer.install(options);
+    if (already) options.say(`Already there: ${folder}`);
+    if (fs.existsSync(path.join(folder, CHECKED))) return;
+    await check(folder, installer.columns(options), options.say);
   } catch (error) {
     if (!(error instanceof InstallError) && !(error instanceof EngineError)) throw error;
     console.error(error.message);
     process.exitCode = 1;
   }
+}
+
+/** Runs the table of gradient checks, in a process of its own. What computes wrongly is removed again. */
+async function check(folder: string, titles: string[], say: (line: string) => void): Promise<void> {
+  say('Comparing its values and gradients with those of the cpu engine ...');
+  const { runColumn } = await import('../checks/columns.js'); // brings all of tfjs
+  const reasons: string[] = [];
+  for (const title of titles) {
+    const column = await runColumn(title);
+    if ('missing' in column) {
+      reasons.push(`${title}: ${column.missing}`);
+      continue;
+    }
+    for (const reason of reasons) say(`Not checked on ${reason}`);
+    judge(folder, column);
+    const { results, versions } = column;
+    fs.writeFileSync(path.join(folder, CHECKED), JSON.stringify({ title, checks: results.length, versions }) + '\n'); // prettier-ignore
+    say(`${title}: all ${results.length} checks passed in ${Math.round(column.seconds)} s.`);
+    return;
+  }
+  throw new InstallError(`It was installed, but it does not work here.\n${reasons.join('\n')}`);
+}
+
+function judge(folder: string, column: RanColumn): void {
+  const failures = failuresOf(column);
+  if (failures.length === 0) return;
+  fs.rmSync(folder, { recursive: true, force: true });
+  const shown = failures.slice(0, 10).map((each) => `  ${each}`);
+  throw new InstallError([`${column.title} fails its checks, so it was removed again:`, ...shown].join('\n'));
 }
