@@ -4,7 +4,7 @@ import type { Values } from '../engines/compare.js';
 import type { TrialParameters } from '../protocol.js';
 import type { Smooth } from '../train/step.js';
 import * as step from '../train/step.js';
-import type { Form } from '../train/winograd.js';
+import { DIRECT, type Form } from '../train/winograd.js';
 import type { Check, EngineWork } from './check.js';
 import { NETWORK_TOLERANCE } from './check.js';
 
@@ -77,7 +77,7 @@ function updated(
   parameters: TrialParameters,
   microBatch: number,
   smooth: Smooth,
-  form: Form = { winograd: false, memory: 'auto' },
+  form: Form = DIRECT,
 ): EngineWork {
   return async (engine) => {
     const { batch, patch } = parameters;
@@ -92,7 +92,7 @@ function updated(
     const compiled = await step.compileStep(engine, bank, parameters, {
       microBatch,
       smooth,
-      memory: form.memory,
+      form,
     });
     try {
       const { metrics, gx, fy } = await compiled.run(bank, feed);
