@@ -135,7 +135,7 @@ export function networkChecks(): GradientCheck[] {
     ...GENERATORS.map((parameters) => {
       const shapes = { ...networks.generatorShapes(parameters), x: [2, 16, 16, 1] };
       const run = ({ x, ...weights }: TensorMap): tf.Tensor =>
-        networks.generate(weights, parameters, x as tf.Tensor4D, smooth);
+        networks.generate(weights, parameters, x as tf.Tensor4D, { activation: smooth });
       const name = describeGenerator(parameters);
       return gradientCheck(['generators', parameters.generator, name], NETWORK_TOLERANCE, shapes, run);
     }),

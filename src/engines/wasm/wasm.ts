@@ -69,7 +69,7 @@ function tellFullMemory(wasm: WasmMemory): void {
   wasm._free(wasm._malloc(8)); // its first call puts the function proper in its place
   const malloc = wasm._malloc;
   wasm._malloc = (bytes) => {
-    const address = malloc(bytes);
+    const address = bytes < 2 ** 32 ? malloc(bytes) : 0; // it would see the number modulo that
     if (address !== 0) return address;
     const held = (wasm.HEAPU8.length / 1e9).toFixed(2);
     throw new EngineError(
