@@ -25,6 +25,10 @@ export const SIGNS: readonly Sign[] = [
   { who: 'WebAssembly', pattern: /abort(ed)?\((OOM|Cannot enlarge memory|out of memory)/i },
   { who: 'TensorFlow', pattern: /resource_?exhausted|\bOOM when allocating\b/i },
   { who: 'CUDA', pattern: /cuda_error_out_of_memory|cuda error: out of memory|cudaErrorMemoryAllocation/i },
+  { who: 'the GPU, through WebGPU', pattern: /vk_error_out_of_(device|host)_memory|\bE_OUTOFMEMORY\b/i },
+  { who: 'WebGPU, a buffer beyond the largest', pattern: /exceeds the max buffer size/i },
+  // onnxruntime cuts tensors that no binding can hold; with too many cuts a shader is out of bindings.
+  { who: 'WebGPU, a tensor beyond what a shader can bind', pattern: /too many storage buffers in shader/i },
   { who: 'the system', pattern: /\bENOMEM\b|cannot allocate memory/i },
   { who: 'anyone', pattern: /\bout of memory\b/i },
 ];

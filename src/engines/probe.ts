@@ -47,7 +47,9 @@ export async function probeEngine(
   const answer = await ask([engine, device, String(threads), String(seconds)], patience, deviceEnvironment(device)); // prettier-ignore
   if ('error' in answer || !('versions' in answer)) {
     const reason =
-      'error' in answer ? oneLine(answer.error, `${engine} on ${device}: `) : 'its process gave another answer than asked for';
+      'error' in answer
+        ? oneLine(answer.error, `${engine} on ${device}: `)
+        : 'its process gave another answer than asked for';
     return { engine, device, works: false, reason, versions: {} };
   }
   const { versions, gflops } = answer;
