@@ -18,8 +18,7 @@ async function main([name = '', device = '', threads = '1', seconds = '0']: stri
   if (name === 'adapters') {
     const { chooseWebgpuAdapter, listWebgpuAdapters } = await import('./onnx/webgpu.js');
     const adapters = await listWebgpuAdapters();
-    if (adapters.length === 0) await chooseWebgpuAdapter(0); // says why there is none
-    return { adapters };
+    return { adapters: adapters.length > 0 ? adapters : [await chooseWebgpuAdapter(0)] }; // which says why there is none
   }
   const engine = await openEngine(name as EngineName, { device, threads: Number(threads) });
   const difference = await compare(engine);

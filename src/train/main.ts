@@ -43,10 +43,8 @@ function main(): void {
     logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), {
-    workerData: task,
-    env: SHARE_ENV, // what the engine sets for the GPU's driver must reach the process
-  });
+  // Native libraries read the process's own environment; what a worker sets in a copy does not reach them.
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task, env: SHARE_ENV });
 
   const alive = () => emit({ t: 'alive', wall: Date.now() / 1000 });
   alive();

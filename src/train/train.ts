@@ -63,9 +63,9 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const { state, tensors } = io.resume === undefined ? begin(config) : loadCheckpoint(io.resume);
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
+  fill(bank, Object.keys(savedShapes(parameters)), tensors);
   const step = await compileStep(engine, bank, parameters, { microBatch });
   state.microBatch = step.microBatch;
-  fill(bank, Object.keys(savedShapes(parameters)), tensors);
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
     Y: openPool(parameters.pool, patch, tensors['pool/Y']),
