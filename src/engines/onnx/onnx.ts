@@ -11,6 +11,7 @@ import { createOnnxBank, numbers } from './bank.js';
 import type { GpuBank } from './gpu-bank.js';
 import { copyModel, COPY_OUTPUT, createGpuBank } from './gpu-bank.js';
 import { firstRefused } from './culprit.js';
+import { watchDeviceErrors } from './device-errors.js';
 import { writableInPlace } from './in-place.js';
 import type { Graph } from './proto.js';
 import { encodeModel } from './proto.js';
@@ -57,6 +58,7 @@ async function openOnWebgpu(threads: number, index: number): Promise<Engine> {
       }),
     );
   const copies = { up: await copy('gpu-buffer'), down: await copy('cpu') };
+  const deviceError = watchDeviceErrors();
   const { versions, ...rest } = facts(threads, `webgpu:${index}`);
   return {
     ...rest,
@@ -65,7 +67,7 @@ async function openOnWebgpu(threads: number, index: number): Promise<Engine> {
     compile: async (spec, bank) => {
       const traced = trace(spec, bank.shapes, target);
       const on = { ...WEBGPU, preferredOutputLocation: staying(spec.writes) };
-      return gpuProgram(spec, traced, await createSession(spec.name, traced, threads, on));
+      return gpuProgram(spec, traced, await createSession(spec.name, traced, threads, on), deviceError);
     },
     dispose: async () => {
       await copies.up.release();
@@ -182,14 +184,22 @@ function hostProgram(spec: ProgramSpec, traced: Traced, session: InferenceSessio
 }
 
 /** Runs on tensors in the GPU's memory; inputs go up and outputs come down, what is read and written stays. */
-function gpuProgram(spec: ProgramSpec, traced: Traced, session: InferenceSession): Program {
+function gpuProgram(
+  spec: ProgramSpec,
+  traced: Traced,
+  session: InferenceSession,
+  deviceError: () => string | undefined,
+): Program {
   return {
     run: async (anyBank, inputs, renamed = (name) => name) => {
       const bank = asGpuBank(anyBank);
       const feeds = feedsOf(spec, inputs);
       const results = await naming(spec.name, async () => {
         for (const name of spec.reads) feeds[name] = await bank.current(renamed(name));
-        return session.run(feeds);
+        const made = await session.run(feeds);
+        const logged = deviceError();
+        if (logged !== undefined) throw new Error(`the GPU failed: ${logged}`);
+        return made;
       });
       const result = (name: string): Tensor => results[resultName(name)] as Tensor;
       for (const name of spec.writes) bank.replace(renamed(name), result(name));
@@ -217,13 +227,21 @@ function asGpuBank(bank: Bank): GpuBank {
   return bank as GpuBank;
 }
 
-/** Says what onnxruntime was doing when it failed, and tells a lack of memory from other faults. */
+/** Says what onnxruntime was doing when it failed, and tells a lack of memory and a lost GPU from other faults. */
 async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const kind = error instanceof EngineError ? error.kind : outOfMemory(error) ? 'out-of-memory' : 'fault';
-    throw new EngineError(`onnxruntime, ${what}: ${message}`, kind, { cause: error });
+    throw new EngineError(`onnxruntime, ${what}: ${message}`, kindOf(error), { cause: error });
   }
 }
+
+function kindOf(error: unknown): EngineError['kind'] {
+  if (error instanceof EngineError) return error.kind;
+  if (outOfMemory(error) !== undefined) return 'out-of-memory';
+  return error instanceof Error && LOST.test(error.message) ? 'device' : 'fault';
+}
+
+/** A GPU that is gone until a new process asks for it: its driver was reset, or it hung. */
+const LOST = /device (is|was) lost|VK_ERROR_DEVICE_LOST|DXGI_ERROR_DEVICE_(REMOVED|HUNG|RESET)/i;
