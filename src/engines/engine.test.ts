@@ -20,7 +20,7 @@ const ACCUMULATE: ProgramSpec = {
   },
 };
 
-describe.each(['onnx', 'tensorflow', 'cpu'] as const)('the %s engine', (name) => {
+describe.each(['onnx', 'cpu'] as const)('the %s engine', (name) => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await openEngine(name, { threads: 1 });
