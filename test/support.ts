@@ -13,15 +13,16 @@ const OPTIONS = { reject: false, all: true, stdin: 'ignore' } as const satisfies
 
 /** Starts `sweep ARGS` as a user would, in `cwd`. Its phantom cache is the test's own. */
 export function sweep(cwd: string, ...args: string[]): ResultPromise<typeof OPTIONS> {
-  return sweepIn({ CYCLESWEEP_CACHE: path.join(cwd, 'cache') }, cwd, ...args);
+  return sweepIn({}, cwd, ...args);
 }
 
-/** The same with an environment of its own, without which the user's cache folder and what is installed there are used. */
+/** The same with more in its environment. */
 export function sweepIn(
-  env: NodeJS.ProcessEnv,
+  environment: NodeJS.ProcessEnv,
   cwd: string,
   ...args: string[]
 ): ResultPromise<typeof OPTIONS> {
+  const env = { CYCLESWEEP_CACHE: path.join(cwd, 'cache'), ...environment };
   return execa(process.execPath, [CLI, ...args], { ...OPTIONS, cwd, env });
 }
 

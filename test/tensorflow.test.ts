@@ -14,6 +14,9 @@ function makeFolder(): string {
 }
 afterAll(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
 
+/** The user's own cache folder, where TensorFlow is; other tests have their own. */
+const USERS = { CYCLESWEEP_CACHE: process.env['CYCLESWEEP_CACHE'] };
+
 /** What is in a folder, at any depth. */
 const listAll = (folder: string): string[] =>
   fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
@@ -123,7 +126,7 @@ describe.skipIf(missing)('a sweep on TensorFlow', () => {
     fs.writeFileSync(path.join(folder, 'small.yaml'), smallSweep());
     for (const [engine, results] of [['tensorflow', 'first'], ['tensorflow', 'second'], ['onnx', 'other']]) {
       const flags = ['--engine', engine!, '--results', results!, '--set', 'seeds=1', '--set', 'budget.updates=4'];
-      const run = await sweepIn({}, folder, 'run', 'small.yaml', ...flags);
+      const run = await sweepIn(USERS, folder, 'run', 'small.yaml', ...flags);
       expect(run.all).toContain('2 done, 0 failed, 0 left');
     }
   }); // prettier-ignore

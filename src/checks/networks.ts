@@ -12,7 +12,7 @@ import { discriminatorLayers, generatorLayers } from '../geometry.js';
 import * as losses from '../train/losses.js';
 import * as networks from '../train/networks.js';
 import type { Check, ProgramWork } from './check.js';
-import { gradientProgram, KERNEL_TOLERANCE, NETWORK_TOLERANCE, wave } from './check.js';
+import { gradientProgram, KERNEL_TOLERANCE, LAYER_TOLERANCE, NETWORK_TOLERANCE, wave } from './check.js';
 
 const NORMS = ['instance', 'batch', 'none'] as const;
 const GENERATORS: GeneratorParameters[] = NORMS.flatMap((norm) => [
@@ -74,13 +74,13 @@ export function layerChecks(): GradientCheck[] {
       const run = ({ x, filter }: TensorMap): tf.Tensor =>
         networks.convolve(layer, filter as tf.Tensor4D, x as tf.Tensor4D);
       const shapes = { x: [2, 8, 12, 3], filter };
-      return gradientCheck(['layers', 'layers', name], NETWORK_TOLERANCE, shapes, run);
+      return gradientCheck(['layers', 'layers', name], LAYER_TOLERANCE, shapes, run);
     }),
-    gradientCheck(['layers', 'layers', 'doubled'], NETWORK_TOLERANCE, image, ({ x }) =>
+    gradientCheck(['layers', 'layers', 'doubled'], LAYER_TOLERANCE, image, ({ x }) =>
       tf.square(networks.doubled(x as tf.Tensor4D)),
     ),
     ...(['instanceNorm', 'batchNorm'] as const).map((norm) =>
-      gradientCheck(['norms', 'norms', norm], NETWORK_TOLERANCE, image, ({ x }) =>
+      gradientCheck(['norms', 'norms', norm], LAYER_TOLERANCE, image, ({ x }) =>
         networks[norm](x as tf.Tensor4D),
       ),
     ),
@@ -135,7 +135,7 @@ export function networkChecks(): GradientCheck[] {
     ...GENERATORS.map((parameters) => {
       const shapes = { ...networks.generatorShapes(parameters), x: [2, 16, 16, 1] };
       const run = ({ x, ...weights }: TensorMap): tf.Tensor =>
-        networks.generate(weights, parameters, x as tf.Tensor4D, smooth);
+        networks.generate(weights, parameters, x as tf.Tensor4D, { activation: smooth });
       const name = describeGenerator(parameters);
       return gradientCheck(['generators', parameters.generator, name], NETWORK_TOLERANCE, shapes, run);
     }),

@@ -5,6 +5,7 @@ import type { TrialParameters } from '../protocol.js';
 import type { Smooth } from '../train/step.js';
 import * as step from '../train/step.js';
 import type { Check, EngineWork } from './check.js';
+import { NETWORK_TOLERANCE } from './check.js';
 
 const RESNET: TrialParameters = {
   patch: 24,
@@ -51,8 +52,6 @@ const SMOOTH: Smooth = {
   distance: (a, b) => tf.mean(tf.squaredDifference(a, b)),
 };
 
-/** Between the engines: rounding in another order, through the whole step. */
-const SMOOTH_TOLERANCE = 2e-5;
 /** Elements that cross a kink on rounding change a gradient by up to 1e-3. */
 const KINKED_TOLERANCE = 5e-3;
 
@@ -80,8 +79,8 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
       const results: Values = { gx, fy };
       for (const [name, value] of Object.entries(metrics)) results[name] = Float32Array.of(value);
       for (const name of Object.keys(step.weightShapes(parameters))) {
-        results[`gradient of ${name}`] = bank.read(step.gradientName(name));
-        results[name] = bank.read(name);
+        results[`gradient of ${name}`] = await bank.read(step.gradientName(name));
+        results[name] = await bank.read(name);
       }
       return results;
     } finally {
@@ -97,7 +96,7 @@ export function stepChecks(): Check[] {
       group: 'whole step, smooth',
       bundle: name,
       name,
-      tolerance: SMOOTH_TOLERANCE,
+      tolerance: NETWORK_TOLERANCE,
       work: updated(parameters, microBatch, SMOOTH),
     })),
     {

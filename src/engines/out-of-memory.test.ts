@@ -12,6 +12,7 @@ const SAID: readonly [message: string, who: RegExp][] = [
   ['Worker terminated due to reaching memory limit: JS heap out of memory', /Node/],
   ['RuntimeError: abort(OOM). Build with -sASSERTIONS for more info.', /WebAssembly/],
   ['Aborted(Cannot enlarge memory arrays to size 4294967296 bytes)', /WebAssembly/],
+  ['WebAssembly cannot enlarge memory for a tensor of 67108864 bytes: it holds 4.29 GB and can have 4.29 GB at most', /WebAssembly/],
   ['WebAssembly.Memory(): could not allocate memory', /WebAssembly/],
   // The first two were provoked under a limit of address space.
   ['Invalid TF_Status: 8\nMessage: OOM when allocating tensor with shape[4,256,256,8] and type float on /job:localhost/replica:0/task:0/device:CPU:0 by allocator mklcpu', /TensorFlow/],

@@ -22,7 +22,7 @@ describe('the one GPU that a process sees', () => {
     ['of all', 1, undefined, '1'],
     ['that its runner has chosen', 3, '3', '3'],
     ['that its runner has chosen by its id', 3, 'GPU-1a2b', 'GPU-1a2b'],
-    ['of a list that it was given', 1, '4, 6', '6'],
+    ['of a list that it was given', 6, '4, 6', '6'],
   ])('is the one %s', (_, index, already, visible) => {
     expect(visibleGpu(index, already)).toBe(visible);
   });
