@@ -143,7 +143,7 @@ function metadataOf(wheel: Wheel): Promise<string> {
 
 /** What a wheel's METADATA requires for its extra `and-cuda`, as pip takes it: `nvidia-cublas-cu12<13.0,>=12.5.3.2`. */
 export function cudaRequirements(metadata: string): string[] {
-  return [...metadata.matchAll(/^Requires-Dist: *([^;]+?) *; *extra *== *["']and-cuda["'] *$/gm)].map(
+  return [...metadata.matchAll(/^Requires-Dist: *([^;\n]+?) *; *extra *== *["']and-cuda["'] *$/gm)].map(
     ([, requirement = '']) => requirement.replace(/[() ]/g, ''),
   );
 }
