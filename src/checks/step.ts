@@ -79,8 +79,8 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
       const results: Values = { gx, fy };
       for (const [name, value] of Object.entries(metrics)) results[name] = Float32Array.of(value);
       for (const name of Object.keys(step.weightShapes(parameters))) {
-        results[`gradient of ${name}`] = bank.read(step.gradientName(name));
-        results[name] = bank.read(name);
+        results[`gradient of ${name}`] = await bank.read(step.gradientName(name));
+        results[name] = await bank.read(name);
       }
       return results;
     } finally {

@@ -14,7 +14,12 @@ const SAID: readonly [message: string, who: RegExp][] = [
   ['Aborted(Cannot enlarge memory arrays to size 4294967296 bytes)', /WebAssembly/],
   ['WebAssembly cannot enlarge memory for a tensor of 67108864 bytes: it holds 4.29 GB and can have 4.29 GB at most', /WebAssembly/],
   ['WebAssembly.Memory(): could not allocate memory', /WebAssembly/],
-  ['OOM when allocating tensor with shape[16,64,256,256] and type float', /TensorFlow/],
+  // The first two were provoked under a limit of address space.
+  ['Invalid TF_Status: 8\nMessage: OOM when allocating tensor with shape[4,256,256,8] and type float on /job:localhost/replica:0/task:0/device:CPU:0 by allocator mklcpu', /TensorFlow/],
+  ['Invalid TF_Status: 10\nMessage: Operation received an exception:Status: 1, message: could not create a primitive, in file tensorflow/core/kernels/mkl/mkl_conv_grad_input_ops.cc:546', /oneDNN/],
+  ['OOM when allocating tensor with shape[16,64,256,256] and type float on /job:localhost/replica:0/task:0/device:GPU:0 by allocator GPU_0_bfc', /TensorFlow/],
+  ['Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED', /NVIDIA/],
+  ['failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED', /NVIDIA/],
   ['RESOURCE_EXHAUSTED: failed to allocate', /TensorFlow/],
   ['CUDA_ERROR_OUT_OF_MEMORY: out of memory', /CUDA/],
   ['spawn ENOMEM', /system/],

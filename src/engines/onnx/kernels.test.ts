@@ -17,7 +17,7 @@ describe('every case reaches the kernel that it is for', () => {
     expect(checks.length).toBeGreaterThan(0);
     for (const { name, work } of checks) {
       const spy = vi.spyOn(KERNELS[op]!, 'trace');
-      trace(work.spec, {});
+      trace(work.spec, {}, { device: 'cpu' });
       expect(spy, name).toHaveBeenCalled();
       spy.mockRestore();
     }
