@@ -79,8 +79,7 @@ export function loadCudaRuntime(index: number): Runtime {
   const noDriver = loadLibrary(DRIVER);
   if (noDriver !== undefined) {
     throw new EngineError(
-      `cuda:${index}: NVIDIA's driver is not installed here (${noDriver}). Install the driver, version 580 or newer for CUDA 13; ` +
-        'in a container start it with --gpus all.',
+      `cuda:${index}: NVIDIA's driver is not installed here (${noDriver}). ${DRIVER_NEEDED}; in a container start it with --gpus all.`,
       'device',
     );
   }
@@ -94,6 +93,17 @@ export function loadCudaRuntime(index: number): Runtime {
   }
   return createRequire(path.join(folder, 'package.json'))('onnxruntime-node') as Runtime;
 }
+
+/** What to do about a fault of CUDA, where something can be done; starts with a stop. */
+export function cudaAdvice(fault: string): string {
+  if (/driver version is insufficient/i.test(fault)) return `. ${DRIVER_NEEDED}.`;
+  if (/no CUDA-capable device|invalid device ordinal/i.test(fault)) {
+    return '. The driver shows this process no such GPU: look at nvidia-smi and CUDA_VISIBLE_DEVICES.';
+  }
+  return '';
+}
+
+const DRIVER_NEEDED = "Install NVIDIA's driver of version 580 or newer, which CUDA 13 needs";
 
 /** What CUDA reads when it is loaded. @throws EngineError if the GPU is not among those that the process may see */
 function cudaEnvironment(index: number): Record<string, string> {

@@ -12,6 +12,7 @@ import { createOnnxBank, numbers } from './bank.js';
 import type { Copies, GpuBank } from './gpu-bank.js';
 import { copyModel, COPY_OUTPUT, createGpuBank } from './gpu-bank.js';
 import { firstRefused } from './culprit.js';
+import { cudaAdvice } from './cuda.js';
 import { watchDeviceErrors } from './device-errors.js';
 import { writableInPlace } from './in-place.js';
 import type { Graph } from './proto.js';
@@ -280,8 +281,18 @@ async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new EngineError(`onnxruntime, ${what}: ${messageOf(error)}`, kindOf(error), { cause: error });
+    throw new EngineError(`onnxruntime, ${what}: ${readable(messageOf(error))}`, kindOf(error), {
+      cause: error,
+    });
   }
+}
+
+/** CUDA's faults come with paths of the build, the host's name and the call: what is left is what failed. */
+function readable(message: string): string {
+  const fault = /\b(CUDA|CUBLAS|CUDNN|CUDNN_FE|CURAND) (failure|error) \d+: [^;]*/.exec(message)?.[0].trim();
+  if (fault === undefined) return message;
+  const node = /while running (\w+) node/.exec(message)?.[1];
+  return `${node === undefined ? '' : `${node}: `}${fault}${cudaAdvice(fault)}`;
 }
 
 function kindOf(error: unknown): EngineError['kind'] {
