@@ -71,10 +71,12 @@ async function main() {
   page.push(`# GPU check, ${new Date().toISOString()}`);
   section('Machine');
   if (real.length === 0) text('**No real GPU was checked.** What follows says nothing about one.');
-  code((await node([CLI, 'doctor'])).stdout);
+  const { findingsInWords } = await import(new URL('../dist/commands/doctor-text.js', import.meta.url).href);
+  code(findingsInWords(doctor, 100));
   const smi = await execa('nvidia-smi', { reject: false, stdin: 'ignore', timeout: 30_000 });
   if (smi.exitCode === 0) code(smi.stdout);
-  if (targets.length === 0) fail('no engine works on a GPU here; the list above says why, and what mends it');
+  if (targets.length === 0 && failures.length === 0)
+    fail('there is no GPU here that an engine works on: see above');
 
   if (targets.length > 0) await gradientTable(targets);
   for (const target of targets) await shortTrial(target);
@@ -96,14 +98,13 @@ async function main() {
 /** What was asked for, or every engine that works on a real GPU: one GPU of each model, since its twins are no different. */
 function chooseTargets({ engines }) {
   if (options.on.length > 0) {
-    return options.on.map(({ engine, device }) => {
+    return options.on.flatMap(({ engine, device }) => {
       const found = engines.find((each) => each.name === engine && each.device === device);
-      if (found === undefined || !found.works) {
-        fail(
-          `${engine} on ${device} ${found === undefined ? 'is not here' : `does not work: ${found.reason}`}`,
-        );
-      }
-      return { engine, device, software: found?.software ?? false };
+      if (found?.works) return [{ engine, device, software: found.software }];
+      fail(
+        `${engine} on ${device} ${found === undefined ? 'is not here' : `does not work: ${found.reason}`}`,
+      );
+      return [];
     });
   }
   const gpus = engines.filter(
