@@ -6,9 +6,7 @@ import type { Engine, ProgramSpec, Shape, TensorMap } from '../engines/engine.js
 export interface Check {
   /** Row of the table, e.g. `kernels: shapes`. */
   group: string;
-  /** What stands in one program with it, so that an engine that compiles slowly compiles seldom, e.g. `Conv2D`. */
-  bundle: string;
-  /** Unique within its bundle. */
+  /** Unique within its group. */
   name: string;
   /** Largest relative error (as vectors, L2) that any of its results may have against the reference. */
   tolerance: number;

@@ -94,14 +94,12 @@ export function stepChecks(): Check[] {
   return [
     ...Object.entries(UPDATES).map(([name, { parameters, microBatch }]) => ({
       group: 'whole step, smooth',
-      bundle: name,
       name,
       tolerance: NETWORK_TOLERANCE,
       work: updated(parameters, microBatch, SMOOTH),
     })),
     {
       group: 'whole step, relu and L1',
-      bundle: 'relu and L1',
       name: 'resnet, least squares',
       tolerance: KINKED_TOLERANCE,
       work: updated(RESNET, RESNET.batch, {}),
