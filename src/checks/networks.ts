@@ -80,19 +80,28 @@ export function layerChecks(): GradientCheck[] {
     gradientCheck(['layers', 'doubled'], LAYER_TOLERANCE, image, ({ x }) =>
       tf.square(networks.doubled(x as tf.Tensor4D)),
     ),
-    gradientCheck(
-      ['layers', 'layers', 'convolution 3x3 in Winograd’s form'],
-      LAYER_TOLERANCE,
-      { x: [2, 8, 12, 3], filter: [3, 3, 3, 2] },
-      ({ x, filter }) => {
-        const tiles = tilesOf(8, 12);
-        return tiles.leave(tiles.convolve(tiles.enter(x as tf.Tensor4D), transformFilter(filter!)));
-      },
-    ),
+    winogradCheck(),
     ...(['instanceNorm', 'batchNorm'] as const).map((norm) =>
       gradientCheck(['norms', norm], LAYER_TOLERANCE, image, ({ x }) => networks[norm](x as tf.Tensor4D)),
     ),
   ];
+}
+
+/** A convolution by tiles, which must give what the direct form gives. */
+function winogradCheck(): GradientCheck {
+  const shapes = { x: [2, 8, 12, 3], filter: [3, 3, 3, 2] };
+  const byTiles = ({ x, filter }: TensorMap): tf.Tensor => {
+    const tiles = tilesOf(8, 12);
+    return tiles.leave(tiles.convolve(tiles.enter(x as tf.Tensor4D), transformFilter(filter!)));
+  };
+  const direct = ({ x, filter }: TensorMap): tf.Tensor =>
+    tf.conv2d(networks.reflectionPad(x as tf.Tensor4D, 1), filter as tf.Tensor4D, 1, 'valid');
+  const name = 'convolution 3x3, Winograd’s form';
+  const { work } = gradientCheck(['layers', name], LAYER_TOLERANCE, shapes, direct);
+  return {
+    ...gradientCheck(['layers', name], LAYER_TOLERANCE, shapes, byTiles),
+    expected: work,
+  };
 }
 
 export function lossChecks(): GradientCheck[] {

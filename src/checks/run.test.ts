@@ -61,6 +61,17 @@ describe('running checks', () => {
     expect(results[1]!.failure).toBe('gradient of x is off by 1.5e-1, more than 1e-5');
   });
 
+  it('compares a form with what it is a form of, where a check has both', async () => {
+    const [twice, square] = CHECKS as [Check, Check];
+    const sum = check('sum', (x) => tf.add(x, x));
+    const checks = [
+      { ...sum, expected: twice.work },
+      { ...sum, expected: square.work },
+    ];
+    const results = await runChecks(reference, { reference, checks });
+    expect(results.map(({ passed }) => passed)).toEqual([true, false]);
+  });
+
   it('goes on after a check that cannot be computed', async () => {
     const engine = changed((spec) => {
       if (spec.name === 'square') throw new Error(`no kernel in ${spec.name}`);
@@ -128,6 +139,7 @@ describe('the checks', () => {
       'kernels: shapes',
       'kernels: convolutions',
       'kernels: matrices',
+      'kernels: gathers',
       'layers',
       'norms',
       'losses',
@@ -135,6 +147,7 @@ describe('the checks', () => {
       'discriminators',
       'generators, own activations',
       'whole step, smooth',
+      'whole step, other forms',
       'whole step, relu and L1',
     ]);
   });

@@ -3,12 +3,12 @@ import type { Values } from '../engines/compare.js';
 import { relativeErrors, runOnce } from '../engines/compare.js';
 import type { Engine } from '../engines/engine.js';
 import { messageOf } from '../errors.js';
-import type { Check } from './check.js';
+import type { Check, Work } from './check.js';
 import { kernelChecks } from './kernels.js';
 import { layerChecks, lossChecks, networkChecks, translationChecks } from './networks.js';
 import { stepChecks } from './step.js';
 
-export interface CheckResult extends Omit<Check, 'work'> {
+export interface CheckResult extends Omit<Check, 'work' | 'expected'> {
   /** The largest relative error of any of its results; null where there is none: not computed, or no number. */
   error: number | null;
   passed: boolean;
@@ -56,7 +56,7 @@ export async function runChecks(
 const known = new WeakMap<Check, Promise<Values>>();
 
 function expectedOf(check: Check, reference: Engine): Promise<Values> {
-  const expected = known.get(check) ?? compute(reference, check.work);
+  const expected = known.get(check) ?? compute(reference, check.expected ?? check.work);
   known.set(check, expected);
   return expected;
 }
@@ -78,7 +78,7 @@ function judge({ group, name, tolerance }: Check, expected: Values, actual: Valu
   return failed(off, Number.isFinite(error) ? error : null);
 } // prettier-ignore
 
-async function compute(engine: Engine, work: Check['work']): Promise<Values> {
+async function compute(engine: Engine, work: Work): Promise<Values> {
   if (typeof work === 'function') return work(engine);
   return (await runOnce(engine, work.spec, work.inputs)).outputs;
 }
