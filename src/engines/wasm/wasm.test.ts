@@ -48,7 +48,7 @@ describe('memory', () => {
     const error: unknown = await run.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(EngineError);
     expect(error).toMatchObject({ kind: 'out-of-memory', message: expect.stringMatching(/WebAssembly.*bytes.*4.29 GB/) as string }); // prettier-ignore
-    expect(bank.read('a')).toEqual(new Float32Array(1000).fill(3));
+    expect(await bank.read('a')).toEqual(new Float32Array(1000).fill(3));
     bank.dispose();
   });
 
