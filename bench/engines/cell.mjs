@@ -1,4 +1,5 @@
 /** @file What is computed in a cell of the table: parameters, initial weights and images, the same for every peer. */
+import { Buffer } from 'node:buffer';
 import { writeFileSync } from 'node:fs';
 import { discriminatorLayers, generatorLayers, sidesOf } from '../../dist/geometry.js';
 import { resolveParameters } from '../../dist/definition/parameters.js';

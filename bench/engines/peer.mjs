@@ -11,7 +11,8 @@ import { createInterface } from 'node:readline';
 export async function startPeer(name, [command, ...args], task, folder) {
   const file = path.join(folder, `${name.replaceAll(/\W+/g, '-')}.json`);
   writeFileSync(file, JSON.stringify(task));
-  const child = spawn(command, [...args, file], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const env = { ...process.env, ...task.environment };
+  const child = spawn(command, [...args, file], { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (text) => (complaint = (complaint + text).slice(-4000)));
   const exited = new Promise((resolve) => {

@@ -9,7 +9,14 @@ import { openEngine } from '../../dist/engines/open.js';
 import { bankShapes, compileStep } from '../../dist/train/step.js';
 import { startOf } from './cell.mjs';
 
-const { engine: name, device, threads, parameters, memory, profile } = JSON.parse(readFileSync(process.argv[2]));
+const {
+  engine: name,
+  device,
+  threads,
+  parameters,
+  memory,
+  profile,
+} = JSON.parse(readFileSync(process.argv[2]));
 
 const begun = performance.now();
 const engine = await openEngine(name, { threads, device, profile });

@@ -15,7 +15,8 @@ export function installTorch() {
     [PYTHON, '-m', 'pip', 'install', 'torch'],
   ]) {
     const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
-    if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+    if (status !== 0)
+      throw new Error(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
   }
 }
 
@@ -26,7 +27,8 @@ export function installTorch() {
 export function findTorch() {
   const named = process.env.BENCH_PYTHON;
   const python = named ?? PYTHON;
-  const hint = 'npm run bench:engines -- --install-torch installs it, or BENCH_PYTHON names a Python that has it';
+  const hint =
+    'npm run bench:engines -- --install-torch installs it, or BENCH_PYTHON names a Python that has it';
   if (named === undefined && !existsSync(python)) return { missing: `PyTorch is not installed: ${hint}.` };
   const { status, stdout, stderr, error } = spawnSync(python, [SCRIPT], { encoding: 'utf8' });
   if (status !== 0) {
