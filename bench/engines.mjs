@@ -32,8 +32,8 @@ const { values: options, positionals } = parseArgs({
 
 const CELLS = ['64,16,16,3', '128,2,16,3', '64,4,64,9', '128,1,64,9'];
 const QUICK_CELLS = ['64,16,16,3', '64,4,64,9'];
-/** Engines that are several times slower are measured on these alone. */
-const SMALL_CELLS = ['64,16,16,3', '128,2,16,3'];
+/** Cells of at most so many filters are small: on them alone are engines measured that are several times slower. */
+const SMALL = 16;
 /** Times PyTorch, by filters, on one core and on two. */
 const SPEED_GOALS = { 16: [1.7, 1.5], 64: [2.3, 2.0] };
 /** Times PyTorch's peak memory, and so with `memory: low`. */
@@ -333,7 +333,7 @@ async function memoryLow(cells, results) {
 async function sideBySide(cells) {
   const rows = [];
   const goals = [];
-  for (const cell of cells.filter((each) => SMALL_CELLS.includes(each))) {
+  for (const cell of cells.filter(isSmall)) {
     const { batch } = parametersOf(cell);
     const [first, second] = [await ours(cell, 1), await ours(cell, 1, { second: true })];
     const [{ seconds }] = await interleave([first], 2);
@@ -359,6 +359,10 @@ async function sideBySide(cells) {
   return goals;
 }
 
+function isSmall(cell) {
+  return parametersOf(cell).filters <= SMALL;
+}
+
 /** Every other engine and device that works here, on the small cells, one thread where it has threads. */
 async function otherEngines(cells) {
   const others = (await probeEngines()).filter(({ name, device }) => !(name === 'onnx' && device === 'cpu'));
@@ -369,7 +373,7 @@ async function otherEngines(cells) {
       rows.push([name, device, '-', '-', '-', reason]);
       continue;
     }
-    for (const cell of cells.filter((each) => SMALL_CELLS.includes(each))) {
+    for (const cell of cells.filter(isSmall)) {
       try {
         const started = await ours(cell, 1, { engine: name, device });
         const { seconds, peak } = await started.run(3);
