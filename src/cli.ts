@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
+import { engineCommand } from './commands/engine.js';
 import { reportCommand } from './commands/report.js';
 import { runCommand } from './commands/run.js';
 import { exitCodeOf, explain } from './commands/failure.js';
@@ -25,6 +26,7 @@ const parser = yargs(hideBin(process.argv))
   .command(reportCommand)
   .command(dataCommand)
   .command(doctorCommand)
+  .command(engineCommand)
   .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()

@@ -12,6 +12,25 @@ export const NUMERICS_VERSION = 2;
 export const ENGINES = ['onnx', 'tensorflow', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
+/** Where each can compute it, fastest first. A device is one of these kinds and, for GPUs, a number: `cuda:0`. */
+export type DeviceKind = 'cuda' | 'webgpu' | 'cpu';
+export const DEVICES_OF: Readonly<Record<EngineName, readonly DeviceKind[]>> = {
+  onnx: ['cuda', 'webgpu', 'cpu'],
+  tensorflow: ['cuda', 'cpu'],
+  wasm: ['cpu'],
+  cpu: ['cpu'],
+};
+
+/**
+ * What the process that is to compute on a device has in its environment, beside the device's name. CUDA then shows it that GPU
+ * alone, as number 0, and counts as nvidia-smi does.
+ */
+export function deviceEnvironment(device: string): Record<string, string> {
+  const [kind, index] = device.split(':');
+  if (kind !== 'cuda' || index === undefined) return {};
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: index };
+}
+
 /** Names of the environment variables through which a trial is told its work. */
 export const ENVIRONMENT = {
   /** Folder that holds `config.json`, `checkpoints/`, `samples/`, `attempts/`. */
@@ -152,8 +171,10 @@ export interface TrialConfig {
   data: TrialData;
   /** Hash of the data's content. */
   dataFingerprint: string;
-  /** Engine to use; `auto` takes the fastest that works here. Not part of the key. */
+  /** Engine to use; `auto` takes the fastest that works here. Not part of the key, and neither is the device. */
   engine: 'auto' | EngineName;
+  /** Why this engine and device: for the `start` event. Missing where nobody has chosen yet. */
+  engineReason?: string;
   /** Patches of each domain computed at once; their gradients add up to those of the batch. Not part of the key. */
   microBatch: 'auto' | number;
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { readDefinition } from '../definition/read.js';
+import { chooseEngine } from '../engines/choose.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { ENGINES } from '../protocol.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
@@ -13,6 +14,7 @@ interface RunArguments {
   results: string;
   set: string[];
   engine?: string;
+  device?: string;
   'retry-failed': boolean;
   'memory-limit'?: string;
   json: boolean;
@@ -41,6 +43,11 @@ export const runCommand: CommandModule<object, RunArguments> = {
         choices: ['auto', ...ENGINES],
         describe: 'What computes the training step (instead of the file’s engine)',
       })
+      .option('device', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Where it is computed: cpu, cuda, cuda:0, webgpu, webgpu:1 (instead of the file’s device)',
+      })
       .option('retry-failed', {
         type: 'boolean',
         default: false,
@@ -55,13 +62,16 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example('$0 run sweeps/patch.yaml', 'the study of patch 64 against patch 128')
       .example('$0 run sweeps/patch.yaml --set seeds=8 --set budget.pixels=40M', 'more seeds, longer')
       .example('$0 run sweeps/quick.yaml --results /tmp/try', 'results in another folder')
+      .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
   handler: run,
 };
 
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   const source = readSweepFile(args.file);
-  const set = args.engine === undefined ? args.set : [...args.set, `engine=${args.engine}`];
+  const set = [...args.set];
+  if (args.engine !== undefined) set.push(`engine=${args.engine}`);
+  if (args.device !== undefined) set.push(`device=${args.device}`);
   const definition = readDefinition(source, args.file, { set });
   const summary = await runSweep({
     definition,
@@ -70,6 +80,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     results: args.results,
     retryFailed: args.retryFailed,
     memoryLimit: args['memory-limit'] === undefined ? undefined : parseBytes(args['memory-limit']),
+    place: () => chooseEngine(definition),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -98,8 +109,9 @@ function parseBytes(text: string): number {
   return Math.round(bytes);
 }
 
-function conclusion({ done, failed, left }: SweepSummary, args: { file: string; set: string[] }): string {
-  const flags = args.set.map((flag) => ` --set ${flag}`).join('');
+function conclusion({ done, failed, left }: SweepSummary, args: RunArguments): string {
+  const place = [args.engine && ` --engine ${args.engine}`, args.device && ` --device ${args.device}`];
+  const flags = [...args.set.map((flag) => ` --set ${flag}`), ...place].filter(Boolean).join('');
   const again = `sweep run ${args.file}${flags}`;
   const lines = [`${done} done, ${failed.length} failed, ${left} left.`];
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);

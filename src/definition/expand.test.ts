@@ -28,6 +28,7 @@ function define(parts: Partial<Definition>): Definition {
     retry: { limit: 2 },
     resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
     engine: 'auto',
+    device: 'auto',
     ...parts,
   };
 }

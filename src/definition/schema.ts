@@ -51,6 +51,8 @@ export interface Definition {
   retry: { limit: number };
   resources: { trials: 'auto' | number; threads: 'auto' | number; micro_batch: 'auto' | number };
   engine: 'auto' | EngineName;
+  /** `auto`, `cpu`, `cuda`, `cuda:0`, `webgpu`, `webgpu:1`. */
+  device: string;
 }
 
 const DEFAULT_SPLIT: SplitShares = { train: 0.7, validation: 0.15, test: 0.15 };
@@ -75,6 +77,7 @@ const MINUTES = 'a number of minutes above 0';
 const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograph} for images that are drawn';
 const GRID = 'parameters and their values: {patch: [64, 128], batch: [2, 16]}, or a list of such mappings';
 const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
+const DEVICE = 'auto, cpu, cuda or webgpu (all GPUs of the kind), or one GPU by its number: cuda:0, webgpu:1';
 const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
 
 const share = z.number({ error: SPLIT }).gt(0, { error: SPLIT }).lt(1, { error: SPLIT });
@@ -273,6 +276,13 @@ export const sweepSchema = z
         })
         .default('auto')
         .describe('What computes the training step; auto takes the fastest that works here.'),
+      device: z
+        .string({ error: DEVICE })
+        .regex(/^(auto|cpu|(cuda|webgpu)(:\d+)?)$/, { error: DEVICE })
+        .default('auto')
+        .describe(
+          'Where the training step is computed: cpu; cuda or webgpu, all GPUs of the kind; one GPU, e.g. cuda:0. auto takes the fastest that works here.',
+        ),
     },
     { error: 'a mapping with at least name, data, grid and budget' },
   )

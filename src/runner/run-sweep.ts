@@ -2,12 +2,12 @@
  * @file Runs a sweep: what is missing of it, one child process a trial, until all is done or the user stops it.
  * The main path of the runner, read from top to bottom.
  */
-import os from 'node:os';
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
 import { UserError } from '../errors.js';
-import { EXIT, type TrialConfig } from '../protocol.js';
+import { availableCores } from '../machine.js';
+import { EXIT, type EngineName, type TrialConfig } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
@@ -30,10 +30,21 @@ export interface SweepRun {
   retryFailed: boolean;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
+  /** Chooses what trials are computed with; asked once, and only if there is something to run. */
+  place: () => Promise<Placement>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
+}
+
+/** What trials are computed with. */
+export interface Placement {
+  engine: EngineName;
+  /** e.g. `['cpu']`, `['cuda:0', 'cuda:1']`. */
+  devices: string[];
+  /** One sentence that says why. */
+  reason: string;
 }
 
 export interface SweepSummary {
@@ -61,7 +72,9 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       const status = statuses[at]!;
       return status !== 'done' && (status !== 'failed' || run.retryFailed);
     });
-    const slots = makeSlots(run.definition, wanted.length);
+    const placement = wanted.length > 0 ? await run.place() : undefined;
+    const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
+    if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(announce(run.definition.name, statuses, wanted.length, slots));
 
     const progress = openProgress(wanted.length, run.stream);
@@ -71,7 +84,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       const work = (config: TrialConfig, slot: Slot) =>
         runTrial({
           store,
-          config,
+          config: { ...config, engine: placement!.engine, engineReason: placement!.reason },
           slot,
           label: label(config),
           retries: run.definition.retry.limit,
@@ -110,12 +123,16 @@ function record(
   storeSweep(store, sweep, entries);
 }
 
-/** As many trials at once as the sweep asks for, or as there are cores; the cores are shared out among them. */
-function makeSlots({ resources }: Definition, wanted: number): Slot[] {
-  const cores = os.availableParallelism();
-  const count = resources.trials === 'auto' ? Math.max(1, Math.min(cores, wanted)) : resources.trials;
+/**
+ * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
+ * many as the sweep asks for, dealt out. The cores are shared out among them.
+ */
+function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
+  const cores = availableCores();
+  const most = devices[0] === 'cpu' ? cores : devices.length;
+  const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
   const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
-  return Array.from({ length: count }, () => ({ device: 'cpu', threads }));
+  return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
 }
 
 function announce(name: string, statuses: string[], wanted: number, slots: Slot[]): string {
