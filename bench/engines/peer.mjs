@@ -6,12 +6,13 @@ import { createInterface } from 'node:readline';
 
 /**
  * Starts it and waits until it has warmed up.
- * @returns `ready`: what it said then; `run(updates)`: seconds of each update and its peak of memory so far, bytes; `close()`
+ * @returns `ready`: what it said then; `run(updates)`: `seconds` of each update, `processor` seconds of all, `peak` of its
+ *   memory so far, bytes; `close()`
  */
-export async function startPeer(name, [command, ...args], task, folder) {
-  const file = path.join(folder, `${name.replaceAll(/\W+/g, '-')}.json`);
+export async function startPeer(name, [command, ...args], task, { folder, environment }) {
+  const file = path.join(folder, 'task.json'); // read before it says that it is ready
   writeFileSync(file, JSON.stringify(task));
-  const env = { ...process.env, ...task.environment };
+  const env = { ...process.env, ...environment };
   const child = spawn(command, [...args, file], { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (text) => (complaint = (complaint + text).slice(-4000)));

@@ -7,37 +7,39 @@ import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { openEngine } from '../../dist/engines/open.js';
 import { bankShapes, compileStep } from '../../dist/train/step.js';
+import * as winograd from '../../dist/train/winograd.js';
 import { startOf } from './cell.mjs';
 
-const {
-  engine: name,
-  device,
-  threads,
-  parameters,
-  memory,
-  profile,
-} = JSON.parse(readFileSync(process.argv[2]));
+const task = JSON.parse(readFileSync(process.argv[2]));
+const { parameters, threads, device, profile } = task;
 
-const begun = performance.now();
-const engine = await openEngine(name, { threads, device, profile });
-const bank = engine.createBank(bankShapes(parameters));
+const engine = await openEngine(task.engine, { threads, device, profile });
+const form = winograd.formOf?.(task, engine) ?? {
+  winograd: task.engine === 'onnx' && device === 'cpu',
+  memory: task.memory ?? 'auto',
+};
+const bank = engine.createBank(bankShapes(parameters, form));
 const { X, Y } = start();
-const step = await compileStep(engine, bank, parameters, { microBatch: 'auto', memory });
-const compiled = secondsSince(begun);
+const step = await compileStep(engine, bank, parameters, { microBatch: 'auto', memory: form.memory });
 
 let updates = 0;
 const update = () => step.run(bank, { X, Y, update: ++updates });
-const { metrics: losses } = await update();
-await update();
-say({ losses, compiled, versions: engine.versions, microBatch: step.microBatch });
+const losses = [(await update()).metrics, (await update()).metrics];
+say({
+  losses,
+  versions: engine.versions,
+  form: winograd.describeForm?.(form) ?? (form.winograd ? 'winograd' : 'direct'),
+});
 for await (const line of createInterface({ input: process.stdin })) {
   const seconds = [];
+  const before = process.cpuUsage();
   for (let index = 0; index < Number(line); index++) {
-    const before = performance.now();
+    const begun = performance.now();
     await update();
-    seconds.push(secondsSince(before));
+    seconds.push((performance.now() - begun) / 1e3);
   }
-  say({ seconds });
+  const { user, system } = process.cpuUsage(before);
+  say({ seconds, processor: (user + system) / 1e6 });
 }
 await step.dispose(); // writes the profile, where one is asked for
 bank.dispose();
@@ -48,10 +50,6 @@ function start() {
   const { bank: values, X, Y } = startOf(parameters);
   for (const [name, each] of Object.entries(values)) bank.write(name, each);
   return { X, Y };
-}
-
-function secondsSince(moment) {
-  return (performance.now() - moment) / 1e3;
 }
 
 function say(what) {
