@@ -6,7 +6,7 @@
  */
 
 /** Raised by hand when the numbers that a trial produces change: it is part of every trial's key. */
-export const NUMERICS_VERSION = 2;
+export const NUMERICS_VERSION = 3;
 
 /** What may compute the training step; src/engines/ holds one folder of each. */
 export const ENGINES = ['onnx', 'tensorflow', 'wasm', 'cpu'] as const;
@@ -177,6 +177,10 @@ export interface TrialConfig {
   engineReason?: string;
   /** Patches of each domain computed at once; their gradients add up to those of the batch. Not part of the key. */
   microBatch: 'auto' | number;
+  /** Whether residual blocks may take Winograd's form, where that is faster. Not part of the key. */
+  winograd?: 'auto' | 'off';
+  /** `low`: compute again what residual blocks would keep for the backward pass. Not part of the key. */
+  memory?: 'auto' | 'low';
 }
 
 /** A column of numbers by metric name, e.g. `{"loss/D": 0.41}`. Names: src/metrics.ts. */
@@ -200,6 +204,8 @@ interface EventTypes {
     from: number;
     /** Weights of each network, facts of geometry: see TrialFacts. */
     facts: TrialFacts;
+    /** How residual blocks are computed: `direct` or `winograd`, with `, recomputed` where memory is to be saved. */
+    form?: string;
   };
   metric: { step: number; wall: number; pixels: number; v: MetricValues };
   checkpoint: { step: number; path: string; bytes: number; kind: 'last' | 'best' | 'asked' };

@@ -280,6 +280,16 @@ export const KERNEL_CASES: Readonly<Record<string, Readonly<Record<string, reado
       two([5, 3, 4], [1, 4, 2], (a, b) => tf.matMul(a, b), false),
     ],
   },
+  // Each is the other's gradient in src/train/winograd.ts; those that tfjs has are not used.
+  gathers: {
+    GatherV2: [
+      one([4, 3], (x) => tf.gather(x, tf.tensor1d([3, 0, 0, 2, 1], 'int32')), false),
+      one([2, 3, 2], (x) => tf.gather(x, tf.tensor1d([1, 1, 0], 'int32')), false),
+    ],
+    ScatterNd: [
+      one([5, 3], (x) => tf.scatterND(tf.tensor2d([3, 0, 0, 2, 3], [5, 1], 'int32'), x, [4, 3]), false),
+    ],
+  },
 };
 
 /** Ways in which an operand may lie in memory. All give the kernel the same tensor. */

@@ -11,6 +11,7 @@ import type { DiscriminatorParameters, GeneratorParameters, Layer } from '../geo
 import { discriminatorLayers, generatorLayers } from '../geometry.js';
 import * as losses from '../train/losses.js';
 import * as networks from '../train/networks.js';
+import { tilesOf, transformFilter } from '../train/winograd.js';
 import type { Check, ProgramWork } from './check.js';
 import { gradientProgram, KERNEL_TOLERANCE, LAYER_TOLERANCE, NETWORK_TOLERANCE, wave } from './check.js';
 
@@ -78,6 +79,15 @@ export function layerChecks(): GradientCheck[] {
     }),
     gradientCheck(['layers', 'layers', 'doubled'], LAYER_TOLERANCE, image, ({ x }) =>
       tf.square(networks.doubled(x as tf.Tensor4D)),
+    ),
+    gradientCheck(
+      ['layers', 'layers', 'convolution 3x3 in Winograd’s form'],
+      LAYER_TOLERANCE,
+      { x: [2, 8, 12, 3], filter: [3, 3, 3, 2] },
+      ({ x, filter }) => {
+        const tiles = tilesOf(8, 12);
+        return tiles.leave(tiles.convolve(tiles.enter(x as tf.Tensor4D), transformFilter(filter!)));
+      },
     ),
     ...(['instanceNorm', 'batchNorm'] as const).map((norm) =>
       gradientCheck(['norms', 'norms', norm], LAYER_TOLERANCE, image, ({ x }) =>

@@ -4,6 +4,7 @@ import type { Values } from '../engines/compare.js';
 import type { TrialParameters } from '../protocol.js';
 import type { Smooth } from '../train/step.js';
 import * as step from '../train/step.js';
+import type { Form } from '../train/winograd.js';
 import type { Check, EngineWork } from './check.js';
 import { NETWORK_TOLERANCE } from './check.js';
 
@@ -34,7 +35,7 @@ const RESNET: TrialParameters = {
 };
 
 /** Each generator, each adversarial loss, each norm, the paired term, and one batch in parts. */
-const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number }> = {
+const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number; form?: Form }> = {
   'resnet, least squares, two micro-batches': { parameters: RESNET, microBatch: 1 },
   'unet, cross-entropy, batch norm, paired': {
     parameters: { ...RESNET, generator: 'unet', blocks: 3, upsample: 'resize', norm: 'batch', gan_loss: 'cross-entropy', paired: 3 },
@@ -43,6 +44,16 @@ const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number 
   'fullres, hinge': {
     parameters: { ...RESNET, generator: 'fullres', blocks: 1, gan_loss: 'hinge' },
     microBatch: 2,
+  },
+  'resnet in Winograd’s form': {
+    parameters: { ...RESNET, patch: 32 },
+    microBatch: 2,
+    form: { winograd: true, memory: 'auto' },
+  },
+  'resnet in Winograd’s form, recomputed': {
+    parameters: { ...RESNET, patch: 32 },
+    microBatch: 2,
+    form: { winograd: true, memory: 'low' },
   },
 }; // prettier-ignore
 
@@ -62,7 +73,12 @@ function noise(seed: number): () => number {
 }
 
 /** One update from the same start: gradients of all weights as accumulated, metrics, fakes, and the new weights. */
-function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth): EngineWork {
+function updated(
+  parameters: TrialParameters,
+  microBatch: number,
+  smooth: Smooth,
+  form: Form = { winograd: false, memory: 'auto' },
+): EngineWork {
   return async (engine) => {
     const { batch, patch } = parameters;
     const draw = noise(3);
@@ -71,9 +87,13 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
     const weight = noise(7);
     // Larger than in training, so that no gradient is tiny.
     const start = step.initialBank(parameters, () => 8 * weight());
-    const bank = engine.createBank(step.bankShapes(parameters));
+    const bank = engine.createBank(step.bankShapes(parameters, form));
     for (const [name, values] of Object.entries(start)) bank.write(name, values);
-    const compiled = await step.compileStep(engine, bank, parameters, { microBatch, smooth });
+    const compiled = await step.compileStep(engine, bank, parameters, {
+      microBatch,
+      smooth,
+      memory: form.memory,
+    });
     try {
       const { metrics, gx, fy } = await compiled.run(bank, feed);
       const results: Values = { gx, fy };
@@ -92,12 +112,12 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
 
 export function stepChecks(): Check[] {
   return [
-    ...Object.entries(UPDATES).map(([name, { parameters, microBatch }]) => ({
+    ...Object.entries(UPDATES).map(([name, { parameters, microBatch, form }]) => ({
       group: 'whole step, smooth',
       bundle: name,
       name,
       tolerance: NETWORK_TOLERANCE,
-      work: updated(parameters, microBatch, SMOOTH),
+      work: updated(parameters, microBatch, SMOOTH, form),
     })),
     {
       group: 'whole step, relu and L1',

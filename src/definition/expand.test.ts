@@ -26,7 +26,7 @@ function define(parts: Partial<Definition>): Definition {
     seeds: [1],
     budget: { updates: 1 },
     retry: { limit: 2 },
-    resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
+    resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
     engine: 'auto',
     device: 'auto',
     ...parts,

@@ -49,7 +49,13 @@ export interface Definition {
   seeds: number[];
   budget: Budget;
   retry: { limit: number };
-  resources: { trials: 'auto' | number; threads: 'auto' | number; micro_batch: 'auto' | number };
+  resources: {
+    trials: 'auto' | number;
+    threads: 'auto' | number;
+    micro_batch: 'auto' | number;
+    memory: 'auto' | 'low';
+    winograd: 'auto' | 'off';
+  };
   engine: 'auto' | EngineName;
   /** `auto`, `cpu`, `cuda`, `cuda:0`, `webgpu`, `webgpu:1`. */
   device: string;
@@ -265,10 +271,22 @@ export const sweepSchema = z
             micro_batch: autoOrCount(
               'Patches of each domain computed at once. Their gradients add up to those of the whole batch, so this changes the memory and not the result; norm: batch rules it out.',
             ),
+            memory: z
+              .enum(['auto', 'low'], { error: 'auto or low' })
+              .default('auto')
+              .describe(
+                'low computes again what residual blocks would keep for the backward pass: less memory, about a quarter more time.',
+              ),
+            winograd: z
+              .enum(['auto', 'off'], { error: 'auto or off' })
+              .default('auto')
+              .describe(
+                'Whether residual blocks may be computed in Winograd’s form where that is faster; equal to the direct form up to rounding.',
+              ),
           },
           { error: 'e.g. {trials: 2, threads: 4}' },
         )
-        .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto' })
+        .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' })
         .describe('What the trials may take of this machine.'),
       engine: z
         .enum(['auto', ...ENGINES], {

@@ -57,6 +57,8 @@ export async function planSweep(
       dataFingerprint: fingerprint,
       engine,
       microBatch: resources.micro_batch,
+      winograd: resources.winograd,
+      memory: resources.memory,
     };
   });
   return { trials: configs, varied, warnings: [...warnings, ...dataWarnings] };

@@ -17,7 +17,7 @@ import * as losses from './losses.js';
 import { checkMemory, explainMemory, peakMemory, planMemory, type MemoryLimit } from './memory.js';
 import type { Activation, GenerateOptions, Weights } from './networks.js';
 import { discriminate, discriminatorShapes, generate, generatorShapes, initialWeights } from './networks.js';
-import { filterGradient, transformFilter, trunkFitsTiles, winogradLayers } from './winograd.js';
+import { filterGradient, transformFilter, trunkFitsTiles, winogradLayers, type Form } from './winograd.js';
 
 export type Network = 'G' | 'F' | 'D_X' | 'D_Y';
 const NETWORKS: readonly Network[] = ['G', 'F', 'D_X', 'D_Y'];
@@ -72,21 +72,15 @@ export function savedShapes(parameters: TrialParameters): Record<string, Shape> 
   return shapes;
 }
 
-export interface BankOptions {
-  /** Whether the residual blocks are computed in Winograd's form: src/train/winograd.ts. */
-  winograd?: boolean;
-  /** `low`: without the transformed filters, four times the size of the filters; they are made each time they are needed. */
-  memory?: 'auto' | 'low';
-}
-
 /**
  * Shapes of all that the bank of a training holds: `savedShapes` and the accumulators of gradients, which hold nothing
- * between two updates; with `winograd` also the transformed filters, which follow from the filters. What such a filter
- * concerns then has its two spatial axes as one, since it is transformed and not convolved with; its numbers are the same.
+ * between two updates. With `winograd` the filters of residual blocks, and what goes with each, have their two spatial axes
+ * as one, since they are transformed and not convolved with; their numbers are the same. The transformed ones are held
+ * beside them, or where memory is low made each time they are needed: they take four times the room.
  */
 export function bankShapes(
   parameters: TrialParameters,
-  { winograd = false, memory = 'auto' }: BankOptions = {},
+  { winograd = false, memory = 'auto' }: Partial<Form> = {},
 ): Record<string, Shape> {
   const shapes: Record<string, Shape> = { ...savedShapes(parameters) };
   for (const [name, shape] of Object.entries(weightShapes(parameters))) shapes[gradientName(name)] = shape;
@@ -181,7 +175,7 @@ export interface StepOptions {
   /** A divisor of the batch; `auto`: the largest whose predicted memory fits. */
   microBatch?: number | 'auto';
   /** `low`: compute what a residual block kept for the backward pass again instead. */
-  memory?: 'auto' | 'low';
+  memory?: Form['memory'];
   /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
   memoryLimit?: MemoryLimit;
   /** For tests. */

@@ -23,6 +23,7 @@ import { normal, randomFromSeed, randomFromState } from './random.js';
 import type { NamedTensor } from './safetensors.js';
 import { bankShapes, compileStep, initialBank, savedShapes } from './step.js';
 import { openValidator } from './validation.js';
+import { describeForm, formOf } from './winograd.js';
 
 export interface TrialIo {
   emit: Emit;
@@ -57,14 +58,15 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const drawPatches = patchSource(config, images);
   const budget = budgetMeter(config.budget, parameters, Math.max(...images.counts.train));
   const { engine, reason } = await openFor(config, io);
-  const bank = engine.createBank(bankShapes(parameters));
+  const form = formOf(config, engine);
+  const bank = engine.createBank(bankShapes(parameters, form));
 
   // Weights, optimiser moments, past fakes, step and random states: new, or as a checkpoint left them.
   const { state, tensors } = io.resume === undefined ? begin(config) : loadCheckpoint(io.resume);
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
-  const step = await compileStep(engine, bank, parameters, { microBatch });
+  const step = await compileStep(engine, bank, parameters, { microBatch, memory: form.memory });
   state.microBatch = step.microBatch;
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
@@ -86,6 +88,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     updates: budget.updates,
     from: state.step,
     facts: { ...networkFacts(parameters), images: images.counts, range: images.range },
+    form: describeForm(form),
   });
 
   let savedAt = performance.now();

@@ -7,6 +7,8 @@
  * mirrored border included, is one gather of whole rows, and each transform one multiplication by a small constant matrix.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../engines/engine.js';
+import type { TrialConfig } from '../protocol.js';
 import { generatorLayers, type GeneratorParameters, type Layer } from '../geometry.js';
 
 /** Outputs a side of a tile. */
@@ -172,19 +174,40 @@ function gatherRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
 
 // ---- Which layers take this form
 
+/** How residual blocks are computed. */
+export interface Form {
+  winograd: boolean;
+  /** `low`: what a block would keep for the backward pass is computed again. */
+  memory: 'auto' | 'low';
+}
+
+/**
+ * The form that a trial takes. Winograd's was faster than the direct one at every size that `npm run bench:forms` measures
+ * on the onnx engine on a CPU; GPUs have their own, and eager engines are slower with it.
+ */
+export function formOf(
+  { parameters, winograd = 'auto', memory = 'auto' }: Pick<TrialConfig, 'parameters' | 'winograd' | 'memory'>,
+  { name, device }: Pick<Engine, 'name' | 'device'>,
+): Form {
+  const fits = parameters.generator === 'resnet' && trunkFitsTiles(parameters.patch, parameters.patch);
+  return {
+    winograd: winograd === 'auto' && fits && name === 'onnx' && device === 'cpu',
+    memory: parameters.generator === 'resnet' ? memory : 'auto',
+  };
+}
+
+/** For the record, e.g. `winograd, recomputed`. */
+export function describeForm({ winograd, memory }: Form): string {
+  return `${winograd ? 'winograd' : 'direct'}${memory === 'low' ? ', recomputed' : ''}`;
+}
+
 /** Whether the residual blocks see an image of these sides by tiles: they work at a quarter of its sides. */
 export function trunkFitsTiles(height: number, width: number): boolean {
   return fitsTiles(height / 4, width / 4);
 }
 
-/** Layers of the generator that can: the convolutions of the residual blocks. */
+/** Layers of the generator that can: the convolutions of a resnet's residual blocks. */
 export function winogradLayers(parameters: GeneratorParameters): Layer[] {
-  return generatorLayers(parameters).filter(
-    ({ kind, kernel, stride, padding, name }) =>
-      kind === 'convolution' &&
-      kernel === 3 &&
-      stride === 1 &&
-      padding === 'reflect' &&
-      name.startsWith('block'),
-  );
+  if (parameters.generator !== 'resnet') return [];
+  return generatorLayers(parameters).filter(({ name }) => name.startsWith('block'));
 }
