@@ -7,17 +7,14 @@ import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { openEngine } from '../../dist/engines/open.js';
 import { bankShapes, compileStep } from '../../dist/train/step.js';
-import * as winograd from '../../dist/train/winograd.js';
+import { describeForm, formOf } from '../../dist/train/winograd.js';
 import { startOf } from './cell.mjs';
 
 const task = JSON.parse(readFileSync(process.argv[2]));
 const { parameters, threads, device, profile } = task;
 
 const engine = await openEngine(task.engine, { threads, device, profile });
-const form = winograd.formOf?.(task, engine) ?? {
-  winograd: task.engine === 'onnx' && device === 'cpu',
-  memory: task.memory ?? 'auto',
-};
+const form = formOf(task, engine);
 const bank = engine.createBank(bankShapes(parameters, form));
 const { X, Y } = start();
 const step = await compileStep(engine, bank, parameters, { microBatch: 'auto', memory: form.memory });
@@ -28,7 +25,7 @@ const losses = [(await update()).metrics, (await update()).metrics];
 say({
   losses,
   versions: engine.versions,
-  form: winograd.describeForm?.(form) ?? (form.winograd ? 'winograd' : 'direct'),
+  form: describeForm(form),
 });
 for await (const line of createInterface({ input: process.stdin })) {
   const seconds = [];
