@@ -17,7 +17,7 @@ const engine = await openEngine(task.engine, { threads, device, profile });
 const form = formOf(task, engine);
 const bank = engine.createBank(bankShapes(parameters, form));
 const { X, Y } = start();
-const step = await compileStep(engine, bank, parameters, { microBatch: 'auto', memory: form.memory });
+const step = await compileStep(engine, bank, parameters, { microBatch: 'auto', form });
 
 let updates = 0;
 const update = () => step.run(bank, { X, Y, update: ++updates });
