@@ -260,7 +260,9 @@ async function sweep({ engine, device, software }, { yaml, file, set = [] }) {
   if (yaml !== undefined) fs.writeFileSync((file = path.join(results, 'sweep.yaml')), yaml);
   const onHost = device === 'cpu' || software;
   const limit = SIZES.limit !== undefined && onHost ? ['--memory-limit', SIZES.limit] : [];
-  console.log(`${titleOf({ engine, device })}: ${yaml ?? `${path.basename(file)} ${set.join(' ')}`}`);
+  const what =
+    yaml === undefined ? [path.basename(file), ...set] : Object.entries(JSON.parse(yaml).grid[0]).flat();
+  console.log(`  ${titleOf({ engine, device })}: ${what.join(' ')}`);
   const flags = ['--engine', engine, '--device', device, '--results', results, ...limit];
   const { all } = await node([CLI, 'run', file, ...flags, ...set.flatMap((each) => ['--set', each])]);
   const folder = path.join(results, 'trials');
