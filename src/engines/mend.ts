@@ -46,7 +46,11 @@ function mendVulkan({ platform, system, cards }: Site): string {
     return 'in a container: start it with --device /dev/dri (NVIDIA: --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all)';
   }
   const aside = cards.length > 0 ? '' : ' (no GPU here: a software adapter, for tests)';
-  if (system.includes('debian')) return `sudo apt-get install libvulkan1 mesa-vulkan-drivers${aside}`;
+  if (system.includes('debian')) {
+    return cards.join() === 'NVIDIA'
+      ? "sudo apt-get install libvulkan1 (beside the driver's graphics libraries; in a container -e NVIDIA_DRIVER_CAPABILITIES=all)"
+      : `bash scripts/ci-vulkan.sh, which installs Vulkan and Mesa 25 by apt-get${aside}`;
+  }
   if (system.includes('fedora') || system.includes('rhel')) return `sudo dnf install vulkan-loader mesa-vulkan-drivers${aside}`; // prettier-ignore
   if (system.includes('arch')) return `sudo pacman -S vulkan-icd-loader vulkan-radeon vulkan-intel${aside}`;
   if (system.includes('suse')) return `sudo zypper install libvulkan1 libvulkan_radeon libvulkan_intel${aside}`; // prettier-ignore

@@ -5,12 +5,12 @@
  * inputs again. It can neither fill nor read such a buffer (`getData` ends the process in 1.30), nor write into a given one, so
  * values go up and down through a graph that copies, and what a run writes is a new buffer each time.
  */
-import type { InferenceSession } from 'onnxruntime-node';
-import { Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bank, Shape } from '../engine.js';
 import { checkLength, shapeIn, sizeOf } from '../spec.js';
 import { fromStored, numbers, storedShape, toStored } from './bank.js';
 import { encodeModel } from './proto.js';
+import type { Runtime } from './runtime.js';
 
 export interface GpuBank extends Bank {
   /** What a run reads; brought to the GPU if it was written since. */
@@ -38,7 +38,11 @@ export function copyModel(): Uint8Array {
   });
 }
 
-export function createGpuBank(shapes: Record<string, Shape>, { up, down }: Copies): GpuBank {
+export function createGpuBank(
+  { Tensor }: Runtime,
+  shapes: Record<string, Shape>,
+  { up, down }: Copies,
+): GpuBank {
   const onGpu = new Map<string, Tensor>();
   /** Written here and not yet brought to the GPU. */
   const waiting = new Map<string, Float32Array>();
