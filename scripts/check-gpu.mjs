@@ -15,7 +15,7 @@ const USAGE = `Checks every engine on every GPU of this machine and writes one f
 Usage: npm run check:gpu -- [--on ENGINE/DEVICE ...] [--small] [--out FILE]
 
   --on ENGINE/DEVICE  check this alone, e.g. onnx/cuda:0; also what is no GPU: onnx/cpu, or a software adapter by its number
-  --small             tiny sizes, and on the processor 700 MB of memory: to see that the checks themselves work
+  --small             tiny sizes, and on the processor 600 MB of memory: to see that the checks themselves work
   --out FILE          what to write, results/check-gpu.md by default
 
 Example: npm run check:gpu -- --on onnx/webgpu:0 --small
@@ -34,8 +34,8 @@ const options = readOptions();
 const SIZES = options.small
   ? {
       quick: ['data.count=3', 'data.size=128', 'budget.pixels=200k'],
-      ladder: { patch: 64, filters: 16, blocks: 1 },
-      limit: '700M',
+      ladder: { patch: 64, filters: 32, blocks: 1 },
+      limit: '600M',
       speeds: [{ patch: 32, batch: 2, filters: 4, blocks: 1 }],
       updates: 6,
       checks: ['--only', 'conv2d'],
@@ -260,7 +260,9 @@ async function sweep({ engine, device, software }, { yaml, file, set = [] }) {
   if (yaml !== undefined) fs.writeFileSync((file = path.join(results, 'sweep.yaml')), yaml);
   const onHost = device === 'cpu' || software;
   const limit = SIZES.limit !== undefined && onHost ? ['--memory-limit', SIZES.limit] : [];
-  console.log(`${titleOf({ engine, device })}: ${yaml ?? `${path.basename(file)} ${set.join(' ')}`}`);
+  const what =
+    yaml === undefined ? [path.basename(file), ...set] : Object.entries(JSON.parse(yaml).grid[0]).flat();
+  console.log(`  ${titleOf({ engine, device })}: ${what.join(' ')}`);
   const flags = ['--engine', engine, '--device', device, '--results', results, ...limit];
   const { all } = await node([CLI, 'run', file, ...flags, ...set.flatMap((each) => ['--set', each])]);
   const folder = path.join(results, 'trials');

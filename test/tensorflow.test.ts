@@ -1,6 +1,7 @@
 /** @file The tensorflow engine as a user gets and uses it: what hinders its install, and a sweep that trains on it. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findInstall } from '../src/engines/tensorflow/installed.js';
 import type { TrialEvent } from '../src/protocol.js';
@@ -168,4 +169,18 @@ describe.skipIf(missing)('a sweep on TensorFlow', () => {
     expect(first).toHaveLength(2);
     expect(first.every((each, index) => each.equals(second[index]!))).toBe(true);
   });
+});
+
+test.skipIf(missing)('a process outlives the thread that has computed with TensorFlow', async () => {
+  const open = new URL('../dist/engines/open.js', import.meta.url).href;
+  const thread = `import(${JSON.stringify(open)})
+    .then(({ openEngine }) => openEngine('tensorflow', { threads: 2 }))
+    .then((engine) => engine.createBank({ x: [100] }).read('x'))`;
+  const main = `new (require('node:worker_threads').Worker)(${JSON.stringify(thread)}, { eval: true })
+    .on('exit', (code) => console.log('the thread ended by', code))`;
+  const { stdout, signal, exitCode } = await execa(process.execPath, ['-e', main], {
+    reject: false,
+    env: USERS,
+  });
+  expect({ stdout, signal, exitCode }).toEqual({ stdout: 'the thread ended by 0', exitCode: 0 });
 });

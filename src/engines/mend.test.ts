@@ -36,6 +36,34 @@ describe('what mends an engine', () => {
       'npx sweep engine install cuda',
     ],
     [
+      'an engine that names its own mending',
+      {
+        engine: 'onnx',
+        kind: 'cuda',
+        found: true,
+        reason: 'it does not load. Make it anew: sweep engine install cuda --force',
+      },
+      UBUNTU,
+      'npx sweep engine install cuda --force',
+    ],
+    [
+      'a GPU whose driver is not in the container',
+      {
+        engine: 'onnx',
+        kind: 'cuda',
+        found: true,
+        reason: "NVIDIA's driver is not installed here (libcuda.so.1)",
+      },
+      UBUNTU,
+      '--gpus all',
+    ],
+    [
+      'a driver that is too old',
+      { engine: 'tensorflow', kind: 'cuda', found: true, reason: 'the driver is too old for CUDA 12' },
+      UBUNTU,
+      'sudo ubuntu-drivers install',
+    ],
+    [
       'TensorFlow without its library',
       { engine: 'tensorflow', kind: 'cpu', found: true, reason: 'not installed' },
       DEBIAN,

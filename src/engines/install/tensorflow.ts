@@ -103,6 +103,7 @@ async function compileBinding(
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((each) => path.join(sources, each)),
       ...['-L', path.join(folder, 'tensorflow'), ...LIBRARIES.map((each) => `-l:${each}`)],
       '-Wl,-rpath,$ORIGIN/tensorflow',
+      '-Wl,-z,nodelete', // Node unloads what a thread has loaded when it ends; TensorFlow's own threads would be in it
       ...['-o', bindingIn(folder)],
     ],
     { reject: false, stdin: 'ignore' },
