@@ -4,7 +4,7 @@ import type { Values } from '../engines/compare.js';
 import type { TrialParameters } from '../protocol.js';
 import type { Smooth } from '../train/step.js';
 import * as step from '../train/step.js';
-import type { Form } from '../train/winograd.js';
+import { DIRECT, type Form } from '../train/winograd.js';
 import type { Check, EngineWork } from './check.js';
 import { NETWORK_TOLERANCE } from './check.js';
 
@@ -47,7 +47,6 @@ const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number 
   },
 }; // prettier-ignore
 
-const DIRECT: Form = { winograd: false, memory: 'auto' };
 /** Other ways to compute the residual blocks: all must give what the direct form gives. */
 const FORMS: Record<string, Form> = {
   'resnet, Winograd': { winograd: true, memory: 'auto' },
@@ -85,7 +84,7 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
     const compiled = await step.compileStep(engine, bank, parameters, {
       microBatch,
       smooth,
-      memory: form.memory,
+      form,
     });
     try {
       const { metrics, gx, fy } = await compiled.run(bank, feed);
