@@ -11,6 +11,7 @@ import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gb, goalLine, median, table } from './print.mjs';
 
 const HERE = fileURLToPath(import.meta.url);
 const dist = (file) => new URL(`../dist/${file}`, import.meta.url);
@@ -48,11 +49,6 @@ async function main() {
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
-}
-
-function goalLine(name, value, unit, relation, goal) {
-  const ok = relation === '>=' ? value >= goal : value <= goal;
-  return `goal ${name} ${Number(value.toPrecision(3))} ${unit} ${relation} ${goal} ${ok ? 'ok' : 'short'}`;
 }
 
 // ---- A whole trial against the bare step
@@ -245,23 +241,4 @@ async function computeBare({ parameters: given, updates, microBatch }) {
   }
   const { peak, predicted, micro_batch: chosen } = step.memory();
   console.log(JSON.stringify({ seconds, base, peak, predicted, chosen }));
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}
-
-function gb(bytes) {
-  return (bytes / 1e9).toFixed(3);
-}
-
-function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, column) => String(cell).padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    );
 }

@@ -65,11 +65,11 @@ try {
 }
 
 async function main() {
+  page.push(`# GPU check, ${new Date().toISOString()}`);
+  section('Machine');
   const doctor = JSON.parse((await node([CLI, 'doctor', '--json'])).stdout);
   const targets = chooseTargets(doctor);
   const real = targets.filter(({ device, software }) => device !== 'cpu' && !software);
-  page.push(`# GPU check, ${new Date().toISOString()}`);
-  section('Machine');
   if (real.length === 0) text('**No real GPU was checked.** What follows says nothing about one.');
   const { findingsInWords } = await import(new URL('../dist/commands/doctor-text.js', import.meta.url).href);
   code(findingsInWords(doctor, 100));
@@ -78,21 +78,35 @@ async function main() {
   if (targets.length === 0 && failures.length === 0)
     fail('there is no GPU here that an engine works on: see above');
 
-  if (targets.length > 0) await gradientTable(targets);
-  for (const target of targets) await shortTrial(target);
-  for (const target of targets) await memoryLadder(target);
-  for (const target of targets) await twoAtOnce(target);
-  if (targets.length > 0) await speedTable(targets, doctor);
+  if (targets.length > 0) await trying(() => gradientTable(targets));
+  for (const check of [shortTrial, memoryLadder, twoAtOnce]) {
+    for (const target of targets) await trying(() => check(target));
+  }
+  if (targets.length > 0) await trying(() => speedTable(targets, doctor));
 
   section('Result');
   text(failures.length === 0 ? 'All is well.' : `${failures.length} failed:`);
   for (const failure of failures) text(`- ${failure}`);
-  fs.mkdirSync(path.dirname(options.out), { recursive: true });
-  fs.writeFileSync(options.out, page.join('\n') + '\n');
+  save();
   console.log(
     `${failures.length === 0 ? 'All is well' : `${failures.length} failed`}. Look at ${options.out}`,
   );
   process.exitCode = failures.length === 0 ? 0 : 1;
+}
+
+/** One check that breaks must not take the others with it. */
+async function trying(check) {
+  try {
+    await check();
+  } catch (error) {
+    fail(`a check broke: ${error.stack}`);
+  }
+  save();
+}
+
+function save() {
+  fs.mkdirSync(path.dirname(options.out), { recursive: true });
+  fs.writeFileSync(options.out, page.join('\n') + '\n');
 }
 
 /** What was asked for, or every engine that works on a real GPU: one GPU of each model, since its twins are no different. */

@@ -27,14 +27,18 @@ export interface OnnxOptions {
   threads: number;
   /** `cpu`, `webgpu:0`, `cuda:0`. */
   device: string;
+  /** On `cpu`: where onnxruntime writes a profile of each program when that is disposed of; the files' names begin so. */
+  profile?: string;
 }
 
 /** @throws EngineError, kind `device`, if the device is not there or cannot be computed on */
-export async function openOnnxEngine({ threads, device }: OnnxOptions): Promise<Engine> {
+export async function openOnnxEngine({ threads, device, profile }: OnnxOptions): Promise<Engine> {
   const [, kind, index = '0'] = /^(cpu|webgpu|cuda)(?::(\d+))?$/.exec(device) ?? [];
   switch (kind) {
-    case 'cpu':
-      return openInHostMemory({ runtime: loadRuntime(), threads, target: { device: 'cpu' }, on: {} }, 'cpu');
+    case 'cpu': {
+      const on = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile };
+      return openInHostMemory({ runtime: loadRuntime(), threads, target: { device: 'cpu' }, on }, 'cpu');
+    }
     case 'cuda':
       return openOnCuda(threads, Number(index));
     case 'webgpu':
@@ -60,7 +64,10 @@ function openInHostMemory(place: Place, device: string): Engine {
     createBank: (shapes) => createOnnxBank(place.runtime, shapes),
     compile: async (spec, bank) => {
       const traced = trace(spec, bank.shapes, place.target);
-      return hostProgram(place.runtime, spec, traced, await createSession(spec.name, traced, place));
+      const session = await createSession(spec.name, traced, place);
+      const { run, dispose } = hostProgram(place.runtime, spec, traced, session);
+      if (place.on.enableProfiling !== true) return { run, dispose };
+      return { run, dispose: () => (session.endProfiling(), dispose()) };
     },
     dispose: () => Promise.resolve(),
   };
