@@ -45,28 +45,59 @@ describe.skipIf(withoutVulkan)('a sweep on webgpu', () => {
   });
 });
 
-test('an error of the GPU that onnxruntime only logs is found in the log', () => {
-  const built = fileURLToPath(new URL('../dist/engines/onnx/device-errors.js', import.meta.url));
-  const log = path.join(folder, 'log.txt');
-  fs.writeFileSync(log, 'WebGPU device error(3): from an attempt before\n');
-  const script = `
-    import fs from 'node:fs';
-    import { watchDeviceErrors } from ${JSON.stringify(built)};
-    const deviceError = watchDeviceErrors();
-    const heard = [deviceError()];
-    fs.writeSync(2, 'Warning: something else\\n');
-    heard.push(deviceError());
-    fs.writeSync(2, '[E:onnxruntime] WebGPU device error(3): vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\\n    at Allocate\\n');
-    heard.push(deviceError(), deviceError());
-    console.log(JSON.stringify(heard.map((each) => each ?? null)));`;
-  const output = fs.openSync(log, 'a'); // the file itself, as the runner gives it to a trial
+/** Runs JavaScript in a process whose standard error is the file `log`, as that of a trial is; gives what it prints. */
+function withLog(log: string, body: string): unknown {
+  const dist = fileURLToPath(new URL('../dist/', import.meta.url));
+  const script = `const built = (file) => import(${JSON.stringify(dist)} + file);\n${body}`;
+  const output = fs.openSync(log, 'a');
   const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', output],
     encoding: 'utf8',
   });
   fs.closeSync(output);
-  const logged = 'vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY';
-  expect(JSON.parse(stdout)).toEqual(
-    process.platform === 'linux' ? [null, null, logged, null] : [null, null, null, null],
-  );
+  return JSON.parse(stdout);
+}
+
+describe.runIf(process.platform === 'linux')('an error of the GPU that onnxruntime only logs', () => {
+  const LINE = 'WebGPU device error(3): vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY';
+
+  test('is found in the log, once', () => {
+    const log = path.join(folder, 'log.txt');
+    fs.writeFileSync(log, `${LINE}, from an attempt before\n`);
+    const heard = withLog(
+      log,
+      `
+      import fs from 'node:fs';
+      const { watchDeviceErrors } = await built('engines/onnx/device-errors.js');
+      const deviceError = watchDeviceErrors();
+      const heard = [deviceError()];
+      fs.writeSync(2, 'Warning: something else\\n');
+      heard.push(deviceError());
+      fs.writeSync(2, '[E:onnxruntime] ${LINE}\\n    at Allocate\\n');
+      heard.push(deviceError(), deviceError());
+      console.log(JSON.stringify(heard.map((each) => each ?? null)));`,
+    );
+    expect(heard).toEqual([null, null, 'vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY', null]);
+  });
+
+  test.skipIf(withoutVulkan)('ends a run, and the reading of a bank, as out of memory', () => {
+    const kinds = withLog(
+      path.join(folder, 'engine.txt'),
+      `
+      import fs from 'node:fs';
+      const { openEngine } = await built('engines/open.js');
+      const engine = await openEngine('onnx', { threads: 1, device: 'webgpu:0' });
+      const bank = engine.createBank({ w: [2] });
+      const program = await engine.compile(
+        { name: 'double', inputs: {}, reads: ['w'], writes: ['w'], run: ({ w }) => ({ w: w.add(w) }) }, bank);
+      const kind = (work) => work.then(() => 'fine', (error) => error.kind);
+      const kinds = [await kind(program.run(bank, {})), await kind(bank.read('w'))];
+      fs.writeSync(2, '${LINE}\\n');
+      kinds.push(await kind(program.run(bank, {})));
+      fs.writeSync(2, '${LINE}\\n');
+      kinds.push(await kind(bank.read('w')), await kind(bank.read('w')));
+      console.log(JSON.stringify(kinds));`,
+    );
+    expect(kinds).toEqual(['fine', 'fine', 'out-of-memory', 'out-of-memory', 'fine']);
+  });
 });

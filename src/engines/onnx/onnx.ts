@@ -10,7 +10,7 @@ import { isGpuFault } from '../tensorflow/gpu.js';
 import type { OnnxBank } from './bank.js';
 import { createOnnxBank, numbers } from './bank.js';
 import type { Copies, GpuBank } from './gpu-bank.js';
-import { copyModel, COPY_OUTPUT, createGpuBank } from './gpu-bank.js';
+import { COPY, copyModel, createGpuBank } from './gpu-bank.js';
 import { firstRefused } from './culprit.js';
 import { cudaAdvice } from './cuda.js';
 import { watchDeviceErrors } from './device-errors.js';
@@ -76,8 +76,8 @@ function openInHostMemory(place: Place, device: string): Engine {
 /** onnxruntime-node leaves results in the memory of a GPU on WebGPU only, so here they come and go with each run. */
 async function openOnCuda(threads: number, index: number): Promise<Engine> {
   const place: Place = { runtime: loadRuntime(index), threads, target: { device: 'cuda' }, on: CUDA };
-  const { up } = await copySessions(place); // the GPU has to be asked for something to be known to work
-  await up.release();
+  const probe = await copySession(place); // the GPU has to be asked for something to be known to work
+  await probe.release();
   return openInHostMemory(place, `cuda:${index}`);
 }
 
@@ -85,8 +85,11 @@ async function openOnWebgpu(threads: number, index: number): Promise<Engine> {
   const adapter = await chooseWebgpuAdapter(index);
   const place: Place = { runtime: loadRuntime(), threads, target: { device: 'webgpu' }, on: WEBGPU };
   const { runtime, target } = place;
-  const copies = await copySessions(place);
-  const deviceError = watchDeviceErrors();
+  const [up, down] = [await copySession(place, staying([COPY.output])), await copySession(place)];
+  const run = watchedRuns();
+  const copy = async (session: InferenceSession, tensor: Tensor): Promise<Tensor> =>
+    (await run('copy', session, { [COPY.input]: tensor }))[COPY.output] as Tensor;
+  const copies: Copies = { up: (tensor) => copy(up, tensor), down: (tensor) => copy(down, tensor) };
   const { versions, ...rest } = facts(place, `webgpu:${index}`);
   return {
     ...rest,
@@ -96,11 +99,11 @@ async function openOnWebgpu(threads: number, index: number): Promise<Engine> {
       const traced = trace(spec, bank.shapes, target);
       const stays = staying(spec.writes.map(resultName));
       const session = await createSession(spec.name, traced, place, stays);
-      return gpuProgram(runtime, spec, traced, session, deviceError);
+      return gpuProgram(runtime, spec, traced, session, run);
     },
     dispose: async () => {
-      await copies.up.release();
-      await copies.down.release();
+      await up.release();
+      await down.release();
     },
   };
 }
@@ -163,14 +166,13 @@ function staying(names: readonly string[]): InferenceSession.SessionOptions {
   return { preferredOutputLocation: Object.fromEntries(names.map((name) => [name, 'gpu-buffer'])) };
 }
 
-/** Sessions that copy a tensor to the GPU and from there. */
-function copySessions({ runtime, threads, on, target }: Place): Promise<Copies> {
-  const options = { ...sessionOptions(threads), ...on };
-  const stays = target.device === 'webgpu' ? staying([COPY_OUTPUT]) : {};
-  return naming('copy', async () => ({
-    up: await runtime.InferenceSession.create(copyModel(), { ...options, ...stays }),
-    down: await runtime.InferenceSession.create(copyModel(), options),
-  }));
+/** A session that copies a tensor to the GPU or from there, or both. */
+function copySession(
+  { runtime, threads, on }: Place,
+  stays: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  const options = { ...sessionOptions(threads), ...on, ...stays };
+  return naming('copy', () => runtime.InferenceSession.create(copyModel(), options));
 }
 
 /** Whether a session was refused since the provider lacks some op. */
@@ -240,19 +242,14 @@ function gpuProgram(
   spec: ProgramSpec,
   traced: Traced,
   session: InferenceSession,
-  deviceError: () => string | undefined,
+  run: WatchedRun,
 ): Program {
   return {
     run: async (anyBank, inputs, renamed = (name) => name) => {
       const bank = asGpuBank(anyBank);
       const feeds = feedsOf(runtime, spec, inputs);
-      const results = await naming(spec.name, async () => {
-        for (const name of spec.reads) feeds[name] = await bank.current(renamed(name));
-        const made = await session.run(feeds);
-        const logged = deviceError();
-        if (logged !== undefined) throw new Error(`the GPU failed: ${logged}`);
-        return made;
-      });
+      for (const name of spec.reads) feeds[name] = await bank.current(renamed(name));
+      const results = await run(spec.name, session, feeds);
       const result = (name: string): Tensor => results[resultName(name)] as Tensor;
       for (const name of spec.writes) bank.replace(renamed(name), result(name));
       return Object.fromEntries(Object.keys(traced.outputs).map((name) => [name, numbers(result(name))]));
@@ -261,12 +258,23 @@ function gpuProgram(
   };
 }
 
-function feedsOf(
-  { Tensor }: Runtime,
-  spec: ProgramSpec,
-  inputs: Record<string, Float32Array>,
-): Record<string, Tensor> {
-  const feeds: Record<string, Tensor> = {};
+type Tensors = Record<string, Tensor>;
+/** Runs a session, and fails if the GPU failed. */
+type WatchedRun = (what: string, session: InferenceSession, feeds: Tensors) => Promise<Tensors>;
+
+function watchedRuns(): WatchedRun {
+  const deviceError = watchDeviceErrors();
+  return (what, session, feeds) =>
+    naming(what, async () => {
+      const results = await session.run(feeds);
+      const logged = deviceError();
+      if (logged !== undefined) throw new Error(`the GPU failed: ${logged}`);
+      return results;
+    });
+}
+
+function feedsOf({ Tensor }: Runtime, spec: ProgramSpec, inputs: Record<string, Float32Array>): Tensors {
+  const feeds: Tensors = {};
   for (const [name, shape] of Object.entries(spec.inputs)) {
     feeds[name] = new Tensor('float32', fed(spec, inputs, name), shape);
   }
