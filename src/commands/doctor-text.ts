@@ -13,7 +13,7 @@ export function findingsInWords(findings: Findings, columns: number): string {
     'GPUs',
     ...gpus(findings, width),
     '',
-    'Engines (speed: an update of a residual block; what does not work is said below)',
+    'Engines (speed: an update of a generator, by direct convolutions)',
     ...table(engines, width),
     ...troubles(engines, width),
     '',

@@ -34,7 +34,7 @@ export interface EngineFinding {
   reason: string;
   /** The command that mends it, or a sentence; empty where it works. */
   mend: string;
-  /** Billions of operations a second of an update of a residual block; null where it does not work. */
+  /** Billions of operations a second of an update of a generator; null where it does not work. */
   gflops: number | null;
   versions: Record<string, string>;
 }

@@ -47,7 +47,7 @@ describe('left to us', () => {
     expect(await chooseEngine(AUTO, made)).toEqual({
       engine: 'onnx',
       devices: ['cpu'],
-      reason: 'onnx on cpu: the fastest that works here; no cuda device: none is there',
+      reason: 'onnx on cpu: the first choice that works on a processor; no cuda device: none is there',
     });
     expect(probed).toEqual(['onnx cpu']);
     expect(asked).not.toContain('webgpu');
@@ -98,7 +98,7 @@ describe('left to us', () => {
     expect(await chooseEngine(AUTO, machine([], { 'wasm cpu': 1, 'cpu cpu': 1 }).made)).toEqual({
       engine: 'wasm',
       devices: ['cpu'],
-      reason: 'wasm on cpu: the fastest that works here; no cuda device: none is there; onnx on cpu does not work: it does not load', // prettier-ignore
+      reason: 'wasm on cpu: the first choice that works on a processor; no cuda device: none is there; onnx on cpu does not work: it does not load', // prettier-ignore
     });
     expect(await chooseEngine(AUTO, machine([], { 'cpu cpu': 1 }).made)).toMatchObject({ engine: 'cpu' });
   });

@@ -171,7 +171,11 @@ function candidatesOf(found: readonly Device[], wanted: Wanted): Device[][] {
 function conclude(working: readonly Tried[], refused: readonly string[], { engine, device }: Wish): Choice {
   const best = working.reduce((a, b) => ((b.probe.gflops ?? 0) > (a.probe.gflops ?? 0) ? b : a));
   const others = working.filter((each) => each !== best).map(({ probe }) => `${speed(probe)} of ${probe.engine} on ${probe.device}`); // prettier-ignore
-  let why = 'the fastest that works here';
+  const onCpu = best.devices[0]!.name === 'cpu';
+  let why =
+    onCpu && others.length === 0
+      ? 'the first choice that works on a processor'
+      : 'the fastest that works here';
   if (engine !== 'auto' && device !== 'auto') why = 'as was asked for';
   else if (others.length > 0)
     why += `, ${speed(best.probe)} in a short probe against ${others.join(' and ')}`;

@@ -1,4 +1,4 @@
-/** @file Tries an engine on a device in a process of its own, so that what crashes or hangs there harms nobody here. */
+/** @file Tries an engine on a device in a process of its own (src/train/probe-process.ts): what crashes or hangs there harms nobody here. */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { messageOf } from '../errors.js';
@@ -27,7 +27,7 @@ export type ProbeAnswer =
 /** Marks the line that holds the answer: native libraries print what they like. */
 export const PROBE_MARK = 'probe-answer ';
 
-const PROCESS = fileURLToPath(new URL('./probe-process.js', import.meta.url));
+const PROCESS = fileURLToPath(new URL('../train/probe-process.js', import.meta.url));
 /** To open an engine, compile its first program and check it, milliseconds: a GPU's first shaders take their time. */
 const PATIENCE = { cpu: 60_000, gpu: 120_000 };
 

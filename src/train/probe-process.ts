@@ -4,19 +4,19 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { EngineName } from '../protocol.js';
-import { EngineError, type Engine } from './engine.js';
-import { openEngine } from './open.js';
+import { EngineError, type Engine } from '../engines/engine.js';
+import { openEngine } from '../engines/open.js';
+import { PROBE_MARK, type ProbeAnswer } from '../engines/probe.js';
 import { CHECK_SIZE, PROBE_SIZES, probeProgram, probeValues, type ProbeSize } from './probe-program.js';
-import { PROBE_MARK, type ProbeAnswer } from './probe.js';
 
 /** A size is grown out of once a run takes longer, seconds. */
-const LONG_RUN = 0.05;
+const LONG_RUN = 0.1;
 /** Largest difference of a gradient from the reference, as a share of the largest gradient: TF32 is within it, a fault is not. */
 const TOLERANCE = 0.02;
 
 async function main([name = '', device = '', threads = '1', seconds = '0']: string[]): Promise<ProbeAnswer> {
   if (name === 'adapters') {
-    const { chooseWebgpuAdapter, listWebgpuAdapters } = await import('./onnx/webgpu.js');
+    const { chooseWebgpuAdapter, listWebgpuAdapters } = await import('../engines/onnx/webgpu.js');
     const adapters = await listWebgpuAdapters();
     return { adapters: adapters.length > 0 ? adapters : [await chooseWebgpuAdapter(0)] }; // which says why there is none
   }
@@ -48,28 +48,31 @@ async function compare(engine: Engine): Promise<number> {
   return largest([...found].map((value, at) => value - expected[at]!)) / largest([...expected].map((value, at) => value - before[at]!)); // prettier-ignore
 }
 
-/** Billions of operations a second, at the largest size that the engine takes in its stride. */
+/** Billions of operations a second, at the largest size that the engine takes in its stride. What it takes to compile is left out. */
 async function measure(engine: Engine, seconds: number): Promise<number> {
-  const begun = performance.now();
-  const elapsed = () => (performance.now() - begun) / 1000;
-  let gflops = 0;
-  for (const size of PROBE_SIZES) {
+  let left = seconds;
+  for (const [at, size] of PROBE_SIZES.entries()) {
     const { run, flops, dispose } = await prepare(engine, size);
-    await run(); // the first allocates, and on a GPU compiles
-    const last = size === PROBE_SIZES.at(-1);
-    let runs = 0;
-    let spent = 0;
-    do {
+    const timed = async (): Promise<number> => {
       const from = performance.now();
       await run();
-      spent += (performance.now() - from) / 1000;
-      runs++;
-    } while (elapsed() < seconds && (last || spent / runs > LONG_RUN || runs < 3));
-    gflops = Math.max(gflops, (runs * flops) / spent / 1e9);
+      const took = (performance.now() - from) / 1000;
+      left -= took;
+      return took;
+    };
+    await run(); // the first allocates, and on a GPU compiles
+    const first = await timed();
+    const grow = first < LONG_RUN && left > 0 && at + 1 < PROBE_SIZES.length;
+    const times = [first];
+    while (!grow && left > 0) times.push(await timed());
     await dispose();
-    if (spent / runs > LONG_RUN || elapsed() >= seconds) break;
+    if (!grow) return flops / median(times) / 1e9;
   }
-  return gflops;
+  throw new RangeError('no size to measure');
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 async function prepare(engine: Engine, size: ProbeSize) {
