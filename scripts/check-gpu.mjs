@@ -206,8 +206,12 @@ async function twoAtOnce(target) {
   const alone = await sweep(target, { yaml: sweepFile({ settings: [settings], updates: SIZES.updates }) });
   const both = await sweep(target, { yaml: sweepFile({ settings: [settings], updates: SIZES.updates, seeds: 2, trials: 2 }) }); // prettier-ignore
   code(both.output);
-  if (both.trials.length !== 2 || both.trials.some(({ exitCode }) => exitCode !== 0)) {
-    return fail(`two trials at once on ${titleOf(target)} failed`);
+  const done = ({ trials }, count) =>
+    trials.length === count && trials.every(({ exitCode }) => exitCode === 0);
+  if (!done(both, 2)) return fail(`two trials at once on ${titleOf(target)} failed`);
+  if (!done(alone, 1)) {
+    code(alone.output);
+    return fail(`one trial alone on ${titleOf(target)} failed`);
   }
   const [one, two] = [rate(alone.trials), rate(both.trials)];
   text(`One alone: ${one.toFixed(2)} updates/s. Two: ${two.toFixed(2)} updates/s together, ${(two / one).toFixed(2)} times one.`); // prettier-ignore
