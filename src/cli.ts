@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
+import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { runCommand } from './commands/run.js';
 import { exitCodeOf, explain } from './commands/failure.js';
@@ -11,6 +12,7 @@ import { packageVersion } from './version.js';
 
 const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
+  ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
   ['sweep report', 'write results/report.html'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
@@ -22,6 +24,7 @@ const parser = yargs(hideBin(process.argv))
   )
   .example(EXAMPLES)
   .command(runCommand)
+  .command(planCommand)
   .command(reportCommand)
   .command(dataCommand)
   .command(doctorCommand)

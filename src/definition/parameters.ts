@@ -14,6 +14,8 @@ const RANGE = 'Networks see intensities in [-1, 1]: what is 10 for a network on 
 /** A row of the table. `expected` ends the sentence "expected: …" and says why where the reason is not plain. */
 export interface Parameter<T> {
   schema: z.ZodType<T>;
+  /** Of a number: what its values are multiples of, 0 for any; undefined for what is no number. Computed values keep to it. */
+  grain?: number;
   /** The value that holds where the sweep file names none, given the other values of the trial. */
   default: T | ((others: Omit<TrialParameters, Derived>) => T);
   /** The name that the parameter bears in the study which this tool repeats. */
@@ -281,23 +283,23 @@ function idlePairs({ paired, pairs }: TrialParameters): Clash | undefined {
 function whole(
   expected: string,
   { min, max, multipleOf }: { min: number; max?: number; multipleOf?: number },
-): { schema: z.ZodType<number>; expected: string } {
+): { schema: z.ZodType<number>; expected: string; grain: number } {
   let schema = z.int({ error: expected }).min(min, { error: expected });
   if (max !== undefined) schema = schema.max(max, { error: expected });
   if (multipleOf !== undefined) schema = schema.multipleOf(multipleOf, { error: expected });
-  return { schema, expected };
+  return { schema, expected, grain: multipleOf ?? 1 };
 }
 
 function real(
   expected: string,
   { min, max, above, below }: { min?: number; max?: number; above?: number; below?: number },
-): { schema: z.ZodType<number>; expected: string } {
+): { schema: z.ZodType<number>; expected: string; grain: number } {
   let schema = z.number({ error: expected });
   if (min !== undefined) schema = schema.min(min, { error: expected });
   if (max !== undefined) schema = schema.max(max, { error: expected });
   if (above !== undefined) schema = schema.gt(above, { error: expected });
   if (below !== undefined) schema = schema.lt(below, { error: expected });
-  return { schema, expected };
+  return { schema, expected, grain: 0 };
 }
 
 function choice<const Values extends readonly [string, ...string[]]>(
@@ -307,7 +309,11 @@ function choice<const Values extends readonly [string, ...string[]]>(
   return { schema: z.enum(values, { error: expected }), expected };
 }
 
-function allOrWhole(expected: string): { schema: z.ZodType<'all' | number>; expected: string } {
+function allOrWhole(expected: string): {
+  schema: z.ZodType<'all' | number>;
+  expected: string;
+  grain: number;
+} {
   const count = z.int({ error: expected }).min(1, { error: expected });
-  return { schema: z.union([z.literal('all'), count], { error: expected }), expected };
+  return { schema: z.union([z.literal('all'), count], { error: expected }), expected, grain: 1 };
 }

@@ -7,7 +7,8 @@ import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
 import { UserError } from '../errors.js';
-import { EXIT, type TrialConfig } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type ParameterValues } from '../protocol.js';
+import { meets, type Condition } from '../definition/conditions.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
@@ -28,6 +29,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Which trials to run now; the others stay as they are. */
+  only: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
   /** Prints a line before trials run and after. */
@@ -51,24 +54,27 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   const unlock = takeLock(run.results);
   try {
     const { say } = run;
-    const plan = await planSweep(run.definition, path.dirname(run.file), say);
+    const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
     record(store, run, plan.trials, plan.varied);
     for (const { key } of plan.trials) await recoverTrial(store, key);
 
     const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
-    const wanted = plan.trials.filter((_, at) => {
+    const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
-      return status !== 'done' && (status !== 'failed' || run.retryFailed);
+      if (!isAsked(trial, run.only) || status === 'done') return false;
+      return status !== 'failed' || run.retryFailed;
     });
     const slots = makeSlots(run.definition, wanted.length);
-    say(announce(run.definition.name, statuses, wanted.length, slots));
+    const asked = plan.trials.filter((trial) => isAsked(trial, run.only)).length;
+    const failed = plan.trials.filter((trial, at) => isAsked(trial, run.only) && statuses[at] === 'failed');
+    say(announce(run.definition.name, { statuses, asked, failed: run.retryFailed ? 0 : failed.length, wanted: wanted.length, slots }));
 
     const progress = openProgress(wanted.length, run.stream);
     const stopping = listenForStop((message) => progress.say(message));
     const label = labeller(plan.trials, plan.varied);
     try {
-      const work = (config: TrialConfig, slot: Slot) =>
+      const work = (config: AnyTrialConfig, slot: Slot) =>
         runTrial({
           store,
           config,
@@ -95,13 +101,13 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
 function record(
   store: Store,
   { definition, source }: SweepRun,
-  trials: TrialConfig[],
+  trials: AnyTrialConfig[],
   varied: string[],
 ): void {
   const { name, question } = definition;
   const sweep = { name, question, source: withoutNames(source), varied };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
-    return { key, parameters, seed, budget, dataFingerprint };
+    return { key, parameters: { ...parameters }, seed, budget, dataFingerprint };
   });
   writeFileWhole(
     sweepRecordFile(store.results, name),
@@ -111,17 +117,30 @@ function record(
 }
 
 /** As many trials at once as the sweep asks for, or as there are cores; the cores are shared out among them. */
-function makeSlots({ resources }: Definition, wanted: number): Slot[] {
+export function makeSlots({ resources }: Definition, wanted: number): Slot[] {
   const cores = os.availableParallelism();
   const count = resources.trials === 'auto' ? Math.max(1, Math.min(cores, wanted)) : resources.trials;
   const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
   return Array.from({ length: count }, () => ({ device: 'cpu', threads }));
 }
 
-function announce(name: string, statuses: string[], wanted: number, slots: Slot[]): string {
+/** Whether a trial is among those that `--only` asks for. */
+export function isAsked({ parameters, seed }: Pick<AnyTrialConfig, 'parameters' | 'seed'>, only: Condition): boolean {
+  return meets({ ...parameters, seed }, only);
+}
+
+interface Announced {
+  statuses: string[];
+  asked: number;
+  failed: number;
+  wanted: number;
+  slots: Slot[];
+}
+
+function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
-  const failed = statuses.length - done - wanted;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
+  if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
   if (wanted > 0)
     parts.push(
@@ -131,17 +150,17 @@ function announce(name: string, statuses: string[], wanted: number, slots: Slot[
 }
 
 /** e.g. `patch 64 batch 16 seed 2`, padded to one width. */
-function labeller(trials: TrialConfig[], varied: (keyof TrialConfig['parameters'])[]) {
-  const label = ({ parameters, seed }: TrialConfig) =>
-    [...varied.map((name) => `${name} ${parameters[name]}`), `seed ${seed}`].join(' ');
+function labeller(trials: AnyTrialConfig[], varied: string[]) {
+  const label = ({ parameters, seed }: AnyTrialConfig) =>
+    [...varied.map((name) => `${name} ${(parameters as ParameterValues)[name] ?? '-'}`), `seed ${seed}`].join(' ');
   const width = Math.max(0, ...trials.map((config) => label(config).length));
-  return (config: TrialConfig) => label(config).padEnd(width);
+  return (config: AnyTrialConfig) => label(config).padEnd(width);
 }
 
 function summarise(
   store: Store,
-  trials: TrialConfig[],
-  label: (config: TrialConfig) => string,
+  trials: AnyTrialConfig[],
+  label: (config: AnyTrialConfig) => string,
   stopping: Stopping,
 ): SweepSummary {
   const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));

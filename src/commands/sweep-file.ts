@@ -1,0 +1,82 @@
+/** @file What the commands that take a sweep file share: its options, and how it is read. */
+import fs from 'node:fs';
+import type { Condition } from '../definition/conditions.js';
+import { readDefinition, readOnly } from '../definition/read.js';
+import type { Definition } from '../definition/schema.js';
+import { messageOf, systemCode, UserError } from '../errors.js';
+import { ENGINES } from '../protocol.js';
+import { resultsOption } from './options.js';
+
+export interface SweepFileArguments {
+  file: string;
+  results: string;
+  set: string[];
+  only: string[];
+  engine?: string;
+  'memory-limit'?: string;
+}
+
+export const fileArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: 'The sweep file (YAML)',
+} as const;
+
+export const sweepFileOptions = {
+  results: resultsOption,
+  set: {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    requiresArg: true,
+    describe: 'Change a value of the file for this run, e.g. batch=4, grid.patch=64,128, budget.pixels=1M',
+  },
+  only: {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    requiresArg: true,
+    describe: "Only the trials that fit, e.g. 'patch>=128', 'patch=64,128 and seed=1'",
+  },
+  engine: {
+    choices: ['auto', ...ENGINES],
+    describe: 'What computes the training step (instead of the file’s engine)',
+  },
+  'memory-limit': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Memory that one trial may have, e.g. 4G or 800M; beyond it a trial ends as out of memory',
+  },
+} as const;
+
+/** @throws UserError, DefinitionError */
+export function readSweepFile(args: SweepFileArguments): {
+  source: string;
+  definition: Definition;
+  only: Condition;
+  memoryLimit: number | undefined;
+} {
+  let source: string;
+  try {
+    source = fs.readFileSync(args.file, 'utf8');
+  } catch (error) {
+    const reason = systemCode(error) === 'ENOENT' ? 'there is no such file' : messageOf(error);
+    throw new UserError(`${args.file}: ${reason}. Sweep files are YAML; sweeps/patch.yaml is an example.`);
+  }
+  const set = args.engine === undefined ? args.set : [...args.set, `engine=${args.engine}`];
+  const definition = readDefinition(source, args.file, { set });
+  const only = readOnly(args.only, definition);
+  const limit = args['memory-limit'];
+  return { source, definition, only, memoryLimit: limit === undefined ? undefined : parseBytes(limit) };
+}
+
+/** `4G`, `800M`, `2.5GiB` or plain bytes; K, M, G count in thousands, Ki, Mi, Gi in 1024. */
+function parseBytes(text: string): number {
+  const [, digits, letter = '', binary] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(text.trim()) ?? [];
+  const bytes =
+    Number(digits) * (binary === 'i' ? 1024 : 1000) ** ' kmgt'.indexOf(letter.toLowerCase() || ' ');
+  if (!Number.isFinite(bytes) || bytes < 1) {
+    throw new UserError(`--memory-limit ${text}: expected an amount of memory such as 4G, 800M or 2.5GiB.`);
+  }
+  return Math.round(bytes);
+}
