@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
+import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { runCommand } from './commands/run.js';
@@ -25,6 +26,7 @@ const parser = yargs(hideBin(process.argv))
   .example(EXAMPLES)
   .command(runCommand)
   .command(planCommand)
+  .command(initCommand)
   .command(reportCommand)
   .command(dataCommand)
   .command(doctorCommand)

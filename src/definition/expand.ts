@@ -1,7 +1,7 @@
 /** @file From a definition to the trials that it asks for, in the order in which they are to run. */
 import type { ParameterValues, TrialParameters } from '../protocol.js';
 import { meets, showCondition, type Condition } from './conditions.js';
-import { countFactor, cross, drawnNames, firstSeeds, namesOf, type Block, type Setting } from './grid.js';
+import { countFactor, countSettings, cross, drawnNames, firstSeeds, namesOf, type Block, type Setting } from './grid.js';
 import { resolveParameters } from './parameters.js';
 import type { Definition } from './schema.js';
 import { receptiveFields, showSetting, withoutContrast } from './warnings.js';
@@ -68,7 +68,7 @@ export function expandTrials(definition: Definition): Expansion {
     settings,
     varied,
     arithmetic: [
-      ...grid.map((block, at) => `${grid.length > 1 ? `grid, item ${at + 1}` : 'grid'}: ${product(block)}`),
+      ...products(grid),
       ...(crossed.length > kept.length ? [`exclude takes ${crossed.length - kept.length} away`] : []),
       ...(added.length > 0 ? [`include adds ${added.length}`] : []),
       ...(kept.length + added.length > entries.length
@@ -149,11 +149,21 @@ function toldTwice(repeated: ParameterValues[], names: string[], { when }: Defin
     : [`${repeated.length} settings stand more than once, such as ${shown}; each is run once`];
 }
 
-/** e.g. `patch (2) x batch (2) = 4 settings`. */
+/** A line for each block; blocks of one setting each share a line. */
+function products(grid: Block[]): string[] {
+  const single = (block: Block) => countSettings(block) === 1 && block.repeat === undefined;
+  const listed = grid.filter(single).length;
+  const name = (at: number) => (grid.length > 1 ? `grid, item ${at + 1}` : 'grid');
+  return [
+    ...(listed > 1 ? [`grid: ${listed} settings listed`] : []),
+    ...grid.flatMap((block, at) => (listed > 1 && single(block) ? [] : [`${name(at)}: ${product(block)}`])),
+  ];
+}
+
+/** e.g. `patch (2) x batch (2) = 4`. */
 function product({ factors, repeat }: Block): string {
   const parts = factors.map((factor) => `${namesOf(factor).join(' + ')} (${countFactor(factor)})`);
-  const count = factors.reduce((all, factor) => all * countFactor(factor), 1);
-  const equals = parts.length > 1 ? ` = ${count}` : '';
+  const equals = parts.length > 1 ? ` = ${countSettings({ factors })}` : '';
   return `${parts.join(' x ')}${equals}${repeat === undefined ? '' : `, each run ${repeat} times`}`;
 }
 

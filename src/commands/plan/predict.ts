@@ -1,6 +1,6 @@
 /**
  * @file What the trials of a plan will take. Time: from finished trials in the results folder, of this machine, engine and device;
- * else from the arithmetic of the layers and a stated rate. Memory: as the trial itself predicts it before it starts.
+ * else from the arithmetic of the layers and a stated rate. Memory: as the trial itself predicts its step, or what its exam needs.
  */
 import { EngineError } from '../../engines/engine.js';
 import { hostHash } from '../../host.js';
@@ -8,9 +8,9 @@ import type { AnyTrialConfig, Budget, ParameterValues, TrialConfig } from '../..
 import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
-import { BASE, planMemory, PREDICTION_ERROR, type MemoryLimit } from '../../train/memory.js';
+import { BASE, planMemory, type MemoryLimit } from '../../train/memory.js';
 import { microBatches } from '../../train/step.js';
-import { translationWork, updateWork } from './work.js';
+import { translationWork, updateWork, wholeImageMemory } from './work.js';
 
 /** Where and by what a trial would be computed. */
 export interface Placement {
@@ -54,6 +54,8 @@ const STATED_FACTOR = 3;
 /** Trials of one setting differ by this much from run to run; other settings, by this much from what arithmetic makes of them. */
 const SAME_FACTOR = 1.15;
 const SCALED_FACTOR = 1.5;
+/** Predicted memory was within this factor of measured peaks, exam included. */
+const MEMORY_FACTOR = 1.3;
 
 export function predict(
   trials: readonly AnyTrialConfig[],
@@ -122,7 +124,10 @@ export function predict(
   return {
     trials: predictions,
     time,
-    memory: { from: 'layers, images and micro-batch, as the trial predicts it', factor: PREDICTION_ERROR },
+    memory: {
+      from: 'the layers, the micro-batch, the images, and the exam, which translates whole images',
+      factor: MEMORY_FACTOR,
+    },
   };
 }
 
@@ -132,7 +137,7 @@ function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: numb
 }
 
 /** Predicts by what decides it, once for each. */
-function memoryPredictor({ limit, imageBytes }: Machine): (trial: TrialConfig) => Omit<Prediction, 'seconds'> {
+function memoryPredictor({ limit, imageBytes, imagePixels }: Machine): (trial: TrialConfig) => Omit<Prediction, 'seconds'> {
   const known = new Map<string, Omit<Prediction, 'seconds'>>();
   return ({ parameters, microBatch }) => {
     const identity = `${shape(parameters)} ${microBatch}`;
@@ -141,14 +146,16 @@ function memoryPredictor({ limit, imageBytes }: Machine): (trial: TrialConfig) =
     const { batch, norm } = parameters;
     const candidates = microBatch !== 'auto' ? [microBatch] : norm === 'batch' ? [batch] : microBatches(batch);
     const held = BASE + imageBytes;
+    const exam = held + wholeImageMemory(parameters, imagePixels);
+    const peak = (predicted: number) => Math.round(Math.max(predicted, exam));
     let found: Omit<Prediction, 'seconds'>;
     try {
       const plan = planMemory(parameters, candidates, limit, held);
-      found = { memoryBytes: Math.round(plan.predicted), microBatch: plan.microBatch };
+      found = { memoryBytes: peak(plan.predicted), microBatch: plan.microBatch };
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       const least = planMemory(parameters, candidates, { bytes: 0, strict: false }, held);
-      found = { memoryBytes: Math.round(least.predicted), microBatch: least.microBatch, refused: error.message };
+      found = { memoryBytes: peak(least.predicted), microBatch: least.microBatch, refused: error.message };
     }
     known.set(identity, found);
     return found;
