@@ -29,10 +29,27 @@ export const initCommand: CommandModule<object, InitArguments> = {
         '$0 init [folder]\n\nLooks at a folder that holds the two domains as folders of images, and writes a sweep file to start from.',
       )
       .positional('folder', { type: 'string', describe: 'Folder that holds a folder for each domain' })
-      .option('x', { type: 'string', requiresArg: true, describe: 'Folder of domain X, instead of FOLDER’s first' })
-      .option('y', { type: 'string', requiresArg: true, describe: 'Folder of domain Y, instead of FOLDER’s second' })
-      .option('out', { type: 'string', default: 'sweep.yaml', requiresArg: true, describe: 'The file to write' })
-      .option('name', { type: 'string', requiresArg: true, describe: 'Name of the study  [default: of the file]' })
+      .option('x', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Folder of domain X, instead of FOLDER’s first',
+      })
+      .option('y', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Folder of domain Y, instead of FOLDER’s second',
+      })
+      .option('out', {
+        type: 'string',
+        default: 'sweep.yaml',
+        requiresArg: true,
+        describe: 'The file to write',
+      })
+      .option('name', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Name of the study  [default: of the file]',
+      })
       .option('force', { type: 'boolean', default: false, describe: 'Write over a file that is there' })
       .option('json', jsonOption)
       .example('$0 init data/chest', 'data/chest/A and data/chest/B become sweep.yaml')
@@ -42,18 +59,28 @@ export const initCommand: CommandModule<object, InitArguments> = {
 
 async function init(args: ArgumentsCamelCase<InitArguments>): Promise<void> {
   const out = path.resolve(args.out);
-  if (fs.existsSync(out) && !args.force) {
-    throw new UserError(`${args.out} is there already; nothing was overwritten. Give another --out, or --force.`);
-  }
   const [x, y] = domains(args);
+  if (fs.existsSync(out) && !args.force) {
+    throw new UserError(
+      `${args.out} is there already; nothing was overwritten. Give another --out, or --force.`,
+    );
+  }
   const found = await examine(x, y);
-  const name = args.name ?? (path.basename(out, path.extname(out)).replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^[-_]+/, '') || 'sweep');
+  const name =
+    args.name ??
+    (path
+      .basename(out, path.extname(out))
+      .replace(/[^A-Za-z0-9_-]+/g, '-')
+      .replace(/^[-_]+/, '') ||
+      'sweep');
   const text = sweepText(name, path.dirname(out), found);
   readDefinition(text, args.out); // what is written can be run
   try {
     fs.writeFileSync(out, text);
   } catch (error) {
-    throw new UserError(`${args.out} cannot be written (${systemCode(error) ?? messageOf(error)}).`, 2, { cause: error });
+    throw new UserError(`${args.out} cannot be written (${systemCode(error) ?? messageOf(error)}).`, 2, {
+      cause: error,
+    });
   }
   const { images, side, pairs } = found;
   if (args.json) console.log(JSON.stringify({ file: out, x, y, images, side, pairs }));
@@ -71,21 +98,33 @@ const FIRST = /^(x|a|.*[^a-z](x|a)|train_?a|source|low|soft)$/i;
 /** @throws UserError if it is not clear which two folders are meant */
 function domains({ folder, x, y }: InitArguments): [string, string] {
   if (x !== undefined && y !== undefined) return [path.resolve(x), path.resolve(y)];
-  if (x !== undefined || y !== undefined) throw new UserError('--x and --y go together: a folder for each domain.');
+  if (x !== undefined || y !== undefined)
+    throw new UserError('--x and --y go together: a folder for each domain.');
   if (folder === undefined) {
-    throw new UserError('Which data? sweep init FOLDER, or sweep init --x FOLDER --y FOLDER. See sweep init --help.');
+    throw new UserError(
+      'Which data? sweep init FOLDER, or sweep init --x FOLDER --y FOLDER. See sweep init --help.',
+    );
   }
   let entries: fs.Dirent[];
   try {
     entries = fs.readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    throw new UserError(`${folder}: not a folder that can be read (${systemCode(error) ?? messageOf(error)}).`);
+    throw new UserError(
+      `${folder}: not a folder that can be read (${systemCode(error) ?? messageOf(error)}).`,
+    );
   }
-  const below = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+  const below = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name);
   const names = below.filter((name) => holdsPng(path.join(folder, name))).sort();
   if (names.length !== 2) {
-    const what = names.length === 0 ? 'no folder with PNG images' : `${names.length} folders with PNG images: ${names.join(', ')}`;
-    throw new UserError(`${folder} holds ${what}; two were expected, one a domain. Name them: --x FOLDER --y FOLDER.`);
+    const what =
+      names.length === 0
+        ? 'no folder with PNG images'
+        : `${names.length} folders with PNG images: ${names.join(', ')}`;
+    throw new UserError(
+      `${folder} holds ${what}; two were expected, one a domain. Name them: --x FOLDER --y FOLDER.`,
+    );
   }
   if (FIRST.test(names[1]!) && !FIRST.test(names[0]!)) names.reverse();
   return [path.resolve(folder, names[0]!), path.resolve(folder, names[1]!)];
@@ -137,7 +176,17 @@ async function examine(x: string, y: string): Promise<Found> {
     if (!(error instanceof DataError)) throw error;
     splits = false;
   }
-  return { x, y, images: [listX.length, listY.length], side, bits, largest, pairs, splits, ...(patient === undefined ? {} : { patient }) };
+  return {
+    x,
+    y,
+    images: [listX.length, listY.length],
+    side,
+    bits,
+    largest,
+    pairs,
+    splits,
+    ...(patient === undefined ? {} : { patient }),
+  };
 }
 
 /** `00000376_006.png`: digits, then a sign, then more: what stands first is the patient, if it stands more than once. */
@@ -157,7 +206,8 @@ function sweepText(name: string, folder: string, found: Found): string {
   const relative = (to: string) => quoted(path.relative(folder, to).split(path.sep).join('/') || '.');
   const schema = path.relative(folder, SCHEMA).split(path.sep).join('/');
   // Two patches that fit, the larger at most half of the side.
-  const large = [256, 128, 64, 32].find((patch) => patch <= side / 2) ?? 16 * Math.max(1, Math.floor(side / 16));
+  const large =
+    [256, 128, 64, 32].find((patch) => patch <= side / 2) ?? 16 * Math.max(1, Math.floor(side / 16));
   const small = Math.max(16, large / 2);
   const patches = [...new Set([small, large])];
   const range = bits === 16 && largest <= 4095 ? '[0, 4095]' : undefined;

@@ -37,7 +37,10 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example('$0 run sweeps/patch.yaml', 'the study of patch 64 against patch 128')
       .example('$0 run sweeps/patch.yaml --set seeds=8 --set budget.pixels=40M', 'more seeds, longer')
       .example('$0 run sweeps/quick.yaml --results /tmp/try', 'results in another folder')
-      .example("$0 run sweeps/patch.yaml --only 'patch>=128' --dry-run", 'what that would be, without running it')
+      .example(
+        "$0 run sweeps/patch.yaml --only 'patch>=128' --dry-run",
+        'what that would be, without running it',
+      )
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
   handler: run,
 };
@@ -61,8 +64,14 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   process.exitCode = summary.exitCode;
 }
 
-function conclusion({ done, failed, left }: SweepSummary, args: { file: string; set: string[]; only: string[] }): string {
-  const flags = [...args.set.map((flag) => ` --set ${quoted(flag)}`), ...args.only.map((flag) => ` --only ${quoted(flag)}`)].join('');
+function conclusion(
+  { done, failed, left }: SweepSummary,
+  args: { file: string; set: string[]; only: string[] },
+): string {
+  const flags = [
+    ...args.set.map((flag) => ` --set ${quoted(flag)}`),
+    ...args.only.map((flag) => ` --only ${quoted(flag)}`),
+  ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const lines = [`${done} done, ${failed.length} failed, ${left} left.`];
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);

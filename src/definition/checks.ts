@@ -95,7 +95,9 @@ export function findUnfit(source: Source, plain: unknown, definition: Definition
 function findOverwritten(source: Source, plain: unknown, { grid }: Definition): Problem[] {
   return grid.flatMap((block, at) =>
     doublyGiven(block).map((name) => {
-      const within = mappingsOf(plain).filter(({ path }) => path[0] === 'grid' && (path[1] === at || grid.length === 1));
+      const within = mappingsOf(plain).filter(
+        ({ path }) => path[0] === 'grid' && (path[1] === at || grid.length === 1),
+      );
       const { nameOf } = namesFor(plain);
       const places = within.flatMap(({ path, keys }) =>
         keys.filter((key) => nameOf(key) === name).map((key) => placeOfKey(source, [...path, key])),
@@ -126,7 +128,11 @@ function findCircles(source: Source, { when }: Definition): Problem[] {
 }
 
 /** Placeholders of a command that no parameter fills. */
-function findUnfilled(source: Source, command: string[], { fixed, grid, include, when }: Definition): Problem[] {
+function findUnfilled(
+  source: Source,
+  command: string[],
+  { fixed, grid, include, when }: Definition,
+): Problem[] {
   const blocks = grid.map(({ factors }) => new Set(factors.flatMap(namesOf)));
   const sets = [...blocks, ...include.map(({ setting }) => new Set(Object.keys(setting)))];
   const somewhere = new Set([...Object.keys(fixed), ...sets.flatMap((set) => [...set])]);

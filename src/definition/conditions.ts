@@ -87,7 +87,8 @@ export function parseOnly(
     };
     problems.push({ place, message, expected, hints });
   };
-  const HOW = "NAME OPERATOR VALUE with =, !=, <, <=, > or >=, joined by commas or 'and', e.g. 'patch>=128, seed=1'";
+  const HOW =
+    "NAME OPERATOR VALUE with =, !=, <, <=, > or >=, joined by commas or 'and', e.g. 'patch>=128, seed=1'";
   if (text.trim() === '') {
     tell(0, 1, 'nothing is asked for', HOW);
     return { condition, problems };
@@ -101,7 +102,8 @@ export function parseOnly(
     if (compared === null) {
       if (piece !== '' && /^[^=<>!]+$/.test(piece) && before && (before.is === '=' || before.is === '!=')) {
         before.values.push(scalar(piece));
-      } else if (problems.length === 0 || piece === '') tell(start, piece.length, `'${piece}' compares nothing`, HOW);
+      } else if (problems.length === 0 || piece === '')
+        tell(start, piece.length, `'${piece}' compares nothing`, HOW);
     } else {
       const [, word = '', written = '', value = ''] = compared;
       const operator = OPERATORS.find((one) => one === (written === '==' ? '=' : written));
@@ -114,7 +116,12 @@ export function parseOnly(
       } else if (operator === undefined) tell(at, written.length, `${written} compares nothing`, HOW);
       else if (value === '') tell(at, written.length, `a value is missing after ${written}`, HOW);
       else if (!/^!?=$/.test(operator) && typeof scalar(value) !== 'number') {
-        tell(start + piece.length - value.length, value.length, `${value} is no number`, `a number after ${operator}`);
+        tell(
+          start + piece.length - value.length,
+          value.length,
+          `${value} is no number`,
+          `a number after ${operator}`,
+        );
       } else condition.push({ name, is: operator, values: [scalar(value)] });
     }
     if (joint === '' || pieces.lastIndex >= text.length) {

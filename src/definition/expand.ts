@@ -1,7 +1,16 @@
 /** @file From a definition to the trials that it asks for, in the order in which they are to run. */
 import type { ParameterValues, TrialParameters } from '../protocol.js';
 import { meets, showCondition, type Condition } from './conditions.js';
-import { countFactor, countSettings, cross, drawnNames, firstSeeds, namesOf, type Block, type Setting } from './grid.js';
+import {
+  countFactor,
+  countSettings,
+  cross,
+  drawnNames,
+  firstSeeds,
+  namesOf,
+  type Block,
+  type Setting,
+} from './grid.js';
 import { resolveParameters } from './parameters.js';
 import type { Definition } from './schema.js';
 import { receptiveFields, showSetting, withoutContrast } from './warnings.js';
@@ -39,7 +48,10 @@ export function expandTrials(definition: Definition): Expansion {
     })),
   );
   const kept = crossed.filter(({ parameters }) => !exclude.some((entry) => meets(parameters, entry)));
-  const added = include.map(({ setting, repeat }) => ({ parameters: resolve({ ...fixed, ...setting }), repeat }));
+  const added = include.map(({ setting, repeat }) => ({
+    parameters: resolve({ ...fixed, ...setting }),
+    repeat,
+  }));
 
   // One setting may come from several places: it is run once with each seed that any of them asks for.
   const own = [...new Set(seeds)];
@@ -80,7 +92,9 @@ export function expandTrials(definition: Definition): Expansion {
       ...exclude
         .map((entry, at) => [entry, at + 1] as const)
         .filter(([entry]) => !crossed.some(({ parameters }) => meets(parameters, entry)))
-        .map(([entry, at]) => `exclude: entry ${at}, ${showCondition(entry)}, matches no setting of the grid`),
+        .map(
+          ([entry, at]) => `exclude: entry ${at}, ${showCondition(entry)}, matches no setting of the grid`,
+        ),
       ...toldTwice([...repeated.values()], names, definition),
       ...seeds
         .filter((seed, at) => seeds.indexOf(seed) < at)

@@ -92,7 +92,9 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
   else if (takesParameters && keysAllowedAt(plain, []).known.includes(key)) {
     hints.push(`${key} belongs at the top of the file, not under ${section}`);
   } else if (section === 'grid' && holdsSettings(valueAt(plain, [...path, key]))) {
-    hints.push('mappings one of which is taken at a time stand under groups; lists that go together under zip');
+    hints.push(
+      'mappings one of which is taken at a time stand under groups; lists that go together under zip',
+    );
   } else if (section === '' && key === 'trainer') {
     hints.push('command is the trainer here');
   } else {
@@ -142,7 +144,9 @@ function keysAllowedAt(plain: unknown, path: Path): { section: string; known: st
 }
 
 function holdsSettings(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((item) => Object.keys(asMapping(item)).length > 0);
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((item) => Object.keys(asMapping(item)).length > 0)
+  );
 }
 
 function wrongValue(source: Source, path: Path, value: unknown, issue: Issue): Problem {
@@ -163,8 +167,8 @@ function wrongValue(source: Source, path: Path, value: unknown, issue: Issue): P
     const sum = Object.values(asMapping(value)).reduce<number>((total, share) => total + Number(share), 0);
     return { place, message: `the shares add up to ${Number(sum.toPrecision(6))}`, expected };
   }
-  if (issue.code === 'custom' && issue.params !== undefined && 'value' in issue.params) {
-    return { place, message: `${name} cannot be ${String(issue.params.value)}, which is in this range`, expected };
+  if (issue.code === 'custom' && typeof issue.params?.says === 'string') {
+    return { place, message: issue.params.says, expected };
   }
   return { place, message: `${name} cannot be ${show(value)}`, expected, hints };
 }

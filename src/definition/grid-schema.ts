@@ -76,7 +76,10 @@ export function sectionSchemas(kind: 'own' | 'free') {
   const id = (name: string) => (kind === 'own' ? name : `free_${name}`);
   const notEmpty = (values: object) => Object.keys(values).length > 0;
 
-  const repeat = whole(REPEAT, 1).max(1000, { error: REPEAT }).optional().describe('Runs of each of these settings, instead of seeds.');
+  const repeat = whole(REPEAT, 1)
+    .max(1000, { error: REPEAT })
+    .optional()
+    .describe('Runs of each of these settings, instead of seeds.');
   const draw = z
     .strictObject(
       {
@@ -88,9 +91,17 @@ export function sectionSchemas(kind: 'own' | 'free') {
           .max(MOST_VALUES, { error: `a whole number from 1 to ${MOST_VALUES}` })
           .describe('Settings to draw. A larger count begins with the same ones.'),
         seed: seed.default(1).describe('Another seed draws other settings.'),
-        space: mapping((rule) => z.union([several(rule), spread(rule)], { error: `${rule.expected}; or a list of such values, or {from, to}` }), DRAW)
+        space: mapping(
+          (rule) =>
+            z.union([rule.schema, several(rule), spread(rule)], {
+              error: `${rule.expected}; or a list of such values, or {from, to}`,
+            }),
+          DRAW,
+        )
           .refine(notEmpty, { error: DRAW })
-          .describe('What each parameter is drawn from: a list, or {from, to}, with log: true for equal ratios and step for a lattice.'),
+          .describe(
+            'What each parameter is drawn from: a list, or {from, to}, with log: true for equal ratios and step for a lattice.',
+          ),
       },
       { error: DRAW },
     )
@@ -98,28 +109,55 @@ export function sectionSchemas(kind: 'own' | 'free') {
       error: `at most ${MOST_DIMENSIONS} parameters for sobol`,
     })
     .describe('Settings drawn together; crossed with the rest of the mapping.');
-  const zip = mapping((rule) => z.union([rule.schema, several(rule)], { error: `${rule.expected}; or a list of such values` }), ZIP)
+  const zip = mapping(
+    (rule) => z.union([rule.schema, several(rule)], { error: `${rule.expected}; or a list of such values` }),
+    ZIP,
+  )
     .refine(notEmpty, { error: ZIP })
-    .refine((lists) => new Set(Object.values(lists).filter(Array.isArray).map((list) => list.length)).size <= 1, {
-      error: ZIP,
+    .superRefine((lists, context) => {
+      const lengths = [
+        ...new Set(
+          Object.values(lists)
+            .filter(Array.isArray)
+            .map((list) => list.length),
+        ),
+      ];
+      if (lengths.length <= 1) return;
+      const says = `zip holds lists of ${lengths.slice(0, -1).join(', ')} and ${lengths.at(-1)} values`;
+      context.addIssue({ code: 'custom', path: [], message: ZIP, params: { says } });
     })
-    .describe('Lists of one length whose values go together, first with first; crossed with the rest of the mapping.');
+    .describe(
+      'Lists of one length whose values go together, first with first; crossed with the rest of the mapping.',
+    );
 
   const nested: z.ZodType = z.lazy(() => inner);
   const list = z.array(nested, { error: GROUPS }).min(1, { error: GROUPS });
   const groups = z
-    .union([list, z.record(z.string(), list, { error: GROUPS }).refine(notEmpty, { error: GROUPS })], { error: GROUPS })
-    .optional()
-    .describe('Mappings, one of which is taken at a time; crossed with the rest of the mapping. Several lists have names.');
-  const factors = { groups, zip: zip.optional(), draw: draw.optional() };
-  const inner = mapping(crossed, GRID, factors).refine(notEmpty, { error: GRID }).meta({ id: id('nested'), minProperties: 1 });
-  const block = mapping(crossed, GRID, { ...factors, repeat })
+    .union([list, z.record(z.string(), list, { error: GROUPS }).refine(notEmpty, { error: GROUPS })], {
+      error: GROUPS,
+    })
+    .meta({ id: id('groups') });
+  const factors = () => ({
+    groups: groups
+      .optional()
+      .describe(
+        'Mappings, one of which is taken at a time; crossed with the rest of the mapping. Several lists have names.',
+      ),
+    zip: zip.optional(),
+    draw: draw.optional(),
+  });
+  const inner = mapping(crossed, GRID, factors())
+    .refine(notEmpty, { error: GRID })
+    .meta({ id: id('nested'), minProperties: 1 });
+  const block = mapping(crossed, GRID, { ...factors(), repeat })
     .refine((values) => Object.keys(values).some((key) => key !== 'repeat'), { error: GRID })
     .meta({ id: id('crossed'), minProperties: 1 });
 
   const setting = mapping(({ schema }) => schema, SETTING).meta({ id: id('setting') });
   const included = mapping(({ schema }) => schema, SETTING, { repeat }).meta({ id: id('included') });
-  const condition = mapping(tested, CONDITION).refine(notEmpty, { error: CONDITION }).meta({ id: id('condition'), minProperties: 1 });
+  const condition = mapping(tested, CONDITION)
+    .refine(notEmpty, { error: CONDITION })
+    .meta({ id: id('condition'), minProperties: 1 });
   const when = mapping(() => condition, WHEN).meta({ id: id('when') });
   return { setting, included, block, condition, when };
 }
@@ -140,9 +178,12 @@ function ownShape(schemaOf: (rule: ValueRule) => z.ZodType): Shape {
 }
 
 const FREE_RULE: ValueRule = {
-  schema: z.union([z.number({ error: FREE_VALUE }), z.string({ error: FREE_VALUE }), z.boolean({ error: FREE_VALUE })], {
-    error: FREE_VALUE,
-  }),
+  schema: z.union(
+    [z.number({ error: FREE_VALUE }), z.string({ error: FREE_VALUE }), z.boolean({ error: FREE_VALUE })],
+    {
+      error: FREE_VALUE,
+    },
+  ),
   expected: FREE_VALUE,
   grain: 0,
   describe: '',
@@ -172,7 +213,9 @@ function tested(rule: ValueRule): z.ZodType {
   const comparison = z
     .string({ error })
     .regex(rule.grain === undefined ? /^!=\s*\S/ : COMPARISON, { error })
-    .refine((text) => text.startsWith('!=') || Number.isFinite(Number(COMPARISON.exec(text)?.[2])), { error });
+    .refine((text) => text.startsWith('!=') || Number.isFinite(Number(COMPARISON.exec(text)?.[2])), {
+      error,
+    });
   return z.union([rule.schema, several(rule), comparison], { error });
 }
 
@@ -212,41 +255,55 @@ function range({ schema, expected, grain = 0 }: ValueRule) {
       { error: RANGE },
     )
     .superRefine((value, context) => {
-      const tell = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+      const tell = (path: string[], message: string, says?: string) =>
+        context.addIssue({ code: 'custom', path, message, params: { says } });
       const { step, count, log, draw } = value;
       const wrong = flaws(value);
       for (const { path, message } of wrong) tell(path, message);
       if (wrong.length > 0) return;
       if (draw === undefined) {
-        if ((step === undefined) === (count === undefined)) return tell([], `step or count, one of them: ${RANGE}`);
+        if ((step === undefined) === (count === undefined)) {
+          return tell(
+            [],
+            `one of step and count: ${RANGE}`,
+            step === undefined
+              ? 'this range has neither step nor count'
+              : 'this range has both step and count',
+          );
+        }
         if (count === 1) return tell(['count'], 'a whole number from 2: one value is no range');
-        if (log && step !== undefined) return tell(['log'], 'count instead of step: equal ratios have no step');
+        if (log && step !== undefined)
+          return tell(['log'], 'count instead of step: equal ratios have no step');
         if (value.seed !== undefined) return tell(['seed'], 'seed together with draw: nothing is drawn here');
-      } else if (count === undefined) return tell([], `count: how many to draw: ${RANGE}`);
+      } else if (count === undefined)
+        return tell([], `count: ${RANGE}`, 'this range does not say how many to draw');
       if (rangeLength(value) > MOST_VALUES) return tell(['step'], `at most ${MOST_VALUES} values`);
       const bad = rangeValues(value, '', grain).find((one) => !schema.safeParse(one).success);
       if (bad !== undefined) {
-        context.addIssue({ code: 'custom', path: [], message: expected, params: { value: bad } });
+        tell([], expected, `this range holds ${bad}`);
       }
     });
 }
 
 /** What one parameter of a draw spreads over. */
 function spread({ schema, expected, grain }: ValueRule) {
-  return z.strictObject(bounds, { error: '{from: 1e-5, to: 1e-3, log: true}' }).superRefine((value, context) => {
-    const wrong = flaws(value);
-    for (const { path, message } of wrong) context.addIssue({ code: 'custom', path, message });
-    if (wrong.length > 0) return;
-    if (grain === undefined) return context.addIssue({ code: 'custom', path: [], message: expected });
-    // Whatever lies between is drawn onto the lattice that the ends stand on.
-    for (const key of ['from', 'to'] as const) {
-      if (!schema.safeParse(value[key]).success) context.addIssue({ code: 'custom', path: [key], message: expected });
-    }
-    const next = value.from + (value.step ?? 0);
-    if (value.step !== undefined && !schema.safeParse(next).success) {
-      context.addIssue({ code: 'custom', path: ['step'], message: expected, params: { value: next } });
-    }
-  });
+  return z
+    .strictObject(bounds, { error: '{from: 1e-5, to: 1e-3, log: true}' })
+    .superRefine((value, context) => {
+      const wrong = flaws(value);
+      for (const { path, message } of wrong) context.addIssue({ code: 'custom', path, message });
+      if (wrong.length > 0) return;
+      if (grain === undefined) return context.addIssue({ code: 'custom', path: [], message: expected });
+      // Whatever lies between is drawn onto the lattice that the ends stand on.
+      for (const key of ['from', 'to'] as const) {
+        if (!schema.safeParse(value[key]).success)
+          context.addIssue({ code: 'custom', path: [key], message: expected });
+      }
+      const next = value.from + (value.step ?? 0);
+      if (value.step !== undefined && !schema.safeParse(next).success) {
+        context.addIssue({ code: 'custom', path: ['step'], message: expected, params: { value: next } });
+      }
+    });
 }
 
 function whole(error: string, min: number) {
@@ -290,13 +347,20 @@ function toFactors(key: string, value: unknown, names: Names): Factor[] {
       const lists = Object.entries(value as Record<string, ParameterValue | ParameterValue[]>);
       const length = Math.max(1, ...lists.map(([, list]) => (Array.isArray(list) ? list.length : 1)));
       const settings = Array.from({ length }, (_, at) =>
-        Object.fromEntries(lists.map(([name, list]) => [names.nameOf(name)!, Array.isArray(list) ? list[at]! : list])),
+        Object.fromEntries(
+          lists.map(([name, list]) => [names.nameOf(name)!, Array.isArray(list) ? list[at]! : list]),
+        ),
       );
       return [{ settings }];
     }
     case 'draw': {
       const { space, ...draw } = value as Draw;
-      const named = Object.fromEntries(Object.entries(space).map(([name, from]) => [names.nameOf(name)!, from]));
+      const named = Object.fromEntries(
+        Object.entries(space).map(([key, from]) => [
+          names.nameOf(key)!,
+          isRange(from) ? from : [from].flat(),
+        ]),
+      );
       return [{ settings: drawSettings({ ...draw, space: named }, names.grainOf), drawn: true }];
     }
     default: {

@@ -53,7 +53,8 @@ export interface ForeignKeyIngredients extends Omit<KeyIngredients, 'parameters'
 }
 
 export function foreignTrialKey(ingredients: ForeignKeyIngredients): string {
-  const { parameters, command, seed, budget, dataFingerprint, split, pairing, patient, range, mask } = ingredients;
+  const { parameters, command, seed, budget, dataFingerprint, split, pairing, patient, range, mask } =
+    ingredients;
   return digest({
     parameters,
     command,

@@ -73,9 +73,8 @@ export function drawSettings({ method, count, seed, space }: Draw, grainOf: (nam
     );
     return [name, values] as const;
   });
-  return Array.from(
-    { length: count },
-    (_, point): ParameterValues => Object.fromEntries(columns.map(([name, values]) => [name, values[point]!])),
+  return Array.from({ length: count }, (_, point): ParameterValues =>
+    Object.fromEntries(columns.map(([name, values]) => [name, values[point]!])),
   );
 }
 

@@ -54,7 +54,10 @@ export function readDefinition(
 export function readOnly(flags: readonly string[], definition: Definition): Condition {
   const foreign = definition.trainer !== 'cyclegan';
   const named = [...Object.keys(definition.fixed), ...namesInFileOrder(definition)];
-  const known = [...new Set(foreign ? named : PARAMETER_KEYS.filter((key) => parameterName(key) === key)), 'seed'];
+  const known = [
+    ...new Set(foreign ? named : PARAMETER_KEYS.filter((key) => parameterName(key) === key)),
+    'seed',
+  ];
   const nameOf = (word: string) => {
     const name = foreign ? word : (parameterName(word) ?? word);
     return known.includes(name) ? name : undefined;

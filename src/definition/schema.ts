@@ -216,7 +216,10 @@ const command = z
 /** The sweep file as a user writes it, for our own trainer or for another. */
 function fileSchema(kind: 'own' | 'free') {
   const { setting, included, block, condition, when } = sectionSchemas(kind);
-  const trainer = z.enum(['cyclegan'], { error: 'cyclegan' }).default('cyclegan').describe('What a trial runs.');
+  const trainer = z
+    .enum(['cyclegan'], { error: 'cyclegan' })
+    .default('cyclegan')
+    .describe('What a trial runs.');
   return z.strictObject(
     {
       name: z
@@ -358,7 +361,10 @@ export function checkFile(
 ): { definition: Definition; issues: undefined } | { definition: undefined; issues: z.core.$ZodIssue[] } {
   const checked = isForeign(plain) ? foreignSchema.safeParse(plain) : sweepSchema.safeParse(plain);
   if (!checked.success) return { definition: undefined, issues: checked.error.issues };
-  return { definition: toDefinition(inOrderOf<CheckedFile>(plain, checked.data as CheckedFile)), issues: undefined };
+  return {
+    definition: toDefinition(inOrderOf<CheckedFile>(plain, checked.data as CheckedFile)),
+    issues: undefined,
+  };
 }
 
 /** Whether a sweep file runs a trainer that is not ours. */
@@ -366,7 +372,10 @@ export function isForeign(plain: unknown): boolean {
   return typeof plain === 'object' && plain !== null && 'command' in plain;
 }
 
-type CheckedFile = Omit<z.output<typeof sweepSchema>, 'trainer'> & { trainer?: 'cyclegan'; command?: string[] };
+type CheckedFile = Omit<z.output<typeof sweepSchema>, 'trainer'> & {
+  trainer?: 'cyclegan';
+  command?: string[];
+};
 
 function toDefinition({ command, trainer: _, repeat, ...file }: CheckedFile): Definition {
   const seeds = Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1);
@@ -395,7 +404,9 @@ function inOrderOf<T>(written: unknown, checked: T): T {
   if (typeof checked !== 'object' || checked === null || typeof written !== 'object' || written === null) {
     return checked;
   }
-  const keys = [...new Set([...Object.keys(written), ...Object.keys(checked)])].filter((key) => key in checked);
+  const keys = [...new Set([...Object.keys(written), ...Object.keys(checked)])].filter(
+    (key) => key in checked,
+  );
   const from = written as Record<string, unknown>;
   return Object.fromEntries(
     keys.map((key) => [key, inOrderOf(from[key], (checked as Record<string, unknown>)[key])]),

@@ -48,7 +48,11 @@ export function receptiveFields(settings: TrialParameters[]): string[] {
   const known = new Map<string, number>();
   for (const parameters of settings) {
     const { patch, generator, blocks, upsample, disc_layers } = parameters;
-    add(discriminators, fieldOf(`D ${disc_layers}`, () => discriminatorReceptiveField({ disc_layers })), patch);
+    add(
+      discriminators,
+      fieldOf(`D ${disc_layers}`, () => discriminatorReceptiveField({ disc_layers })),
+      patch,
+    );
     const field = fieldOf(`G ${generator} ${blocks} ${upsample}`, () =>
       generatorReceptiveField({ generator, blocks, upsample, filters: 1, norm: 'none' }),
     );

@@ -51,7 +51,9 @@ export async function readPngSize(file: string): Promise<{ width: number; height
     throw new DataError(`${file}: cannot be read (${systemReason(error)}).`, { cause: error });
   }
   if (!head.subarray(0, SIGNATURE.length).equals(SIGNATURE)) {
-    throw new DataError(`${file}: not a PNG file, whatever its name says. Convert it to a grey PNG of 8 or 16 bits.`);
+    throw new DataError(
+      `${file}: not a PNG file, whatever its name says. Convert it to a grey PNG of 8 or 16 bits.`,
+    );
   }
   return { width: head.readUInt32BE(16), height: head.readUInt32BE(20), bytes: head[24] === 16 ? 2 : 1 };
 }

@@ -140,7 +140,12 @@ async function findData({ data }: Definition, { folder, say, draw }: PlanOptions
     const options = { count, size, seed };
     const { x, y, fingerprint } = draw ? await ensurePhantom(options, say) : phantomPlace(options);
     const found: TrialData = { x, y, pairing: 'by-name', range: 'auto', mask: 'auto', split };
-    return { data: found, fingerprint, warnings: [], lists: [phantomFiles(x, count), phantomFiles(y, count)] };
+    return {
+      data: found,
+      fingerprint,
+      warnings: [],
+      lists: [phantomFiles(x, count), phantomFiles(y, count)],
+    };
   }
   const [x, y] = [path.resolve(folder, data.x), path.resolve(folder, data.y)];
   const [listX, listY] = [await listImages(x), await listImages(y)];

@@ -68,7 +68,15 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const slots = makeSlots(run.definition, wanted.length);
     const asked = plan.trials.filter((trial) => isAsked(trial, run.only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, run.only) && statuses[at] === 'failed');
-    say(announce(run.definition.name, { statuses, asked, failed: run.retryFailed ? 0 : failed.length, wanted: wanted.length, slots }));
+    say(
+      announce(run.definition.name, {
+        statuses,
+        asked,
+        failed: run.retryFailed ? 0 : failed.length,
+        wanted: wanted.length,
+        slots,
+      }),
+    );
 
     const progress = openProgress(wanted.length, run.stream);
     const stopping = listenForStop((message) => progress.say(message));
@@ -125,7 +133,10 @@ export function makeSlots({ resources }: Definition, wanted: number): Slot[] {
 }
 
 /** Whether a trial is among those that `--only` asks for. */
-export function isAsked({ parameters, seed }: Pick<AnyTrialConfig, 'parameters' | 'seed'>, only: Condition): boolean {
+export function isAsked(
+  { parameters, seed }: Pick<AnyTrialConfig, 'parameters' | 'seed'>,
+  only: Condition,
+): boolean {
   return meets({ ...parameters, seed }, only);
 }
 
@@ -152,7 +163,9 @@ function announce(name: string, { statuses, asked, failed, wanted, slots }: Anno
 /** e.g. `patch 64 batch 16 seed 2`, padded to one width. */
 function labeller(trials: AnyTrialConfig[], varied: string[]) {
   const label = ({ parameters, seed }: AnyTrialConfig) =>
-    [...varied.map((name) => `${name} ${(parameters as ParameterValues)[name] ?? '-'}`), `seed ${seed}`].join(' ');
+    [...varied.map((name) => `${name} ${(parameters as ParameterValues)[name] ?? '-'}`), `seed ${seed}`].join(
+      ' ',
+    );
   const width = Math.max(0, ...trials.map((config) => label(config).length));
   return (config: AnyTrialConfig) => label(config).padEnd(width);
 }

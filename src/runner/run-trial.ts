@@ -170,11 +170,7 @@ async function follow(
 }
 
 /** For the terminal alone, which may name files: why a trial failed, and where its output is. */
-async function explainFailure(
-  store: Store,
-  config: AnyTrialConfig,
-  verdict: Verdict,
-): Promise<string> {
+async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Verdict): Promise<string> {
   const { key, data } = config;
   if (verdict.exitCode === EXIT.dataWrong && !isForeignTrial(config)) {
     const culprit = await findBadImage([data.x, data.y], config.parameters.patch);

@@ -279,7 +279,12 @@ export function readTimings({ db }: Store): Timing[] {
   return rows.map(({ attempt, trial }) => {
     const mine = and(eq(metrics.trial, trial.id), eq(metrics.attempt, attempt.attempt));
     const point = (order: typeof asc) =>
-      db.select({ step: metrics.step, wall: metrics.wall }).from(metrics).where(mine).orderBy(order(metrics.step)).get();
+      db
+        .select({ step: metrics.step, wall: metrics.wall })
+        .from(metrics)
+        .where(mine)
+        .orderBy(order(metrics.step))
+        .get();
     const [first, last] = [point(asc), point(desc)];
     const steps = first && last ? last.step - first.step : 0;
     return {

@@ -47,7 +47,13 @@ export interface SweepPlan {
 }
 
 /** @throws UserError, DataError */
-export async function makePlan({ definition, file, results, only, memoryLimit: given }: PlanRequest): Promise<SweepPlan> {
+export async function makePlan({
+  definition,
+  file,
+  results,
+  only,
+  memoryLimit: given,
+}: PlanRequest): Promise<SweepPlan> {
   const plan = await planSweep(definition, { folder: path.dirname(file), say: () => undefined, draw: false });
   const trials = plan.trials.filter((trial) => isAsked(trial, only));
   const states = statesOf(results, trials);
@@ -62,7 +68,12 @@ export async function makePlan({ definition, file, results, only, memoryLimit: g
   const each = `${threads} thread${threads === 1 ? '' : 's'} each`;
   return {
     name: definition.name,
-    trials: trials.map(({ key, seed, parameters }, at) => ({ key, seed, params: { ...parameters }, state: states[at]! })),
+    trials: trials.map(({ key, seed, parameters }, at) => ({
+      key,
+      seed,
+      params: { ...parameters },
+      state: states[at]!,
+    })),
     leftOut: plan.trials.length - trials.length,
     varied: plan.varied,
     arithmetic: plan.arithmetic,
@@ -73,7 +84,7 @@ export async function makePlan({ definition, file, results, only, memoryLimit: g
       : `each trial on ${device}, ${each}, engine ${engine.name} (${engine.reason})`,
     slots: slots.length,
     freeMemory: process.availableMemory(),
-    results: path.relative('.', results) || '.',
+    results: shortest(results),
   };
 }
 
@@ -114,4 +125,10 @@ async function sizeOfImages({ data, trainer }: Definition, { images }: Plan) {
     }
   }
   return { testImages: test[0].length, imagePixels: size.pixels, imageBytes: held * size.bytes };
+}
+
+/** A path as a reader recognises it: from here where it lies below. */
+function shortest(folder: string): string {
+  const relative = path.relative('.', folder);
+  return relative.startsWith('..') ? folder : relative || '.';
 }

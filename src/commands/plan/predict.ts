@@ -46,7 +46,7 @@ export interface Machine {
 }
 
 /** Floating-point operations a second of a thread, or of a GPU, where no trial has been measured. `npm run bench:engines` measures them. */
-const STATED_RATES: Record<string, number> = { 'onnx cpu': 30e9, 'wasm cpu': 8e9, 'cpu cpu': 0.1e9 };
+const STATED_RATES: Record<string, number> = { 'onnx cpu': 25e9, 'wasm cpu': 8e9, 'cpu cpu': 0.1e9 };
 const OTHER_RATE = 1e12;
 /** From the start of the process to the first update, and between the last and the end, beside the exam's arithmetic. */
 const STATED_OVERHEAD = 8;
@@ -72,13 +72,16 @@ export function predict(
   const measured = new Map<string, Timing[]>();
   for (const timing of ours) {
     const work = workOf(timing.parameters);
-    if (work !== undefined) measured.set(shape(timing.parameters), [...(measured.get(shape(timing.parameters)) ?? []), timing]);
+    if (work !== undefined)
+      measured.set(shape(timing.parameters), [...(measured.get(shape(timing.parameters)) ?? []), timing]);
   }
   const rates = ours.flatMap((timing) => {
     const work = workOf(timing.parameters);
     return work === undefined ? [] : [work / timing.updateSeconds! / (timing.threads ?? 1)];
   });
-  const overhead = ours.map(({ seconds, updates, updateSeconds }) => Math.max(0, seconds - updates * updateSeconds!));
+  const overhead = ours.map(({ seconds, updates, updateSeconds }) =>
+    Math.max(0, seconds - updates * updateSeconds!),
+  );
   const stated = STATED_RATES[`${placement.engine} ${placement.device}`] ?? OTHER_RATE;
   const rate = rates.length > 0 ? median(rates) : stated;
 
@@ -94,9 +97,13 @@ export function predict(
     else scaled++;
     const update =
       known.length > 0
-        ? median(known.map(({ updateSeconds, threads }) => (updateSeconds! * (threads ?? 1)) / placement.threads))
+        ? median(
+            known.map(({ updateSeconds, threads }) => (updateSeconds! * (threads ?? 1)) / placement.threads),
+          )
         : updateWork(trial.parameters) / (rate * placement.threads);
-    const exam = translationWork(trial.parameters, machine.testImages * machine.imagePixels) / (rate * placement.threads);
+    const exam =
+      translationWork(trial.parameters, machine.testImages * machine.imagePixels) /
+      (rate * placement.threads);
     const rest = overhead.length > 0 ? median(overhead) : STATED_OVERHEAD + exam;
     return { seconds: trainingSeconds(trial, images, update) + rest, ...memory(trial) };
   });
@@ -112,7 +119,10 @@ export function predict(
             factor: Math.max(SCALED_FACTOR, Math.sqrt(spread)),
           }
       : foreign > 0
-        ? { from: `finished trials of the same command's parameters, scaled by the budget`, factor: SCALED_FACTOR }
+        ? {
+            from: `finished trials of the same command's parameters, scaled by the budget`,
+            factor: SCALED_FACTOR,
+          }
         : same + scaled > 0
           ? {
               from:
@@ -137,14 +147,19 @@ function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: numb
 }
 
 /** Predicts by what decides it, once for each. */
-function memoryPredictor({ limit, imageBytes, imagePixels }: Machine): (trial: TrialConfig) => Omit<Prediction, 'seconds'> {
+function memoryPredictor({
+  limit,
+  imageBytes,
+  imagePixels,
+}: Machine): (trial: TrialConfig) => Omit<Prediction, 'seconds'> {
   const known = new Map<string, Omit<Prediction, 'seconds'>>();
   return ({ parameters, microBatch }) => {
     const identity = `${shape(parameters)} ${microBatch}`;
     const before = known.get(identity);
     if (before !== undefined) return before;
     const { batch, norm } = parameters;
-    const candidates = microBatch !== 'auto' ? [microBatch] : norm === 'batch' ? [batch] : microBatches(batch);
+    const candidates =
+      microBatch !== 'auto' ? [microBatch] : norm === 'batch' ? [batch] : microBatches(batch);
     const held = BASE + imageBytes;
     const exam = held + wholeImageMemory(parameters, imagePixels);
     const peak = (predicted: number) => Math.round(Math.max(predicted, exam));
@@ -164,7 +179,17 @@ function memoryPredictor({ limit, imageBytes, imagePixels }: Machine): (trial: T
 
 /** What decides the time and the memory of an update. */
 function shape(parameters: object): string {
-  const names = ['patch', 'batch', 'generator', 'filters', 'blocks', 'norm', 'upsample', 'disc_filters', 'disc_layers'];
+  const names = [
+    'patch',
+    'batch',
+    'generator',
+    'filters',
+    'blocks',
+    'norm',
+    'upsample',
+    'disc_filters',
+    'disc_layers',
+  ];
   const values = parameters as ParameterValues;
   return [...names.map((name) => values[name]), Number(values.gamma) > 0].join(' ');
 }

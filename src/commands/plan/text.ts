@@ -14,9 +14,13 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
   lines.push('', ...table(plan, width), '');
   lines.push(...paragraph(`Where: ${placement}`, width));
 
-  const toRun = trials.map((trial, at) => ({ ...trial, ...predictions.trials[at]! })).filter(({ state }) => state !== 'done');
+  const toRun = trials
+    .map((trial, at) => ({ ...trial, ...predictions.trials[at]! }))
+    .filter(({ state }) => state !== 'done');
   const states = [...new Set(trials.map(({ state }) => state))];
-  const counted = states.map((state) => `${trials.filter((trial) => trial.state === state).length} ${STATES[state]}`);
+  const counted = states.map(
+    (state) => `${trials.filter((trial) => trial.state === state).length} ${STATES[state]}`,
+  );
   lines.push(...paragraph(`In ${plan.results}: ${counted.join(', ')}`, width));
   const times = toRun.flatMap(({ seconds }) => seconds ?? []);
   const { time, memory } = predictions;
@@ -48,7 +52,8 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
   const refused = [...new Set(toRun.flatMap(({ refused }) => refused ?? []))];
   if (warnings.length + refused.length > 0) lines.push('');
   lines.push(...[...refused, ...warnings].flatMap((warning) => paragraph(`Note: ${warning}`, width)));
-  if (varied.length === 0 && trials.length === 1) lines.push(...paragraph('Nothing varies: one setting, one seed.', width));
+  if (varied.length === 0 && trials.length === 1)
+    lines.push(...paragraph('Nothing varies: one setting, one seed.', width));
   return lines.join('\n');
 }
 
@@ -70,16 +75,21 @@ function table({ trials, predictions, varied }: SweepPlan, width: number | undef
     ];
   });
   // What a narrow terminal cannot hold goes from the least telling on.
-  let columns = head.map((_, column) => column).filter((column) => head[column] !== 'micro-batch' || rows.some((row) => row[column] !== ''));
+  let columns = head
+    .map((_, column) => column)
+    .filter((column) => head[column] !== 'micro-batch' || rows.some((row) => row[column] !== ''));
   const wide = (column: number) => Math.max(head[column]!.length, ...rows.map((row) => row[column]!.length));
   const total = () => columns.reduce((sum, column) => sum + wide(column) + 2, -2);
   for (const name of ['micro-batch', 'key', 'memory', 'state']) {
     if (width !== undefined && total() > width) columns = columns.filter((column) => head[column] !== name);
   }
-  const numbers = (column: number) => rows.every((row) => /^[-\d.?]/.test(row[column]!)) && head[column] !== 'key';
+  const numbers = (column: number) =>
+    rows.every((row) => /^[-\d.?]/.test(row[column]!)) && head[column] !== 'key';
   const line = (row: string[]) =>
     columns
-      .map((column) => (numbers(column) ? row[column]!.padStart(wide(column)) : row[column]!.padEnd(wide(column))))
+      .map((column) =>
+        numbers(column) ? row[column]!.padStart(wide(column)) : row[column]!.padEnd(wide(column)),
+      )
       .join('  ')
       .trimEnd();
   const more = trials.length - rows.length;

@@ -15,7 +15,8 @@ export function updateWork(parameters: TrialParameters): number {
   const { patch, batch, gamma } = parameters;
   const passes = CYCLE_PASSES + (gamma > 0 ? IDENTITY_PASSES : 0);
   const perPixel =
-    passes * multiplyAdds(generatorLayers(parameters)) + VERDICTS * multiplyAdds(discriminatorLayers(parameters));
+    passes * multiplyAdds(generatorLayers(parameters)) +
+    VERDICTS * multiplyAdds(discriminatorLayers(parameters));
   return 2 * FORWARD_AND_BACK * batch * patch ** 2 * perPixel;
 }
 
@@ -37,7 +38,9 @@ export function wholeImageMemory(parameters: TrialParameters, pixels: number): n
   const side = 2 ** 10; // any that all layers divide
   const sides = sidesOf(layers, side);
   const widest = Math.max(
-    ...layers.map((layer, at) => Math.max(layer.in * (sides[at]! / side) ** 2, layer.out * (sides[at + 1]! / side) ** 2)),
+    ...layers.map((layer, at) =>
+      Math.max(layer.in * (sides[at]! / side) ** 2, layer.out * (sides[at + 1]! / side) ** 2),
+    ),
   );
   return 4 * pixels * (IMAGE_COPIES + WIDEST_COPIES * widest);
 }

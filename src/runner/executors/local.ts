@@ -49,7 +49,10 @@ function start(job: Job): RunningTrial {
     signalGroup(child.pid, 'SIGKILL'); // children of the child
     const kills = oomKills();
     if (child.pid === undefined) {
-      fs.appendFileSync(job.outputFile, `${program} could not be started: ${result.originalMessage ?? 'unknown'}\n`);
+      fs.appendFileSync(
+        job.outputFile,
+        `${program} could not be started: ${result.originalMessage ?? 'unknown'}\n`,
+      );
       return { exitCode: EXIT.configurationWrong, signal: null };
     }
     const oomKilled = kills !== undefined && killsBefore !== undefined && kills > killsBefore;
