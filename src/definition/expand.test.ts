@@ -330,7 +330,7 @@ describe('expandTrials', () => {
   function fits(parameters: ParameterValues, condition: ConditionFile): boolean {
     return Object.entries(condition).every(([name, wanted]) => {
       const value = parameters[name]!;
-      if (typeof wanted === 'string' && wanted.startsWith('>=')) return value >= Number(wanted.slice(2));
+      if (typeof wanted === 'string' && wanted.startsWith('>=')) return Number(value) >= Number(wanted.slice(2));
       if (typeof wanted === 'string' && wanted.startsWith('!=')) return String(value) !== wanted.slice(3);
       return [wanted].flat().includes(value);
     });
@@ -431,7 +431,7 @@ describe('expandTrials', () => {
           }
         }
         for (const { repeat: times, ...setting } of include as ({ repeat?: number } & ParameterValues)[]) {
-          add(prune(setting as ParameterValues), times as number | undefined);
+          add(prune(setting), times);
         }
         const found = expandTrials(define(parts)).trials.map(({ parameters, seed }) =>
           JSON.stringify([...NAMES.map((name) => parameters[name]), seed]),

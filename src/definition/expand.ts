@@ -111,7 +111,7 @@ export function expandTrials(definition: Definition): Expansion {
 /** What a setting becomes: without the parameters whose condition does not hold, and, for our own trainer, with every default. */
 function resolver({ when, trainer }: Definition): (setting: Setting) => ParameterValues {
   const complete = (setting: Setting): ParameterValues =>
-    trainer === 'cyclegan' ? { ...resolveParameters(setting as Partial<TrialParameters>) } : setting;
+    trainer === 'cyclegan' ? { ...resolveParameters(setting) } : setting;
   const ordered = conditionsInOrder(when);
   if (ordered.length === 0) return complete;
   return (setting) => {

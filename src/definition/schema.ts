@@ -362,7 +362,7 @@ export function checkFile(
   const checked = isForeign(plain) ? foreignSchema.safeParse(plain) : sweepSchema.safeParse(plain);
   if (!checked.success) return { definition: undefined, issues: checked.error.issues };
   return {
-    definition: toDefinition(inOrderOf<CheckedFile>(plain, checked.data as CheckedFile)),
+    definition: toDefinition(inOrderOf<CheckedFile>(plain, checked.data)),
     issues: undefined,
   };
 }
@@ -377,14 +377,14 @@ type CheckedFile = Omit<z.output<typeof sweepSchema>, 'trainer'> & {
   command?: string[];
 };
 
-function toDefinition({ command, trainer: _, repeat, ...file }: CheckedFile): Definition {
+function toDefinition({ command, repeat, ...file }: CheckedFile): Definition {
   const seeds = Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1);
   const names = command === undefined ? OWN_NAMES : FREE_NAMES;
   const grid = [file.grid].flat() as Record<string, unknown>[];
   return {
     ...file,
     trainer: command === undefined ? 'cyclegan' : { command },
-    fixed: toSetting(file.fixed as Setting, names),
+    fixed: toSetting(file.fixed, names),
     grid: grid.map((block) => toBlock(block, names)),
     exclude: file.exclude.map((entry) => toCondition(entry as Setting, names)),
     when: Object.entries(file.when as Record<string, Setting>).map(([key, condition]) => {

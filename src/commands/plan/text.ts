@@ -1,5 +1,4 @@
 /** @file A plan as a person reads it: a table that fits the terminal, and sentences. */
-import type { ParameterValues } from '../../protocol.js';
 import type { SweepPlan } from './plan.js';
 
 /** More rows than anybody reads; `--json` holds all. */
@@ -63,7 +62,7 @@ function table({ trials, predictions, varied }: SweepPlan, width: number | undef
   const head = ['key', ...varied, 'seed', 'state', 'time', 'memory', 'micro-batch'];
   const rows = trials.slice(0, MOST_ROWS).map(({ key, params, seed, state }, at) => {
     const { seconds, memoryBytes, microBatch } = predictions.trials[at]!;
-    const values = varied.map((name) => String((params as ParameterValues)[name] ?? '-'));
+    const values = varied.map((name) => String((params)[name] ?? '-'));
     return [
       key,
       ...values,
