@@ -1,10 +1,9 @@
 /** @file Every study in sweeps/ through the real command line, shortened: smaller networks and patches, a few updates. */
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sweep, temporaryFolder, writeImages } from './support.js';
+import { requirePython, sweep, temporaryFolder, writeImages } from './support.js';
 
 const SWEEPS = fileURLToPath(new URL('../sweeps/', import.meta.url));
 /** Images that some machines have beside the project; elsewhere small drawn ones stand in for them. */
@@ -21,7 +20,9 @@ const updates = (count: number) => `budget.updates=${count}`;
 /** Two folders of the shared data where they are there, else of small images: flags for a study of one's own folders. */
 function folders(x: string, y: string, standIns: string[]): string[] {
   const there = fs.existsSync(path.join(SHARED, x)) && fs.existsSync(path.join(SHARED, y));
-  const [ofX, ofY] = there ? [x, y].map((one) => path.join(SHARED, one)) : ['x', 'y'].map((one) => path.join(folder, 'small', one));
+  const [ofX, ofY] = there
+    ? [x, y].map((one) => path.join(SHARED, one))
+    : ['x', 'y'].map((one) => path.join(folder, 'small', one));
   return [`data.x=${ofX}`, `data.y=${ofY}`, ...(there ? [] : standIns)];
 }
 
@@ -30,13 +31,33 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
   quick: { set: [...SMALL, ...DRAWN, 'grid.0.patch=16', 'grid.1.patch=32', updates(3)], trials: 2 },
   patch: { set: [...SMALL, ...DRAWN, 'grid.0.patch=16', 'grid.1.patch=32', updates(3)], trials: 2 },
   'patch-by-batch': {
-    set: [...SMALL, ...DRAWN, 'grid.patch=16,32', 'grid.batch=1,2', 'include.0.patch=16', 'include.1.patch=32', updates(2)],
+    set: [
+      ...SMALL,
+      ...DRAWN,
+      'grid.patch=16,32',
+      'grid.batch=1,2',
+      'include.0.patch=16',
+      'include.1.patch=32',
+      updates(2),
+    ],
     trials: 6,
   },
-  weights: { set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', 'grid.lambda=5,10', 'grid.gamma=0,5', updates(2)], trials: 4 },
+  weights: {
+    set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', 'grid.lambda=5,10', 'grid.gamma=0,5', updates(2)],
+    trials: 4,
+  },
   paired: { set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', updates(2)], trials: 4 },
   generators: {
-    set: ['filters=2', 'disc_filters=2', 'disc_layers=1', 'seeds=1', ...DRAWN, 'patch=32', 'batch=2', updates(2)],
+    set: [
+      'filters=2',
+      'disc_filters=2',
+      'disc_layers=1',
+      'seeds=1',
+      ...DRAWN,
+      'patch=32',
+      'batch=2',
+      updates(2),
+    ],
     trials: 6,
   },
   xray: {
@@ -65,15 +86,6 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
   pytorch: { set: ['data.count=4', 'seeds=1', updates(40)], trials: 6 },
 };
 
-const python = (() => {
-  try {
-    execFileSync('python3', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
 describe('the studies', () => {
   test('are all tried here', () => {
     const files = fs.readdirSync(SWEEPS).filter((name) => name.endsWith('.yaml'));
@@ -92,10 +104,7 @@ describe('the studies', () => {
   });
 
   test.for(Object.entries(STUDIES))('%s runs, shortened', async ([name, { set, trials }], { skip }) => {
-    if (name === 'pytorch' && !python) {
-      if (process.env.CI) throw new Error('python3 is missing: the study of another trainer cannot be tried.');
-      skip('python3 is not installed');
-    }
+    if (name === 'pytorch') requirePython(skip);
     const file = path.join(SWEEPS, `${name}.yaml`);
     const flags = set.flatMap((flag) => ['--set', flag]);
     const results = path.join(folder, `results-${name}`);

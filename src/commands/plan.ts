@@ -1,7 +1,6 @@
 /** @file `sweep plan FILE`, which `sweep run FILE --dry-run` is, too: what would be run, and what it would take. */
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { UserError } from '../errors.js';
 import { jsonOption } from './options.js';
 import { makePlan } from './plan/plan.js';
 import { planText } from './plan/text.js';
@@ -32,7 +31,6 @@ export async function showPlan(args: ArgumentsCamelCase<PlanArguments>): Promise
   const { definition, only, memoryLimit } = readSweepFile(args);
   const file = path.resolve(args.file);
   const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit });
-  requireAny(plan.trials.length, args.only);
   if (args.json) {
     const trials = plan.trials.map(({ key, seed, params }, at) => {
       const { seconds, memoryBytes } = plan.predictions.trials[at]!;
@@ -41,11 +39,4 @@ export async function showPlan(args: ArgumentsCamelCase<PlanArguments>): Promise
     });
     console.log(JSON.stringify({ count: trials.length, trials }));
   } else console.log(planText(plan, process.stdout.isTTY ? process.stdout.columns : undefined));
-}
-
-/** @throws UserError if `--only` fits no trial */
-export function requireAny(trials: number, only: readonly string[]): void {
-  if (trials > 0) return;
-  const flags = only.map((flag) => `--only '${flag}'`).join(' ');
-  throw new UserError(`${flags}: no trial of this sweep fits. sweep plan FILE lists them all.`);
 }

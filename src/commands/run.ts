@@ -65,7 +65,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
 }
 
 function conclusion(
-  { done, failed, left }: SweepSummary,
+  { done, failed, left, leftOut }: SweepSummary,
   args: { file: string; set: string[]; only: string[] },
 ): string {
   const flags = [
@@ -73,7 +73,8 @@ function conclusion(
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
-  const lines = [`${done} done, ${failed.length} failed, ${left} left.`];
+  const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';
+  const lines = [`${done} done, ${failed.length} failed, ${left} left${out}.`];
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);
   if (failed.length > 0) lines.push(`Run only what failed again: ${again} --retry-failed`);
   if (left > 0) lines.push(`Go on: ${again}`);

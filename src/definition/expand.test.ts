@@ -330,7 +330,8 @@ describe('expandTrials', () => {
   function fits(parameters: ParameterValues, condition: ConditionFile): boolean {
     return Object.entries(condition).every(([name, wanted]) => {
       const value = parameters[name]!;
-      if (typeof wanted === 'string' && wanted.startsWith('>=')) return Number(value) >= Number(wanted.slice(2));
+      if (typeof wanted === 'string' && wanted.startsWith('>='))
+        return Number(value) >= Number(wanted.slice(2));
       if (typeof wanted === 'string' && wanted.startsWith('!=')) return String(value) !== wanted.slice(3);
       return [wanted].flat().includes(value);
     });

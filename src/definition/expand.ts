@@ -11,7 +11,7 @@ import {
   type Block,
   type Setting,
 } from './grid.js';
-import { resolveParameters } from './parameters.js';
+import { parameterResolver } from './parameters.js';
 import type { Definition } from './schema.js';
 import { receptiveFields, showSetting, withoutContrast } from './warnings.js';
 
@@ -110,8 +110,9 @@ export function expandTrials(definition: Definition): Expansion {
 
 /** What a setting becomes: without the parameters whose condition does not hold, and, for our own trainer, with every default. */
 function resolver({ when, trainer }: Definition): (setting: Setting) => ParameterValues {
+  const ours = parameterResolver();
   const complete = (setting: Setting): ParameterValues =>
-    trainer === 'cyclegan' ? { ...resolveParameters(setting) } : setting;
+    trainer === 'cyclegan' ? (ours(setting) as unknown as ParameterValues) : setting;
   const ordered = conditionsInOrder(when);
   if (ordered.length === 0) return complete;
   return (setting) => {

@@ -344,32 +344,33 @@ function toFactors(key: string, value: unknown, names: Names): Factor[] {
       return lists.map((blocks) => ({ blocks: (blocks as Written[]).map((block) => toBlock(block, names)) }));
     }
     case 'zip': {
-      const lists = Object.entries(value as Record<string, ParameterValue | ParameterValue[]>);
+      const lists = Object.entries(value as Record<string, ParameterValue | ParameterValue[]>).map(
+        ([written, list]) => [names.nameOf(written)!, list] as const,
+      );
       const length = Math.max(1, ...lists.map(([, list]) => (Array.isArray(list) ? list.length : 1)));
       const settings = Array.from({ length }, (_, at) =>
-        Object.fromEntries(
-          lists.map(([name, list]) => [names.nameOf(name)!, Array.isArray(list) ? list[at]! : list]),
-        ),
+        Object.fromEntries(lists.map(([name, list]) => [name, Array.isArray(list) ? list[at]! : list])),
       );
-      return [{ settings }];
+      return [{ names: lists.map(([name]) => name), settings }];
     }
     case 'draw': {
       const { space, ...draw } = value as Draw;
       const named = Object.fromEntries(
-        Object.entries(space).map(([key, from]) => [
-          names.nameOf(key)!,
+        Object.entries(space).map(([written, from]) => [
+          names.nameOf(written)!,
           isRange(from) ? from : [from].flat(),
         ]),
       );
-      return [{ settings: drawSettings({ ...draw, space: named }, names.grainOf), drawn: true }];
+      const settings = drawSettings({ ...draw, space: named }, names.grainOf);
+      return [{ names: Object.keys(named), settings, drawn: true }];
     }
     default: {
       const name = names.nameOf(key)!;
       const list = isRange(value)
         ? rangeValues(value, name, names.grainOf(name))
         : ([value].flat() as ParameterValue[]);
-      const settings = list.map((one) => ({ [name]: one }));
-      return [isRange(value) && value.draw !== undefined ? { settings, drawn: true } : { settings }];
+      const factor = { names: [name], settings: list.map((one) => ({ [name]: one })) };
+      return [isRange(value) && value.draw !== undefined ? { ...factor, drawn: true } : factor];
     }
   }
 }

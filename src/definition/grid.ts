@@ -4,8 +4,8 @@ import type { ParameterValues } from '../protocol.js';
 /** Some parameters and a value each. */
 export type Setting = ParameterValues;
 
-/** What one factor of a block offers, one at a time: settings as they are, or those of nested blocks. */
-export type Factor = { settings: Setting[]; drawn?: true } | { blocks: Block[] };
+/** What one factor of a block offers, one at a time: settings as they are, each of the parameters named, or those of nested blocks. */
+export type Factor = { names: string[]; settings: Setting[]; drawn?: true } | { blocks: Block[] };
 
 /** All combinations of its factors' settings. */
 export interface Block {
@@ -42,17 +42,14 @@ export function cross({ factors }: Block): Setting[] {
 
 /** Names of a factor's parameters, in the order of the file. */
 export function namesOf(factor: Factor): string[] {
-  const names =
-    'settings' in factor
-      ? factor.settings.flatMap((setting) => Object.keys(setting))
-      : factor.blocks.flatMap((block) => block.factors.flatMap(namesOf));
-  return [...new Set(names)];
+  if ('names' in factor) return factor.names;
+  return [...new Set(factor.blocks.flatMap((block) => block.factors.flatMap(namesOf)))];
 }
 
 /** Names of the parameters that a factor draws. */
 export function drawnNames(factor: Factor): string[] {
   if ('blocks' in factor) return factor.blocks.flatMap((block) => block.factors.flatMap(drawnNames));
-  return factor.drawn ? namesOf(factor) : [];
+  return factor.drawn ? factor.names : [];
 }
 
 /** So many seeds: the first of those given and, where they are too few, the numbers after the largest. */

@@ -82,12 +82,16 @@ function canonicalSplit(split: Split): unknown {
 
 /** JSON with sorted keys and one spelling of every number (1e1 is 10, -0 is 0); throws TypeError for what JSON cannot hold. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([, entry]) => entry !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
+    if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+    const entries = value as Record<string, unknown>;
+    let text = '';
+    for (const key of Object.keys(entries).sort()) {
+      const entry = entries[key];
+      if (entry === undefined) continue;
+      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(entry)}`;
+    }
+    return `{${text}}`;
   }
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new TypeError(`${value} has no canonical form`);

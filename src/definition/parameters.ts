@@ -208,18 +208,26 @@ export function parameterName(key: string): ParameterName | undefined {
 
 /** Fills in every default. The order of the result is that of the table, whatever the order of the input. */
 export function resolveParameters(given: Partial<TrialParameters>): TrialParameters {
-  const resolved: Record<string, unknown> = {};
-  const late: ParameterName[] = [];
-  for (const name of PARAMETER_NAMES) {
-    const fallback: unknown = PARAMETERS[name].default;
-    if (typeof fallback === 'function' && given[name] === undefined) late.push(name);
-    resolved[name] = given[name] ?? fallback;
-  }
-  for (const name of late) {
-    const derive = PARAMETERS[name].default as (others: Record<string, unknown>) => unknown;
-    resolved[name] = derive(resolved);
-  }
-  return resolved as unknown as TrialParameters;
+  return parameterResolver()(given);
+}
+
+/** The same for many settings: the defaults are looked up once. */
+export function parameterResolver(): (given: Partial<TrialParameters>) => TrialParameters {
+  const derived = PARAMETER_NAMES.filter((name) => typeof PARAMETERS[name].default === 'function');
+  const defaults = Object.fromEntries(
+    // What is derived from the others keeps its place.
+    PARAMETER_NAMES.map((name) => [name, derived.includes(name) ? undefined : PARAMETERS[name].default]),
+  );
+  return (given) => {
+    const resolved: Record<string, unknown> = { ...defaults };
+    for (const [name, value] of Object.entries(given)) if (value !== undefined) resolved[name] = value;
+    for (const name of derived) {
+      if (resolved[name] !== undefined) continue;
+      const derive = PARAMETERS[name].default as (others: Record<string, unknown>) => unknown;
+      resolved[name] = derive(resolved);
+    }
+    return resolved as unknown as TrialParameters;
+  };
 }
 
 /** What is wrong with values that are each right by themselves. `names`: the parameters involved, the likeliest first. */

@@ -73,9 +73,11 @@ export function drawSettings({ method, count, seed, space }: Draw, grainOf: (nam
     );
     return [name, values] as const;
   });
-  return Array.from({ length: count }, (_, point): ParameterValues =>
-    Object.fromEntries(columns.map(([name, values]) => [name, values[point]!])),
-  );
+  return Array.from({ length: count }, (_, point): ParameterValues => {
+    const setting: Record<string, ParameterValue> = {};
+    for (const [name, values] of columns) setting[name] = values[point]!;
+    return setting;
+  });
 }
 
 /** The value at a share of a range, 0 to 1. */

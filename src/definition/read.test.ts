@@ -46,7 +46,7 @@ describe('a right file', () => {
         split: { train: 0.7, validation: 0.15, test: 0.15 },
       },
       fixed: {},
-      grid: [{ factors: [{ settings: [{ patch: 64 }, { patch: 128 }] }] }],
+      grid: [{ factors: [{ names: ['patch'], settings: [{ patch: 64 }, { patch: 128 }] }] }],
       exclude: [],
       when: [],
       include: [],

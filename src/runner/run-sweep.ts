@@ -42,8 +42,9 @@ export interface SweepRun {
 export interface SweepSummary {
   done: number;
   failed: { label: string; reason: string; configurationOrData: boolean }[];
-  /** Neither done nor failed: what the same command would go on with. */
+  /** Neither done nor failed: what the same command would go on with, and what only one without `--only` would. */
   left: number;
+  leftOut: number;
   /** Exit code of the command (DESIGN section 8). */
   exitCode: number;
 }
@@ -56,6 +57,9 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const { say } = run;
     const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
+    if (!plan.trials.some((trial) => isAsked(trial, run.only))) {
+      throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
+    }
     record(store, run, plan.trials, plan.varied);
     for (const { key } of plan.trials) await recoverTrial(store, key);
 
@@ -98,7 +102,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       stopping.close();
       progress.close();
     }
-    return summarise(store, plan.trials, label, stopping);
+    return summarise(store, plan.trials, label, stopping, run.only);
   } finally {
     store.close();
     unlock();
@@ -175,6 +179,7 @@ function summarise(
   trials: AnyTrialConfig[],
   label: (config: AnyTrialConfig) => string,
   stopping: Stopping,
+  only: Condition,
 ): SweepSummary {
   const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
   const done = rows.filter(({ status }) => status === 'done').length;
@@ -185,12 +190,14 @@ function summarise(
       reason: reason ?? 'for a reason that is not known',
       configurationOrData: exitCode === EXIT.configurationWrong || exitCode === EXIT.dataWrong,
     }));
-  const left = trials.length - done - failed.length;
+  const open = rows.filter(({ status }) => status !== 'done' && status !== 'failed');
+  const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
+  const left = open.length - leftOut;
   let exitCode = 0;
   if (failed.length > 0) exitCode = 1;
   if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
-  return { done, failed, left, exitCode };
+  return { done, failed, left, leftOut, exitCode };
 }
 
 function readOutcome(store: Store, key: string) {

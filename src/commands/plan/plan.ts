@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Condition } from '../../definition/conditions.js';
 import type { Definition } from '../../definition/schema.js';
 import { chooseEngine } from '../../engines/open.js';
+import { UserError } from '../../errors.js';
 import { DataError } from '../../imaging/image.js';
 import { readPngSize } from '../../imaging/png.js';
 import type { AnyTrialConfig, ParameterValues } from '../../protocol.js';
@@ -56,6 +57,9 @@ export async function makePlan({
 }: PlanRequest): Promise<SweepPlan> {
   const plan = await planSweep(definition, { folder: path.dirname(file), say: () => undefined, draw: false });
   const trials = plan.trials.filter((trial) => isAsked(trial, only));
+  if (trials.length === 0) {
+    throw new UserError('--only: no trial of this sweep fits. Without it, sweep plan lists them all.');
+  }
   const states = statesOf(results, trials);
   const left = states.filter((state) => state !== 'done').length;
   const slots = makeSlots(definition, Math.max(1, left));

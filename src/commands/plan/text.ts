@@ -62,7 +62,7 @@ function table({ trials, predictions, varied }: SweepPlan, width: number | undef
   const head = ['key', ...varied, 'seed', 'state', 'time', 'memory', 'micro-batch'];
   const rows = trials.slice(0, MOST_ROWS).map(({ key, params, seed, state }, at) => {
     const { seconds, memoryBytes, microBatch } = predictions.trials[at]!;
-    const values = varied.map((name) => String((params)[name] ?? '-'));
+    const values = varied.map((name) => String(params[name] ?? '-'));
     return [
       key,
       ...values,
