@@ -111,12 +111,14 @@ function paragraph(text: string, width: number | undefined): string[] {
   return [...lines, (lines.length === 0 ? indent : `${indent}  `) + line];
 }
 
-/** e.g. `45 s`, `12 min`, `3.5 h`, `4.2 days`. */
+/** e.g. `45 s`, `12 min`, `3.5 h`, `4.2 days`, `73.1 years`. */
 function spell(seconds: number): string {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
   if (seconds < 48 * 3600) return `${(seconds / 3600).toFixed(1)} h`;
-  return `${(seconds / 86_400).toFixed(1)} days`;
+  const days = seconds / 86_400;
+  if (days < 100) return `${days.toFixed(1)} days`;
+  return days < 1000 ? `${Math.round(days)} days` : `${(days / 365.25).toFixed(1)} years`;
 }
 
 function gigabytes(bytes: number): string {
