@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
+import { engineCommand } from './commands/engine.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
@@ -30,6 +31,7 @@ const parser = yargs(hideBin(process.argv))
   .command(reportCommand)
   .command(dataCommand)
   .command(doctorCommand)
+  .command(engineCommand)
   .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()

@@ -133,7 +133,7 @@ describe('receptive fields', () => {
       const seen = Array.from({ length: multiple }, (_, offset) => {
         const gradient = tf.grad((image: tf.Tensor) => {
           // A network of ones and no curvature: everything that can arrive does.
-          const out = networks.generate(weights, parameters, image as tf.Tensor4D, (h) => h);
+          const out = networks.generate(weights, parameters, image as tf.Tensor4D, { activation: (h) => h });
           const row = tf.slice(out, [0, 0, middle + offset, 0], [1, -1, 1, 1]);
           return tf.sum(parameters.generator === 'fullres' ? row : atanh(row));
         })(x);

@@ -6,11 +6,30 @@
  */
 
 /** Raised by hand when the numbers that a trial produces change: it is part of every trial's key. */
-export const NUMERICS_VERSION = 2;
+export const NUMERICS_VERSION = 3;
 
 /** What may compute the training step; src/engines/ holds one folder of each. */
 export const ENGINES = ['onnx', 'tensorflow', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof ENGINES)[number];
+
+/** Where each can compute it, fastest first. A device is one of these kinds and, for GPUs, a number: `cuda:0`. */
+export type DeviceKind = 'cuda' | 'webgpu' | 'cpu';
+export const DEVICES_OF: Readonly<Record<EngineName, readonly DeviceKind[]>> = {
+  onnx: ['cuda', 'webgpu', 'cpu'],
+  tensorflow: ['cuda', 'cpu'],
+  wasm: ['cpu'],
+  cpu: ['cpu'],
+};
+
+/**
+ * What the process that is to compute on a device has in its environment, beside the device's name. CUDA then shows it that GPU
+ * alone, as number 0, and counts as nvidia-smi does.
+ */
+export function deviceEnvironment(device: string): Record<string, string> {
+  const [kind, index] = device.split(':');
+  if (kind !== 'cuda' || index === undefined) return {};
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: index };
+}
 
 /** Names of the environment variables through which a trial is told its work. */
 export const ENVIRONMENT = {
@@ -158,10 +177,16 @@ export interface TrialConfig {
   data: TrialData;
   /** Hash of the data's content. */
   dataFingerprint: string;
-  /** Engine to use; `auto` takes the fastest that works here. Not part of the key. */
+  /** Engine to use; `auto` takes the fastest that works here. Not part of the key, and neither is the device. */
   engine: 'auto' | EngineName;
+  /** Why this engine and device: for the `start` event. Missing where nobody has chosen yet. */
+  engineReason?: string;
   /** Patches of each domain computed at once; their gradients add up to those of the batch. Not part of the key. */
   microBatch: 'auto' | number;
+  /** Whether residual blocks may take Winograd's form, where that is faster. Not part of the key. */
+  winograd?: 'auto' | 'off';
+  /** `low`: compute again what residual blocks would keep for the backward pass. Not part of the key. */
+  memory?: 'auto' | 'low';
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
@@ -199,6 +224,8 @@ interface EventTypes {
     from: number;
     /** Weights of each network, facts of geometry: see TrialFacts. */
     facts: TrialFacts;
+    /** How residual blocks are computed: `direct` or `winograd`, with `, recomputed` where memory is to be saved. */
+    form?: string;
   };
   metric: { step: number; wall: number; pixels: number; v: MetricValues };
   checkpoint: { step: number; path: string; bytes: number; kind: 'last' | 'best' | 'asked' };

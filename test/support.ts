@@ -14,7 +14,16 @@ const OPTIONS = { reject: false, all: true, stdin: 'ignore' } as const satisfies
 
 /** Starts `sweep ARGS` as a user would, in `cwd`. Its phantom cache is the test's own. */
 export function sweep(cwd: string, ...args: string[]): ResultPromise<typeof OPTIONS> {
-  const env = { CYCLESWEEP_CACHE: path.join(cwd, 'cache') };
+  return sweepIn({}, cwd, ...args);
+}
+
+/** The same with more in its environment. */
+export function sweepIn(
+  environment: NodeJS.ProcessEnv,
+  cwd: string,
+  ...args: string[]
+): ResultPromise<typeof OPTIONS> {
+  const env = { CYCLESWEEP_CACHE: path.join(cwd, 'cache'), ...environment };
   return execa(process.execPath, [CLI, ...args], { ...OPTIONS, cwd, env });
 }
 

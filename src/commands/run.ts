@@ -4,7 +4,13 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
 import { showPlan } from './plan.js';
-import { fileArgument, readSweepFile, sweepFileOptions, type SweepFileArguments } from './sweep-file.js';
+import {
+  fileArgument,
+  placeTrials,
+  readSweepFile,
+  sweepFileOptions,
+  type SweepFileArguments,
+} from './sweep-file.js';
 
 interface RunArguments extends SweepFileArguments {
   'retry-failed': boolean;
@@ -41,6 +47,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
         "$0 run sweeps/patch.yaml --only 'patch>=128' --dry-run",
         'what that would be, without running it',
       )
+      .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
   handler: run,
 };
@@ -56,6 +63,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     retryFailed: args.retryFailed,
     only,
     memoryLimit,
+    place: () => placeTrials(definition),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -64,13 +72,12 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   process.exitCode = summary.exitCode;
 }
 
-function conclusion(
-  { done, failed, left, leftOut }: SweepSummary,
-  args: { file: string; set: string[]; only: string[] },
-): string {
+function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArguments): string {
   const flags = [
     ...args.set.map((flag) => ` --set ${quoted(flag)}`),
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
+    ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
+    ...(args.device === undefined ? [] : [` --device ${args.device}`]),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';

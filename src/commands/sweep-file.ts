@@ -3,8 +3,11 @@ import fs from 'node:fs';
 import type { Condition } from '../definition/conditions.js';
 import { readDefinition, readOnly } from '../definition/read.js';
 import type { Definition } from '../definition/schema.js';
+import { chooseEngine, listDevices } from '../engines/choose.js';
+import { parseDevice } from '../engines/devices.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { ENGINES } from '../protocol.js';
+import type { Placement } from '../runner/run-sweep.js';
 import { resultsOption } from './options.js';
 
 export interface SweepFileArguments {
@@ -13,6 +16,7 @@ export interface SweepFileArguments {
   set: string[];
   only: string[];
   engine?: string;
+  device?: string;
   'memory-limit'?: string;
 }
 
@@ -42,6 +46,11 @@ export const sweepFileOptions = {
     choices: ['auto', ...ENGINES],
     describe: 'What computes the training step (instead of the file’s engine)',
   },
+  device: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Where it is computed: cpu, cuda, cuda:0, webgpu, webgpu:1 (instead of the file’s device)',
+  },
   'memory-limit': {
     type: 'string',
     requiresArg: true,
@@ -63,11 +72,29 @@ export function readSweepFile(args: SweepFileArguments): {
     const reason = systemCode(error) === 'ENOENT' ? 'there is no such file' : messageOf(error);
     throw new UserError(`${args.file}: ${reason}. Sweep files are YAML; sweeps/patch.yaml is an example.`);
   }
-  const set = args.engine === undefined ? args.set : [...args.set, `engine=${args.engine}`];
+  const set = [...args.set];
+  if (args.engine !== undefined) set.push(`engine=${args.engine}`);
+  if (args.device !== undefined) set.push(`device=${args.device}`);
   const definition = readDefinition(source, args.file, { set });
   const only = readOnly(args.only, definition);
   const limit = args['memory-limit'];
   return { source, definition, only, memoryLimit: limit === undefined ? undefined : parseBytes(limit) };
+}
+
+/**
+ * What trials are computed with, and where. Another trainer chooses for itself: it is told cpu, or the devices that the file names.
+ * @throws UserError if what is asked for is not there
+ */
+export async function placeTrials({ trainer, engine, device }: Definition): Promise<Placement> {
+  if (trainer === 'cyclegan') return chooseEngine({ engine, device });
+  const wanted = device === 'auto' ? { kind: 'cpu' as const, index: undefined } : parseDevice(device);
+  const { found, reason } = wanted === undefined ? { found: [], reason: '' } : await listDevices(wanted.kind);
+  const devices = found
+    .map(({ name }) => name)
+    .filter((name) => wanted?.index === undefined || name === `${wanted.kind}:${wanted.index}`);
+  if (devices.length === 0)
+    throw new UserError(`device ${device} is not here${reason === '' ? '' : `: ${reason}`}.`);
+  return { engine: null, devices, reason: `the sweep's command on ${devices.join(', ')}` };
 }
 
 /** `4G`, `800M`, `2.5GiB` or plain bytes; K, M, G count in thousands, Ki, Mi, Gi in 1024. */

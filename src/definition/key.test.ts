@@ -51,6 +51,7 @@ describe('trialKey', () => {
   it.each([
     [1, '889a7a1beb5e'],
     [2, 'a3dcada973fe'],
+    [3, 'c7e24b01914b'],
   ])('of numerics version %i stays what it was', (numerics, key) => {
     expect(trialKey({ ...BASE, parameters: {}, numerics })).toBe(key);
   });

@@ -55,6 +55,7 @@ describe('a right file', () => {
       retry: { limit: 2 },
       resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
       engine: 'auto',
+      device: 'auto',
     });
   });
 
@@ -376,6 +377,12 @@ describe('an error', () => {
       'grid: { patch: 64 }\nengine: gpu',
       "a.yaml:5:9: engine cannot be 'gpu'",
       'auto, onnx, tensorflow, wasm or cpu',
+    ],
+    [
+      'a bad device',
+      'grid: { patch: 64 }\ndevice: gpu:0',
+      "a.yaml:5:9: device cannot be 'gpu:0'",
+      'one GPU by its number: cuda:0, webgpu:1',
     ],
   ])('tells %s', (_, text, beginning, more) => {
     const message = messageOf(`${HEAD}${text}`);

@@ -59,8 +59,16 @@ export interface Definition {
   seeds: number[];
   budget: Budget;
   retry: { limit: number };
-  resources: { trials: 'auto' | number; threads: 'auto' | number; micro_batch: 'auto' | number };
+  resources: {
+    trials: 'auto' | number;
+    threads: 'auto' | number;
+    micro_batch: 'auto' | number;
+    memory: 'auto' | 'low';
+    winograd: 'auto' | 'off';
+  };
   engine: 'auto' | EngineName;
+  /** `auto`, `cpu`, `cuda`, `cuda:0`, `webgpu`, `webgpu:1`. */
+  device: string;
 }
 
 const DEFAULT_SPLIT: SplitShares = { train: 0.7, validation: 0.15, test: 0.15 };
@@ -85,6 +93,7 @@ const MINUTES = 'a number of minutes above 0';
 const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograph} for images that are drawn';
 const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
 const REPEAT = 'a whole number from 1: how many seeds every setting is run with';
+const DEVICE = 'auto, cpu, cuda or webgpu (all GPUs of the kind), or one GPU by its number: cuda:0, webgpu:1';
 const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
 
 const share = z.number({ error: SPLIT }).gt(0, { error: SPLIT }).lt(1, { error: SPLIT });
@@ -279,10 +288,22 @@ function fileSchema(kind: 'own' | 'free') {
             micro_batch: autoOrCount(
               'Patches of each domain computed at once. Their gradients add up to those of the whole batch, so this changes the memory and not the result; norm: batch rules it out.',
             ),
+            memory: z
+              .enum(['auto', 'low'], { error: 'auto or low' })
+              .default('auto')
+              .describe(
+                'low computes again what residual blocks would keep for the backward pass: less memory, about a quarter more time.',
+              ),
+            winograd: z
+              .enum(['auto', 'off'], { error: 'auto or off' })
+              .default('auto')
+              .describe(
+                'Whether residual blocks may be computed in Winograd’s form where that is faster; equal to the direct form up to rounding.',
+              ),
           },
           { error: 'e.g. {trials: 2, threads: 4}' },
         )
-        .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto' })
+        .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' })
         .describe('What the trials may take of this machine.'),
       engine: z
         .enum(['auto', ...ENGINES], {
@@ -290,6 +311,13 @@ function fileSchema(kind: 'own' | 'free') {
         })
         .default('auto')
         .describe('What computes the training step; auto takes the fastest that works here.'),
+      device: z
+        .string({ error: DEVICE })
+        .regex(/^(auto|cpu|(cuda|webgpu)(:\d+)?)$/, { error: DEVICE })
+        .default('auto')
+        .describe(
+          'Where the training step is computed: cpu; cuda or webgpu, all GPUs of the kind; one GPU, e.g. cuda:0. auto takes the fastest that works here.',
+        ),
     },
     { error: 'a mapping with at least name, data, grid and budget' },
   );

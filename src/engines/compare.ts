@@ -1,5 +1,5 @@
 /** @file Runs one program on several engines and says how far the results are apart. */
-import type { Engine, ProgramSpec, Shape } from './engine.js';
+import type { Bank, Engine, ProgramSpec, Shape } from './engine.js';
 
 export type Values = Record<string, Float32Array>;
 
@@ -18,12 +18,19 @@ export async function runOnce(
     const outputs = await program.run(bank, inputs);
     return {
       outputs,
-      bank: Object.fromEntries(Object.keys(bankShapes).map((name) => [name, bank.read(name)])),
+      bank: await readAll(bank),
     };
   } finally {
     await program.dispose();
     bank.dispose();
   }
+}
+
+/** All that a bank holds. */
+export async function readAll(bank: Bank): Promise<Values> {
+  const values: Values = {};
+  for (const name of Object.keys(bank.shapes)) values[name] = await bank.read(name);
+  return values;
 }
 
 /** Length of the difference over length of the expected, as vectors (relative L2 error). NaN where either holds one. */

@@ -35,8 +35,8 @@ export interface Bank {
   readonly shapes: Record<string, Shape>;
   /** @throws RangeError if the length does not fit the shape */
   write(name: string, values: Float32Array): void;
-  /** A copy, in the shape's row-major order. */
-  read(name: string): Float32Array;
+  /** A copy, in the shape's row-major order. Fetched from where the engine computes. */
+  read(name: string): Promise<Float32Array>;
   /** Sets every element of the named tensors to 0. */
   clear(names: readonly string[]): void;
   dispose(): void;

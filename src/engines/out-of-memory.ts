@@ -24,6 +24,9 @@ export const SIGNS: readonly Sign[] = [
   },
   { who: 'WebAssembly', pattern: /abort(ed)?\((OOM|Cannot enlarge memory|out of memory)/i },
   { who: 'TensorFlow', pattern: /resource_?exhausted|\bOOM when allocating\b/i },
+  // Status 1 of oneDNN is out_of_memory.
+  { who: "TensorFlow's oneDNN", pattern: /operation received an exception: ?status: 1,/i },
+  { who: "NVIDIA's libraries", pattern: /\bCU(BLAS|DNN|FFT|SOLVER|SPARSE)_(STATUS_)?ALLOC_FAILED\b/ },
   { who: 'CUDA', pattern: /cuda_error_out_of_memory|cuda error: out of memory|cudaErrorMemoryAllocation/i },
   { who: 'the system', pattern: /\bENOMEM\b|cannot allocate memory/i },
   { who: 'anyone', pattern: /\bout of memory\b/i },

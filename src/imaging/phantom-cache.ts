@@ -2,8 +2,8 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { cacheFolder } from '../cache.js';
 import { makeFolder } from '../files.js';
 import { DataError } from './image.js';
 import type { ImageFile } from './folder.js';
@@ -22,12 +22,6 @@ export interface Phantom {
 
 /** A half-drawn folder that is older belongs to a process that was killed. */
 const STALE_AFTER_MS = 24 * 3600 * 1000;
-
-/** Folder for what can be made again: `CYCLESWEEP_CACHE`, or `cyclesweep` in the user's cache folder. */
-export function cacheFolder(): string {
-  const { CYCLESWEEP_CACHE, XDG_CACHE_HOME } = process.env;
-  return resolve(CYCLESWEEP_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'cyclesweep'));
-}
 
 /** SHA-256, in hexadecimal, of all that decides a phantom's pixels. */
 export function phantomFingerprint(options: PhantomOptions): string {

@@ -1,12 +1,11 @@
 /** @file The phantom: chest radiographs that are drawn, each in the styles of two vendors. The project's own data. */
-
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { makeFolder } from '../files.js';
+import { availableCores } from '../machine.js';
 import type { Random } from './dataset.js';
 import { DataError, type GreyImage } from './image.js';
 import { drawAnatomy } from './phantom-anatomy.js';
@@ -24,7 +23,7 @@ export const PHANTOM_FILE = 'phantom.json';
 const MOST_WORKERS = 16;
 
 /** The compiled project draws on all cores; its sources, which no worker can load, in this process. */
-const DEFAULT_WORKERS = import.meta.url.endsWith('.js') ? Math.min(MOST_WORKERS, availableParallelism()) : 0;
+const DEFAULT_WORKERS = import.meta.url.endsWith('.js') ? Math.min(MOST_WORKERS, availableCores()) : 0;
 
 /** What decides every pixel of a phantom. */
 export interface PhantomOptions {

@@ -388,6 +388,7 @@ export function runFacts(sweep: SweepRecord, cells: readonly Cell[]): RunFact[] 
     ['Engine', (attempt) => attempt.engine],
     ['Reason for the engine', (attempt) => attempt.engineReason && withoutPaths(attempt.engineReason)],
     ['Device', (attempt) => attempt.device],
+    ['Form of residual blocks', (attempt) => attempt.form],
     ['Threads', (attempt) => (attempt.threads === null ? null : String(attempt.threads))],
     ['Processor', (attempt) => attempt.cpu],
     ['Machine (hashed name)', (attempt) => attempt.host],

@@ -77,6 +77,8 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     dataFingerprint: fingerprint,
     engine,
     microBatch: resources.micro_batch,
+    winograd: resources.winograd,
+    memory: resources.memory,
   });
   const ofAnother = (
     command: string[],

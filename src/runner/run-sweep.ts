@@ -2,18 +2,18 @@
  * @file Runs a sweep: what is missing of it, one child process a trial, until all is done or the user stops it.
  * The main path of the runner, read from top to bottom.
  */
-import os from 'node:os';
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
 import { UserError } from '../errors.js';
-import { EXIT, type AnyTrialConfig, type ParameterValues } from '../protocol.js';
 import { meets, type Condition } from '../definition/conditions.js';
+import { availableCores } from '../machine.js';
+import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
-import { planSweep } from './plan.js';
+import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, trialStatus } from './recover.js';
@@ -33,10 +33,22 @@ export interface SweepRun {
   only: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
+  /** Chooses what trials are computed with; asked once, and only if there is something to run. */
+  place: () => Promise<Placement>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
+}
+
+/** What trials are computed with. */
+export interface Placement {
+  /** Null for a trainer that is not ours. */
+  engine: EngineName | null;
+  /** e.g. `['cpu']`, `['cuda:0', 'cuda:1']`. */
+  devices: string[];
+  /** One sentence that says why. */
+  reason: string;
 }
 
 export interface SweepSummary {
@@ -69,9 +81,11 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       if (!isAsked(trial, run.only) || status === 'done') return false;
       return status !== 'failed' || run.retryFailed;
     });
-    const slots = makeSlots(run.definition, wanted.length);
     const asked = plan.trials.filter((trial) => isAsked(trial, run.only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, run.only) && statuses[at] === 'failed');
+    const placement = wanted.length > 0 ? await run.place() : undefined;
+    const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
+    if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
         statuses,
@@ -89,7 +103,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       const work = (config: AnyTrialConfig, slot: Slot) =>
         runTrial({
           store,
-          config,
+          config: placed(config, placement!),
           slot,
           label: label(config),
           retries: run.definition.retry.limit,
@@ -107,6 +121,11 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     store.close();
     unlock();
   }
+}
+
+/** A trial of ours is told its engine; another trainer is its own. */
+function placed(config: AnyTrialConfig, { engine, reason }: Placement): AnyTrialConfig {
+  return isForeignTrial(config) || engine === null ? config : { ...config, engine, engineReason: reason };
 }
 
 /** Which trials a sweep holds is written to the results folder before the database hears of it. */
@@ -128,12 +147,16 @@ function record(
   storeSweep(store, sweep, entries);
 }
 
-/** As many trials at once as the sweep asks for, or as there are cores; the cores are shared out among them. */
-export function makeSlots({ resources }: Definition, wanted: number): Slot[] {
-  const cores = os.availableParallelism();
-  const count = resources.trials === 'auto' ? Math.max(1, Math.min(cores, wanted)) : resources.trials;
+/**
+ * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
+ * many as the sweep asks for, dealt out. The cores are shared out among them.
+ */
+export function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
+  const cores = availableCores();
+  const most = devices[0] === 'cpu' ? cores : devices.length;
+  const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
   const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
-  return Array.from({ length: count }, () => ({ device: 'cpu', threads }));
+  return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
 }
 
 /** Whether a trial is among those that `--only` asks for. */

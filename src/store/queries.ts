@@ -41,6 +41,8 @@ export interface AttemptRecord {
   host: string | null;
   cpu: string | null;
   versions: Record<string, string> | null;
+  /** How residual blocks were computed, e.g. `winograd`. */
+  form: string | null;
   from: number;
   /** Seconds; null while it runs. */
   seconds: number | null;
@@ -158,6 +160,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       host: row.host,
       cpu: row.cpu,
       versions: row.versions,
+      form: row.form,
       from: row.from,
       seconds: row.ended === null ? null : row.ended - row.started,
       peakMemory: row.peakMemory,

@@ -71,6 +71,8 @@ export const attempts = sqliteTable(
     cpu: text('cpu'),
     versions: text('versions', { mode: 'json' }).$type<Record<string, string>>(),
     facts: text('facts', { mode: 'json' }).$type<TrialFacts>(),
+    /** How residual blocks were computed, e.g. `winograd`. */
+    form: text('form'),
     /** Update that the attempt started from. */
     from: integer('from_step').notNull().default(0),
     /** Resident memory at its highest, bytes. */

@@ -118,9 +118,9 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
   const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
   switch (event.t) {
     case 'start': {
-      const { engine, engineReason, device, threads, host, cpu, versions, facts, from } = event;
+      const { engine, engineReason, device, threads, host, cpu, versions, facts, form, from } = event;
       tx.update(attempts)
-        .set({ engine, engineReason, device, threads, host, cpu, versions, facts, from })
+        .set({ engine, engineReason, device, threads, host, cpu, versions, facts, form, from })
         .where(here)
         .run();
       tx.update(trials).set({ updates: event.updates }).where(eq(trials.id, trial)).run();

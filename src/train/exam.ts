@@ -46,7 +46,7 @@ export async function sitExam(
     const x = cropTo(multiple, await heldOut.x());
     if (program?.height !== x.height || program.width !== x.width) {
       await program?.translate.dispose();
-      const spec = translate(config.parameters, 'G', x.height, x.width, { cycle: true });
+      const spec = translate(config.parameters, 'G', x.height, x.width, { cycle: true, held: bank.shapes });
       program = { height: x.height, width: x.width, translate: await engine.compile(spec, bank) };
     }
     const { gx, fgx } = await program.translate.run(bank, { image: toNetwork(x.data, range) });

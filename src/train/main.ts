@@ -5,10 +5,10 @@
  * lifeline and the `alive` event. Errors become one message on standard error and an exit code (DESIGN section 5).
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { outOfMemory } from '../engines/out-of-memory.js';
+import { availableCores } from '../machine.js';
 import { ENVIRONMENT, EXIT, type TrialConfig } from '../protocol.js';
 import { openEvents } from './events.js';
 import type { WorkerMessage, WorkerTask } from './worker.js';
@@ -38,11 +38,13 @@ function main(): void {
     trialDirectory,
     eventsFile,
     resume: env[ENVIRONMENT.resume] || undefined,
-    threads: Number(env[ENVIRONMENT.threads]) || os.availableParallelism(),
+    threads: Number(env[ENVIRONMENT.threads]) || availableCores(),
+    device: env[ENVIRONMENT.device] || undefined,
     logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+  // Native libraries read the process's own environment; what a worker sets in a copy does not reach them.
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task, env: SHARE_ENV });
 
   const alive = () => emit({ t: 'alive', wall: Date.now() / 1000 });
   alive();

@@ -11,6 +11,7 @@ import { sizeOf } from '../engines/spec.js';
 import type { DiscriminatorParameters, GeneratorParameters, Layer } from '../geometry.js';
 import * as geometry from '../geometry.js';
 import type { TrialFacts, TrialParameters } from '../protocol.js';
+import { fitsTiles, tilesOf, transformFilter, type Tiles } from './winograd.js';
 
 /** A network's weights by name without the network's own, e.g. `block1/conv1/filter`. */
 export type Weights = Record<string, tf.Tensor>;
@@ -24,11 +25,15 @@ const NORM_EPSILON = 1e-5;
 
 function shapesOf(layers: readonly Layer[]): Record<string, Shape> {
   const shapes: Record<string, Shape> = {};
-  for (const { name, kind, kernel, in: from, out: to, bias } of layers) {
-    shapes[`${name}/filter`] = [kernel, kernel, ...(kind === 'transposed' ? [to, from] : [from, to])];
-    if (bias) shapes[`${name}/bias`] = [to];
+  for (const layer of layers) {
+    shapes[`${layer.name}/filter`] = filterShape(layer);
+    if (layer.bias) shapes[`${layer.name}/bias`] = [layer.out];
   }
   return shapes;
+}
+
+function filterShape({ kind, kernel, in: from, out: to }: Layer): [number, number, number, number] {
+  return kind === 'transposed' ? [kernel, kernel, to, from] : [kernel, kernel, from, to];
 }
 
 export function generatorShapes(parameters: GeneratorParameters): Record<string, Shape> {
@@ -84,11 +89,10 @@ export const instanceNorm = normOver([1, 2]);
  */
 export const batchNorm = normOver([0, 1, 2]);
 
-const NORMS: Readonly<Record<TrialParameters['norm'], Activation>> = {
-  instance: instanceNorm,
-  batch: batchNorm,
-  none: (x) => x,
-};
+type Norms = Readonly<Record<TrialParameters['norm'], Activation>>;
+const NORMS: Norms = { instance: instanceNorm, batch: batchNorm, none: (x) => x };
+/** The same of an image by tiles, [16, tiles, batch, channels]. */
+const NORMS_OF_TILES: Norms = { instance: normOver([0, 1]), batch: normOver([0, 1, 2]), none: (x) => x };
 
 /**
  * Pads height and width by reflection, the border pixel not repeated, with its exact gradient. The gradient that tfjs has
@@ -153,15 +157,52 @@ export function doubled(x: tf.Tensor4D): tf.Tensor4D {
 /** One layer: convolution and, where it has one, its bias or its norm. */
 type Apply = (name: string, x: tf.Tensor4D) => tf.Tensor4D;
 
-function applierOf(layers: readonly Layer[], weights: Weights, norm: TrialParameters['norm']): Apply {
+interface Network {
+  apply: Apply;
+  /** The same in Winograd's form, on images by tiles. */
+  applyToTiles: (tiles: Tiles) => Apply;
+}
+
+function networkOf(layers: readonly Layer[], weights: Weights, norm: TrialParameters['norm']): Network {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
-  return (name, x) => {
-    const layer = byName.get(name);
-    if (!layer) throw new RangeError(`the network has no layer named ${name}`);
-    const h = convolve(layer, weight(weights, `${name}/filter`), x);
-    if (layer.normed) return NORMS[norm](h);
-    return layer.bias ? tf.add(h, weight(weights, `${name}/bias`)) : h;
+  const applier =
+    (convolution: (layer: Layer, x: tf.Tensor4D) => tf.Tensor4D, norms: Norms): Apply =>
+    (name, x) => {
+      const layer = byName.get(name);
+      if (!layer) throw new RangeError(`the network has no layer named ${name}`);
+      const h = convolution(layer, x);
+      if (layer.normed) return norms[norm](h);
+      return layer.bias ? tf.add(h, weight(weights, `${name}/bias`)) : h;
+    };
+  return {
+    apply: applier((layer, x) => convolve(layer, filterOf(weights, layer), x), NORMS),
+    applyToTiles: (tiles) =>
+      applier(({ name }, x) => tiles.convolve(x, transformedOf(weights, name)), NORMS_OF_TILES),
   };
+}
+
+/** Whether a layer's filter is to be used in Winograd's form: it is there so, or with its two spatial axes as one. */
+function isForTiles(weights: Weights, name: string): boolean {
+  return `${name}/transformed` in weights || weights[`${name}/filter`]?.rank === 2;
+}
+
+/** The weights that these layers are computed with. */
+function weightsOf(weights: Weights, layers: readonly string[]): Weights {
+  const names = layers.flatMap((layer) => [
+    `${layer}/transformed` in weights ? `${layer}/transformed` : `${layer}/filter`,
+    `${layer}/bias`,
+  ]);
+  return Object.fromEntries(names.flatMap((name) => (weights[name] ? [[name, weights[name]]] : [])));
+}
+
+/** A layer's filter in Winograd's form, [6, 6, in · out]. */
+function transformedOf(weights: Weights, name: string): tf.Tensor {
+  return weights[`${name}/transformed`] ?? transformFilter(weight(weights, `${name}/filter`));
+}
+
+/** A layer's filter with its four axes: a bank may hold it with fewer. */
+function filterOf(weights: Weights, layer: Layer): tf.Tensor4D {
+  return tf.reshape(weight(weights, `${layer.name}/filter`), filterShape(layer));
 }
 
 /** A layer's convolution alone, with its padding. @param w the filter @param x [batch, height, width, in] */
@@ -179,29 +220,36 @@ export function convolve(
   return tf.conv2d(h, w, stride, before === after ? before : 'same');
 }
 
-function weight(weights: Weights, name: string): tf.Tensor4D {
+function weight(weights: Weights, name: string): tf.Tensor {
   const tensor = weights[name];
   if (!tensor) throw new RangeError(`the network has no weights named ${name}`);
-  return tensor as tf.Tensor4D;
+  return tensor;
+}
+
+export interface GenerateOptions {
+  /** Stands in for relu and leaky relu; the tests of gradients want a smooth one. */
+  activation?: Activation;
+  /** Keep only the input of each residual block for the backward pass, which computes the rest again. */
+  recompute?: boolean;
 }
 
 /**
  * G or F.
  * @param x [batch, height, width, 1], sides multiples of `sideMultiple` and at least 8, values in [-1, 1]
- * @param activation stands in for relu and leaky relu; the tests of gradients want a smooth one
  * @returns the same shape; values in [-1, 1], but for `fullres`, whose output has no bounds
  */
 export function generate(
   weights: Weights,
   parameters: GeneratorParameters,
   x: tf.Tensor4D,
-  activation?: Activation,
+  { activation, recompute = false }: GenerateOptions = {},
 ): tf.Tensor4D {
-  const apply = applierOf(geometry.generatorLayers(parameters), weights, parameters.norm);
+  const layers = geometry.generatorLayers(parameters);
+  const { apply } = networkOf(layers, weights, parameters.norm);
   const relu: Activation = activation ?? ((h) => tf.relu(h));
   switch (parameters.generator) {
     case 'resnet':
-      return resnet(apply, parameters.blocks, x, relu);
+      return resnet(apply, x, relu, (h) => trunk(layers, weights, parameters, h, relu, recompute));
     case 'unet':
       return unet(apply, parameters.blocks, x, relu, activation ?? leakyRelu);
     case 'fullres':
@@ -210,17 +258,79 @@ export function generate(
 }
 
 /** That of Zhu et al. 2017. */
-function resnet(apply: Apply, blocks: number, x: tf.Tensor4D, relu: Activation): tf.Tensor4D {
+function resnet(
+  apply: Apply,
+  x: tf.Tensor4D,
+  relu: Activation,
+  trunk: (h: tf.Tensor4D) => tf.Tensor4D,
+): tf.Tensor4D {
   let h = relu(apply('in', x));
   h = relu(apply('down1', h));
   h = relu(apply('down2', h));
-  for (let block = 1; block <= blocks; block++) {
-    const inner = relu(apply(`block${block}/conv1`, h));
-    h = tf.add(h, apply(`block${block}/conv2`, inner));
-  }
+  h = trunk(h);
   h = relu(apply('up1', h));
   h = relu(apply('up2', h));
   return tf.tanh(apply('out', h));
+}
+
+/** The residual blocks; by tiles where their filters are for that. */
+function trunk(
+  layers: readonly Layer[],
+  weights: Weights,
+  { blocks, norm }: GeneratorParameters,
+  x: tf.Tensor4D,
+  relu: Activation,
+  recompute: boolean,
+): tf.Tensor4D {
+  const [, height, width] = x.shape;
+  const tiles =
+    isForTiles(weights, 'block1/conv1') && fitsTiles(height, width) ? tilesOf(height, width) : undefined;
+  let h = tiles ? tiles.enter(x) : x;
+  for (let block = 1; block <= blocks; block++) {
+    const residual = (x: tf.Tensor4D, own: Weights): tf.Tensor4D => {
+      const network = networkOf(layers, own, norm);
+      const apply = tiles ? network.applyToTiles(tiles) : network.apply;
+      return apply(`block${block}/conv2`, relu(apply(`block${block}/conv1`, x)));
+    };
+    const own = weightsOf(weights, [`block${block}/conv1`, `block${block}/conv2`]);
+    h = tf.add(h, recompute ? recomputed(residual, h, own) : residual(h, own));
+  }
+  return tiles ? tiles.leave(h) : h;
+}
+
+/**
+ * `run` of x and weights, of which nothing is kept for the backward pass but x: that pass computes it again (gradient
+ * checkpointing, https://arxiv.org/abs/1604.06174).
+ */
+function recomputed(
+  run: (x: tf.Tensor4D, weights: Weights) => tf.Tensor4D,
+  x: tf.Tensor4D,
+  weights: Weights,
+): tf.Tensor4D {
+  const names = Object.keys(weights);
+  const onList = ([image, ...list]: tf.Tensor[]): tf.Tensor =>
+    run(image as tf.Tensor4D, Object.fromEntries(names.map((name, i) => [name, list[i]!])));
+  const whole = tf.customGrad<tf.Tensor>((...inputs) => {
+    const save = inputs.pop() as tf.GradSaveFunc;
+    const operands = inputs as tf.Tensor[];
+    save(operands);
+    return {
+      value: onList(operands),
+      gradFunc: (dy, saved) => {
+        // A zero that is known only once dy is: so that no compiler takes the second computation for the first, or does it before.
+        const first = tf.slice(tf.reshape(dy, [-1]), 0, 1);
+        const zero = tf.cast(tf.greater(first, Infinity), 'float32');
+        const again = saved.map((each) => tf.add(each, zero));
+        // tfjs lays its tape aside once its backward pass begins, and a gradient within that would leave none to tidy up.
+        const { state } = tf.engine();
+        const tape = state.activeTape;
+        const gradients = tf.grads((...each: tf.Tensor[]) => onList(each))(again, dy);
+        state.activeTape = tape;
+        return gradients;
+      },
+    };
+  });
+  return whole(x, ...Object.values(weights)) as tf.Tensor4D;
 }
 
 /** That of Isola et al. 2017 as the CycleGAN code base has it, without dropout. */
@@ -269,7 +379,7 @@ export function discriminate(
   x: tf.Tensor4D,
   activation: Activation = leakyRelu,
 ): tf.Tensor4D {
-  const apply = applierOf(geometry.discriminatorLayers(parameters), weights, parameters.norm);
+  const { apply } = networkOf(geometry.discriminatorLayers(parameters), weights, parameters.norm);
   const last = parameters.disc_layers + 2;
   let h = x;
   for (let index = 1; index < last; index++) h = activation(apply(`conv${index}`, h));

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Values } from '../engines/compare.js';
-import { relativeErrors, runOnce } from '../engines/compare.js';
+import { readAll, relativeErrors, runOnce } from '../engines/compare.js';
 import type { Engine, ProgramSpec } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { sizeOf } from '../engines/spec.js';
@@ -172,7 +172,7 @@ describe('one update', () => {
       for (const [name, values] of Object.entries(startOf(small))) bank.write(name, values);
       const program = await engine.compile(trainStep(small, SMOOTH), bank);
       for (let t = 1; t <= 3; t++) await program.run(bank, { ...patches(t, small), ...adamInputs(small, t) });
-      return Object.fromEntries(Object.keys(bank.shapes).map((name) => [name, bank.read(name)]));
+      return readAll(bank);
     };
     const errors = relativeErrors(await afterThree(cpu), await afterThree(onnx));
     for (const [name, error] of Object.entries(errors)) expect(error, name).toBeLessThan(1e-3);
@@ -239,10 +239,7 @@ describe('training on the onnx engine', () => {
     let metrics: Values = {};
     for (let t = 1; t <= updates; t++) metrics = await program.run(bank, update(t, t));
     await program.dispose();
-    return {
-      bank: Object.fromEntries(Object.keys(bank.shapes).map((name) => [name, bank.read(name)])),
-      metrics,
-    };
+    return { bank: await readAll(bank), metrics };
   };
 
   it('gives the same bits when repeated', async () => {

@@ -15,8 +15,9 @@ import { adam, ADAM_INPUTS, adamInputs } from './adam.js';
 import type { Distance } from './losses.js';
 import * as losses from './losses.js';
 import { checkMemory, explainMemory, peakMemory, planMemory, type MemoryLimit } from './memory.js';
-import type { Activation, Weights } from './networks.js';
+import type { Activation, GenerateOptions, Weights } from './networks.js';
 import { discriminate, discriminatorShapes, generate, generatorShapes, initialWeights } from './networks.js';
+import { filterGradient, transformFilter, trunkFitsTiles, winogradLayers, type Form } from './winograd.js';
 
 export type Network = 'G' | 'F' | 'D_X' | 'D_Y';
 const NETWORKS: readonly Network[] = ['G', 'F', 'D_X', 'D_Y'];
@@ -73,15 +74,44 @@ export function savedShapes(parameters: TrialParameters): Record<string, Shape> 
 
 /**
  * Shapes of all that the bank of a training holds: `savedShapes` and the accumulators of gradients, which hold nothing
- * between two updates.
+ * between two updates. With `winograd` the filters of residual blocks, and what goes with each, have their two spatial axes
+ * as one, since they are transformed and not convolved with; their numbers are the same. The transformed ones are held
+ * beside them, or where memory is low made each time they are needed: they take four times the room.
  */
-export function bankShapes(parameters: TrialParameters): Record<string, Shape> {
-  const gradients = Object.entries(weightShapes(parameters)).map(([name, shape]) => [
-    gradientName(name),
-    shape,
-  ]);
-  return { ...savedShapes(parameters), ...(Object.fromEntries(gradients) as Record<string, Shape>) };
+export function bankShapes(
+  parameters: TrialParameters,
+  { winograd = false, memory = 'auto' }: Partial<Form> = {},
+): Record<string, Shape> {
+  const shapes: Record<string, Shape> = { ...savedShapes(parameters) };
+  for (const [name, shape] of Object.entries(weightShapes(parameters))) shapes[gradientName(name)] = shape;
+  if (!winograd) return shapes;
+  for (const layer of winogradLayers(parameters)) {
+    for (const network of ['G', 'F']) {
+      const filter = `${network}/${layer.name}/filter`;
+      const { m, v } = momentNames(filter);
+      for (const name of [filter, m, v, gradientName(filter)]) shapes[name] = [9, layer.in * layer.out];
+      if (memory === 'auto') shapes[transformedName(filter)] = [6, 6, layer.in * layer.out];
+    }
+  }
+  return shapes;
 }
+
+/** Name of a filter in Winograd's form, e.g. `G/block1/conv1/transformed`. */
+const transformedName = (filter: string): string => filter.replace(/filter$/, 'transformed');
+
+/** Names under which a network's layers are computed: where the bank holds a filter in Winograd's form, that one. */
+function computedNames(parameters: TrialParameters, network: Network, held: Record<string, Shape>): string[] {
+  return Object.keys(networkShapes(parameters, network)).map((name) =>
+    isTransformed(name, held) ? transformedName(name) : name,
+  );
+}
+
+function isTransformed(weight: string, held: Record<string, Shape>): boolean {
+  return weight.endsWith('/filter') && transformedName(weight) in held;
+}
+
+/** The weight that such a name stands for. */
+const weightOf = (computed: string): string => computed.replace(/transformed$/, 'filter');
 
 /**
  * Values of `savedShapes` before the first update: weights as the networks want them, moments 0.
@@ -144,6 +174,8 @@ export interface CompiledStep {
 export interface StepOptions {
   /** A divisor of the batch; `auto`: the largest whose predicted memory fits. */
   microBatch?: number | 'auto';
+  /** `low`: compute what a residual block kept for the backward pass again instead. */
+  memory?: Form['memory'];
   /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
   memoryLimit?: MemoryLimit;
   /** For tests. */
@@ -155,6 +187,9 @@ export interface StepOptions {
  * micro-batch adds its share to accumulators in the bank, so memory is that of the largest term of one micro-batch. The
  * sum is the gradient of the whole batch: with instance norm, samples meet in the means of the losses alone.
  *
+ * Where the bank holds filters in Winograd's form, they are made here from the weights that it holds now, and anew at every
+ * update; who writes weights later calls `transformFilters`.
+ *
  * Three programs compute gradients. Each serves both directions, with the networks' names exchanged:
  * the adversarial and cycle (and paired) term of one direction, the identity term of one generator, one discriminator.
  */
@@ -162,7 +197,7 @@ export async function compileStep(
   engine: Engine,
   bank: Bank,
   parameters: TrialParameters,
-  { microBatch: wanted = 'auto', memoryLimit, smooth = {} }: StepOptions = {},
+  { microBatch: wanted = 'auto', memory = 'auto', memoryLimit, smooth = {} }: StepOptions = {},
 ): Promise<CompiledStep> {
   const { batch, patch, gamma } = parameters;
   const candidates =
@@ -178,11 +213,13 @@ export async function compileStep(
     compiled.push(program);
     return program;
   };
-  const direction = await compile(directionStep(parameters, micro, smooth));
-  const identity = gamma === 0 ? undefined : await compile(identityStep(parameters, micro, smooth));
-  const discriminator = await compile(discriminatorStep(parameters, micro, smooth));
-  const generatorUpdate = await compile(networkUpdate(parameters, 'G'));
-  const discriminatorUpdate = await compile(networkUpdate(parameters, 'D_X'));
+  const terms: Terms = { parameters, micro, smooth, recompute: memory === 'low', held: bank.shapes };
+  const direction = await compile(directionStep(terms));
+  const identity = gamma === 0 ? undefined : await compile(identityStep(terms));
+  const discriminator = await compile(discriminatorStep(terms));
+  const generatorUpdate = await compile(networkUpdate(parameters, 'G', bank.shapes));
+  const discriminatorUpdate = await compile(networkUpdate(parameters, 'D_X', bank.shapes));
+  await transformFilters(engine, bank, parameters);
   const accumulators = Object.keys(weightShapes(parameters)).map(gradientName);
   const [parts, pixels] = [batch / micro, patch * patch];
 
@@ -238,7 +275,7 @@ export async function compileStep(
     };
     const [gradG, gradD] = [await norm(generatorUpdate), await norm(discriminatorUpdate)];
 
-    const terms: Record<Exclude<StepMetric, 'loss/G' | 'loss/D' | 'grad/G' | 'grad/D'>, number> = {
+    const measured: Record<Exclude<StepMetric, 'loss/G' | 'loss/D' | 'grad/G' | 'grad/D'>, number> = {
       'loss/D_x': meanOf(dx.means, 'loss'),
       'loss/D_y': meanOf(dy.means, 'loss'),
       'loss/G_adv': meanOf(x.means, 'adversarial'),
@@ -252,14 +289,14 @@ export async function compileStep(
       parameters.paired !== 0 ? meanOf(x.means, 'paired') + meanOf(y.means, 'paired') : undefined;
     return {
       metrics: {
-        ...terms,
+        ...measured,
         ...(loss_paired === undefined ? {} : { 'loss/paired': loss_paired }),
-        'loss/D': terms['loss/D_x'] + terms['loss/D_y'],
+        'loss/D': measured['loss/D_x'] + measured['loss/D_y'],
         'loss/G':
-          terms['loss/G_adv'] +
-          terms['loss/F_adv'] +
-          terms['loss/cycle'] +
-          terms['loss/identity'] +
+          measured['loss/G_adv'] +
+          measured['loss/F_adv'] +
+          measured['loss/cycle'] +
+          measured['loss/identity'] +
           (loss_paired ?? 0),
         'grad/G': gradG,
         'grad/D': gradD,
@@ -279,6 +316,34 @@ export async function compileStep(
       for (const program of compiled) await program.dispose();
     },
   };
+}
+
+/** Makes the bank's filters in Winograd's form, where it has any, from the filters that it holds. */
+export async function transformFilters(
+  engine: Engine,
+  bank: Bank,
+  parameters: TrialParameters,
+): Promise<void> {
+  const filters = Object.keys(networkShapes(parameters, 'G')).filter((name) =>
+    isTransformed(name, bank.shapes),
+  );
+  if (filters.length === 0) return;
+  const program = await engine.compile(
+    {
+      name: 'transform filters',
+      inputs: {},
+      reads: filters,
+      writes: filters.map(transformedName),
+      run: (tensors) =>
+        Object.fromEntries(
+          filters.map((name) => [transformedName(name), transformFilter(get(tensors, name))]),
+        ),
+    },
+    bank,
+  );
+  await program.run(bank, {});
+  await program.run(bank, {}, exchanged);
+  await program.dispose();
 }
 
 /** @throws RangeError that says which micro-batches there are */
@@ -312,32 +377,43 @@ function meanOf(means: Record<string, number>, name: string): number {
   return means[name] ?? 0;
 }
 
+/** What every program that computes gradients is made from. */
+interface Terms {
+  parameters: TrialParameters;
+  /** Patches of each domain at a time. */
+  micro: number;
+  smooth: Smooth;
+  recompute: boolean;
+  /** Shapes of the bank. */
+  held: Record<string, Shape>;
+}
+
 /** A program that adds the gradients of one scalar to the accumulators of the networks that it trains. */
 function accumulating(
   name: string,
-  parameters: TrialParameters,
-  micro: number,
+  { parameters, micro, held }: Terms,
   inputs: Record<string, Shape>,
   { trained, read = [] }: { trained: readonly Network[]; read?: readonly Network[] },
   terms: (tensors: TensorMap) => { loss: tf.Scalar; kept: TensorMap },
 ): ProgramSpec {
   const namesOf = (of: readonly Network[]): string[] =>
-    of.flatMap((network) => Object.keys(networkShapes(parameters, network)));
-  const weights = namesOf(trained);
-  const accumulators = weights.map(gradientName);
+    of.flatMap((network) => computedNames(parameters, network, held));
+  const computed = namesOf(trained);
+  const accumulators = computed.map((each) => gradientName(weightOf(each)));
   return {
     name: `${name} of ${micro}`,
     inputs,
-    reads: [...weights, ...namesOf(read), ...accumulators],
+    reads: [...computed, ...namesOf(read), ...accumulators],
     writes: accumulators,
     run: (tensors) => {
-      const { gradients, kept } = gradientsOf(pick(tensors, weights), () => {
+      const { gradients, kept } = gradientsOf(pick(tensors, computed), () => {
         const { loss, kept } = terms(tensors);
         return { loss: tf.mul(loss, micro / parameters.batch), kept };
       });
-      const sums = weights.map((weight): [string, tf.Tensor] => {
-        const accumulator = gradientName(weight);
-        return [accumulator, tf.add(get(tensors, accumulator), get(gradients, weight))];
+      const sums = computed.map((each): [string, tf.Tensor] => {
+        const [gradient, weight] = [get(gradients, each), weightOf(each)];
+        const own = weight === each ? gradient : filterGradient(gradient);
+        return [gradientName(weight), tf.add(get(tensors, gradientName(weight)), own)];
       });
       return { ...kept, ...Object.fromEntries(sums) };
     },
@@ -348,15 +424,15 @@ function accumulating(
  * What G and F lose on images of X (with the names exchanged: F and G on images of Y): adversarial, cycle, paired.
  * Inputs `own`, `other` [micro, patch, patch, 1], and `pair` [micro] with the paired term. Output `fake`: G(own).
  */
-function directionStep(parameters: TrialParameters, micro: number, smooth: Smooth): ProgramSpec {
+function directionStep(of: Terms): ProgramSpec {
+  const { parameters, micro, smooth } = of;
   const { lambda, patch } = parameters;
   const patches = [micro, patch, patch, 1];
   const inputs: Record<string, Shape> = { own: patches };
   if (parameters.paired !== 0) Object.assign(inputs, { other: patches, pair: [micro] });
   const trained: readonly Network[] = lambda === 0 ? ['G'] : ['G', 'F'];
-  const of = { trained, read: ['D_Y'] as const };
-  return accumulating('generators', parameters, micro, inputs, of, (tensors) => {
-    const { G, F, D_Y } = networks(parameters, tensors, smooth);
+  return accumulating('generators', of, inputs, { trained, read: ['D_Y'] }, (tensors) => {
+    const { G, F, D_Y } = networks(parameters, tensors, { ...smooth, recompute: of.recompute });
     const own = get(tensors, 'own') as tf.Tensor4D;
     const fake = G(own);
     const adversarial = losses.adversarialLoss(parameters.gan_loss, D_Y(fake));
@@ -373,11 +449,12 @@ function directionStep(parameters: TrialParameters, micro: number, smooth: Smoot
 }
 
 /** gamma · mean|Y - G(Y)|; with the names exchanged gamma · mean|X - F(X)|. Input `image`. */
-function identityStep(parameters: TrialParameters, micro: number, smooth: Smooth): ProgramSpec {
+function identityStep(of: Terms): ProgramSpec {
+  const { parameters, micro, smooth } = of;
   const { gamma, patch } = parameters;
   const inputs = { image: [micro, patch, patch, 1] };
-  return accumulating('identity', parameters, micro, inputs, { trained: ['G'] }, (tensors) => {
-    const { G } = networks(parameters, tensors, smooth);
+  return accumulating('identity', of, inputs, { trained: ['G'] }, (tensors) => {
+    const { G } = networks(parameters, tensors, { ...smooth, recompute: of.recompute });
     const image = get(tensors, 'image') as tf.Tensor4D;
     const identity: tf.Scalar = tf.mul((smooth.distance ?? losses.meanAbsolute)(image, G(image)), gamma);
     return { loss: identity, kept: { identity } };
@@ -385,12 +462,13 @@ function identityStep(parameters: TrialParameters, micro: number, smooth: Smooth
 }
 
 /** What D_X loses on real images and shown fakes; with the names exchanged D_Y. Inputs `real`, `shown`. */
-function discriminatorStep(parameters: TrialParameters, micro: number, smooth: Smooth): ProgramSpec {
+function discriminatorStep(of: Terms): ProgramSpec {
+  const { parameters, micro, smooth } = of;
   const { patch } = parameters;
   const patches = [micro, patch, patch, 1];
   const inputs = { real: patches, shown: patches };
-  return accumulating('discriminator', parameters, micro, inputs, { trained: ['D_X'] }, (tensors) => {
-    const { D_X } = networks(parameters, tensors, smooth);
+  return accumulating('discriminator', of, inputs, { trained: ['D_X'] }, (tensors) => {
+    const { D_X } = networks(parameters, tensors, { activation: smooth.activation });
     const [real, fake] = [get(tensors, 'real'), get(tensors, 'shown')] as [tf.Tensor4D, tf.Tensor4D];
     const [judgedReal, judgedFake] = [D_X(real), D_X(fake)];
     const loss = losses.discriminatorLoss(parameters.gan_loss, judgedReal, judgedFake);
@@ -403,14 +481,18 @@ function discriminatorStep(parameters: TrialParameters, micro: number, smooth: S
 }
 
 /** Adam on one network with the accumulated gradient, and `square`: the sum of that gradient's squares. */
-function networkUpdate(parameters: TrialParameters, network: Network): ProgramSpec {
+function networkUpdate(
+  parameters: TrialParameters,
+  network: Network,
+  held: Record<string, Shape>,
+): ProgramSpec {
   const weights = Object.keys(networkShapes(parameters, network));
   const state = weights.flatMap((name) => [name, momentNames(name).m, momentNames(name).v]);
   return {
     name: `update of ${network}`,
     inputs: ADAM_INPUTS,
     reads: [...state, ...weights.map(gradientName)],
-    writes: state,
+    writes: [...state, ...weights.filter((name) => isTransformed(name, held)).map(transformedName)],
     run: (tensors) => {
       const next: TensorMap = {};
       const squares: tf.Tensor[] = [];
@@ -422,6 +504,7 @@ function networkUpdate(parameters: TrialParameters, network: Network): ProgramSp
         const scalars = [get(tensors, 'adam/step_size'), get(tensors, 'adam/epsilon_hat')] as const;
         const after = adam(before, gradient, parameters, ...scalars);
         Object.assign(next, { [name]: after.weight, [m]: after.m, [v]: after.v });
+        if (isTransformed(name, held)) next[transformedName(name)] = transformFilter(after.weight);
       }
       return { ...next, square: tf.addN(squares) };
     },
@@ -432,7 +515,7 @@ function networkUpdate(parameters: TrialParameters, network: Network): ProgramSp
 export function networks(
   parameters: TrialParameters,
   weights: Weights,
-  { activation }: Smooth,
+  options: GenerateOptions,
 ): Record<Network, (x: tf.Tensor4D) => tf.Tensor4D> {
   const own = (network: Network): Weights => {
     const prefix = `${network}/`;
@@ -441,10 +524,10 @@ export function networks(
   };
   const [g, f, dx, dy] = [own('G'), own('F'), own('D_X'), own('D_Y')];
   return {
-    G: (x) => generate(g, parameters, x, activation),
-    F: (x) => generate(f, parameters, x, activation),
-    D_X: (x) => discriminate(dx, parameters, x, activation),
-    D_Y: (x) => discriminate(dy, parameters, x, activation),
+    G: (x) => generate(g, parameters, x, options),
+    F: (x) => generate(f, parameters, x, options),
+    D_X: (x) => discriminate(dx, parameters, x, options.activation),
+    D_Y: (x) => discriminate(dy, parameters, x, options.activation),
   };
 }
 
@@ -491,6 +574,8 @@ export function pick(tensors: TensorMap, names: readonly string[]): TensorMap {
 export interface TranslateOptions {
   /** Also translate back. */
   cycle?: boolean;
+  /** Shapes of the bank: where it holds filters in Winograd's form and the image fits tiles, those are used. */
+  held?: Record<string, Shape>;
 }
 
 /**
@@ -503,7 +588,7 @@ export function translate(
   direction: 'G' | 'F',
   height: number,
   width: number,
-  { cycle = false }: TranslateOptions = {},
+  { cycle = false, held = {} }: TranslateOptions = {},
 ): ProgramSpec {
   const multiple = sideMultiple(parameters);
   if (height % multiple !== 0 || width % multiple !== 0) {
@@ -517,7 +602,7 @@ export function translate(
     name: `translate ${direction} ${height}x${width}`,
     inputs: { image: [1, height, width, 1] },
     reads: [direction, ...(cycle ? [back] : [])].flatMap((name) =>
-      Object.keys(networkShapes(parameters, name as Network)),
+      computedNames(parameters, name as Network, trunkFitsTiles(height, width) ? held : {}),
     ),
     writes: [],
     run: (tensors) => {

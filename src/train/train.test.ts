@@ -82,6 +82,7 @@ async function run(
     trialDirectory: directory,
     resume,
     threads: 1,
+    device: 'cpu',
     ...rest,
   });
   return { events, directory };
@@ -215,7 +216,13 @@ describe('losses that explode', () => {
     const directory = fs.mkdtempSync(path.join(folder, 'trial-'));
     const events: TrialEvent[] = [];
     const io = { emit: (event: TrialEvent) => void events.push(event), stopRequested: () => false };
-    const training = train(config, { ...io, trialDirectory: directory, resume: undefined, threads: 1 });
+    const training = train(config, {
+      ...io,
+      trialDirectory: directory,
+      resume: undefined,
+      threads: 1,
+      device: 'cpu',
+    });
     await expect(training).rejects.toThrow(TrainingDiverged);
     const end = events.at(-1);
     expect(end).toMatchObject({ t: 'health', code: 'diverged' });

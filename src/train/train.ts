@@ -5,9 +5,10 @@
  * The update itself is step.ts, the networks are networks.ts; this file feeds them and keeps what comes out.
  */
 import os from 'node:os';
-import { chooseEngine, openEngine } from '../engines/open.js';
-import type { Bank } from '../engines/engine.js';
-import { hostHash } from '../host.js';
+import { chooseEngine } from '../engines/choose.js';
+import type { Bank, Engine } from '../engines/engine.js';
+import { openEngine } from '../engines/open.js';
+import { hostHash } from '../machine.js';
 import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
@@ -22,6 +23,7 @@ import { normal, randomFromSeed, randomFromState } from './random.js';
 import type { NamedTensor } from './safetensors.js';
 import { bankShapes, compileStep, initialBank, savedShapes } from './step.js';
 import { openValidator } from './validation.js';
+import { describeForm, formOf } from './winograd.js';
 
 export interface TrialIo {
   emit: Emit;
@@ -31,6 +33,8 @@ export interface TrialIo {
   /** Checkpoint folder to go on from. */
   resume: string | undefined;
   threads: number;
+  /** `cpu`, `cuda:0`, `webgpu:1`; without it (by hand) the trial chooses. */
+  device: string | undefined;
   /** Bytes of decoded images to keep; by default what the machine can spare. */
   imageMemory?: number;
 }
@@ -53,17 +57,17 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const images = await loadTrialImages(config, io.imageMemory);
   const drawPatches = patchSource(config, images);
   const budget = budgetMeter(config.budget, parameters, Math.max(...images.counts.train));
-  const choice = await chooseEngine(config.engine);
-  const engine = await openEngine(choice.name, { threads: io.threads });
-  const bank = engine.createBank(bankShapes(parameters));
+  const { engine, reason } = await openFor(config, io);
+  const form = formOf(config, engine);
+  const bank = engine.createBank(bankShapes(parameters, form));
 
   // Weights, optimiser moments, past fakes, step and random states: new, or as a checkpoint left them.
   const { state, tensors } = io.resume === undefined ? begin(config) : loadCheckpoint(io.resume);
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
-  const step = await compileStep(engine, bank, parameters, { microBatch });
-  state.microBatch = step.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
+  const step = await compileStep(engine, bank, parameters, { microBatch, memory: form.memory });
+  state.microBatch = step.microBatch;
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
     Y: openPool(parameters.pool, patch, tensors['pool/Y']),
@@ -74,7 +78,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   io.emit({
     t: 'start',
     engine: engine.name,
-    engineReason: choice.reason,
+    engineReason: reason,
     device: engine.device,
     threads: engine.threads,
     versions: { cyclesweep: packageVersion(), node: process.version, ...engine.versions },
@@ -84,15 +88,16 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     updates: budget.updates,
     from: state.step,
     facts: { ...networkFacts(parameters), images: images.counts, range: images.range },
+    form: describeForm(form),
   });
 
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
-  const save = () => {
+  const save = async () => {
     state.random = { patches: random.patches.state(), pool: random.pool.state() };
     const held: Record<string, NamedTensor> = { 'pool/X': pools.X.save(), 'pool/Y': pools.Y.save() };
     for (const [name, shape] of Object.entries(savedShapes(parameters)))
-      held[name] = { shape, values: bank.read(name) };
+      held[name] = { shape, values: await bank.read(name) };
     for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
     io.emit({ t: 'memory', ...step.memory() });
@@ -103,7 +108,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   while (budget.share(state) < 1) {
     if (io.stopRequested()) {
-      save();
+      await save();
       io.emit({ t: 'stopped', step: state.step, reason: 'asked to stop; saved a checkpoint' });
       return;
     }
@@ -159,7 +164,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     }
     const ssim = validated?.['val/ssim'];
     if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
-    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) save();
+    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
   }
   await validator?.dispose();
   await step.dispose();
@@ -169,6 +174,19 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   io.emit({ t: 'memory', ...step.memory() });
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
+}
+
+/** What the runner chose, or, by hand, what is chosen here. */
+async function openFor(
+  { engine, engineReason }: TrialConfig,
+  { device, threads }: TrialIo,
+): Promise<{ engine: Engine; reason: string }> {
+  // prettier-ignore
+  if (engine !== 'auto' && device !== undefined) {
+    return { engine: await openEngine(engine, { threads, device }), reason: engineReason ?? `${engine} on ${device} was asked for` }; // prettier-ignore
+  }
+  const choice = await chooseEngine({ engine, device: device ?? 'auto' });
+  return { engine: await openEngine(choice.engine, { threads, device: choice.devices[0]! }), reason: choice.reason }; // prettier-ignore
 }
 
 /** The first state of a trial: all of it follows from the seed. */

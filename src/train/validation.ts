@@ -38,7 +38,8 @@ export async function openValidator(
         const { width, height } = x;
         const size = `${height}x${width}`;
         const program =
-          programs.get(size) ?? (await engine.compile(translate(parameters, 'G', height, width), bank));
+          programs.get(size) ??
+          (await engine.compile(translate(parameters, 'G', height, width, { held: bank.shapes }), bank));
         programs.set(size, program);
         const { gx } = await program.run(bank, { image: toNetwork(x.data, range) });
         const [translated, target] = [networkToUnit(gx!), toUnit(y.data, range)];

@@ -66,7 +66,7 @@ export function lossesAndGradients(
   smooth: Smooth = {},
 ): { gradients: TensorMap; metrics: Record<Exclude<StepMetric, 'grad/G' | 'grad/D'>, tf.Tensor> } {
   const { lambda, gamma } = parameters;
-  const { G, F, D_X, D_Y } = networks(parameters, weights, smooth);
+  const { G, F, D_X, D_Y } = networks(parameters, weights, { activation: smooth.activation });
   const [X, Y] = [x as tf.Tensor4D, y as tf.Tensor4D];
 
   const generators = gradientsOf(

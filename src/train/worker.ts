@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { EngineError } from '../engines/engine.js';
 import { outOfMemory } from '../engines/out-of-memory.js';
+import { UserError } from '../errors.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
 import { withoutFileNames } from './data.js';
@@ -14,6 +15,7 @@ export interface WorkerTask {
   eventsFile: string;
   resume: string | undefined;
   threads: number;
+  device: string | undefined;
   /** Whether messages go to a log, where no file may be named. */
   logged: boolean;
   /** Shared with the main thread: not 0 once the trial is asked to stop. */
@@ -33,6 +35,7 @@ async function run(task: WorkerTask): Promise<WorkerMessage> {
       trialDirectory: task.trialDirectory,
       resume: task.resume,
       threads: task.threads,
+      device: task.device,
     });
     return { exitCode: EXIT.done };
   } catch (error) {
@@ -45,6 +48,7 @@ function describe(error: unknown, { config, logged }: WorkerTask): WorkerMessage
     const message = logged ? withoutFileNames(error.message, config.data) : error.message;
     return { exitCode: EXIT.dataWrong, error: message };
   }
+  if (error instanceof UserError) return { exitCode: EXIT.deviceMissing, error: error.message };
   if (error instanceof TrainingDiverged) return { exitCode: EXIT.fault, error: error.message };
   if (error instanceof EngineError) {
     if (error.kind === 'out-of-memory') return { exitCode: EXIT.outOfMemory, error: error.message };

@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Condition } from '../../definition/conditions.js';
 import type { Definition } from '../../definition/schema.js';
-import { chooseEngine } from '../../engines/open.js';
 import { UserError } from '../../errors.js';
 import { DataError } from '../../imaging/image.js';
 import { readPngSize } from '../../imaging/png.js';
@@ -15,6 +14,7 @@ import { isAsked, makeSlots } from '../../runner/run-sweep.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readTimings, type Timing } from '../../store/queries.js';
 import { memoryLimit } from '../../train/memory.js';
+import { placeTrials } from '../sweep-file.js';
 import { predict, type Predictions } from './predict.js';
 
 export interface PlanRequest {
@@ -62,13 +62,12 @@ export async function makePlan({
   }
   const states = statesOf(results, trials);
   const left = states.filter((state) => state !== 'done').length;
-  const slots = makeSlots(definition, Math.max(1, left));
+  const placement = await placeTrials(definition);
+  const slots = makeSlots(definition, placement.devices, Math.max(1, left));
   const { device, threads } = slots[0]!;
-  const foreign = definition.trainer !== 'cyclegan';
-  const engine = foreign ? { name: '', reason: '' } : await chooseEngine(definition.engine);
   const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
   const images = await sizeOfImages(definition, plan);
-  const machine = { placement: { engine: engine.name, device, threads }, limit, ...images };
+  const machine = { placement: { engine: placement.engine ?? '', device, threads }, limit, ...images };
   const each = `${threads} thread${threads === 1 ? '' : 's'} each`;
   return {
     name: definition.name,
@@ -83,9 +82,7 @@ export async function makePlan({
     arithmetic: plan.arithmetic,
     warnings: plan.warnings,
     predictions: predict(trials, plan.images, machine, timings(results)),
-    placement: foreign
-      ? `each trial on ${device}, ${each}, by its command`
-      : `each trial on ${device}, ${each}, engine ${engine.name} (${engine.reason})`,
+    placement: `${placement.reason}; ${slots.length} at once, ${each}`,
     slots: slots.length,
     freeMemory: process.availableMemory(),
     results: shortest(results),

@@ -3,7 +3,7 @@
  * else from the arithmetic of the layers and a stated rate. Memory: as the trial itself predicts its step, or what its exam needs.
  */
 import { EngineError } from '../../engines/engine.js';
-import { hostHash } from '../../host.js';
+import { hostHash } from '../../machine.js';
 import type { AnyTrialConfig, Budget, ParameterValues, TrialConfig } from '../../protocol.js';
 import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
@@ -64,9 +64,13 @@ export function predict(
   timings: readonly Timing[],
 ): Predictions {
   const { placement } = machine;
+  const kind = kindOf(placement.device);
+  /** What the speed of a trial grows with: its threads, but on a GPU. */
+  const shares = (threads: number | null) => (kind === 'cpu' ? (threads ?? 1) : 1);
+  const threads = shares(placement.threads);
   const here = timings.filter(({ host }) => host === null || host === hostHash());
   const ours = here.filter(({ engine, device, updateSeconds }) => {
-    return engine === placement.engine && device === placement.device && updateSeconds !== null;
+    return engine === placement.engine && kindOf(device) === kind && updateSeconds !== null;
   });
   const memory = memoryPredictor(machine);
   const measured = new Map<string, Timing[]>();
@@ -77,12 +81,12 @@ export function predict(
   }
   const rates = ours.flatMap((timing) => {
     const work = workOf(timing.parameters);
-    return work === undefined ? [] : [work / timing.updateSeconds! / (timing.threads ?? 1)];
+    return work === undefined ? [] : [work / timing.updateSeconds! / shares(timing.threads)];
   });
   const overhead = ours.map(({ seconds, updates, updateSeconds }) =>
     Math.max(0, seconds - updates * updateSeconds!),
   );
-  const stated = STATED_RATES[`${placement.engine} ${placement.device}`] ?? OTHER_RATE;
+  const stated = STATED_RATES[`${placement.engine} ${kind}`] ?? OTHER_RATE;
   const rate = rates.length > 0 ? median(rates) : stated;
 
   let [same, scaled, foreign] = [0, 0, 0];
@@ -97,13 +101,10 @@ export function predict(
     else scaled++;
     const update =
       known.length > 0
-        ? median(
-            known.map(({ updateSeconds, threads }) => (updateSeconds! * (threads ?? 1)) / placement.threads),
-          )
-        : updateWork(trial.parameters) / (rate * placement.threads);
+        ? median(known.map((timing) => (timing.updateSeconds! * shares(timing.threads)) / threads))
+        : updateWork(trial.parameters) / (rate * threads);
     const exam =
-      translationWork(trial.parameters, machine.testImages * machine.imagePixels) /
-      (rate * placement.threads);
+      translationWork(trial.parameters, machine.testImages * machine.imagePixels) / (rate * threads);
     const rest = overhead.length > 0 ? median(overhead) : STATED_OVERHEAD + exam;
     return { seconds: trainingSeconds(trial, images, update) + rest, ...memory(trial) };
   });
@@ -127,7 +128,7 @@ export function predict(
           ? {
               from:
                 `the arithmetic of the layers at a stated ${Math.round(stated / 1e9)} GFLOP/s ` +
-                `${placement.device === 'cpu' ? 'a thread' : 'of the GPU'}: no trial of this results folder has been measured here`,
+                `${kind === 'cpu' ? 'a thread' : 'of the GPU'}: no trial of this results folder has been measured here`,
               factor: STATED_FACTOR,
             }
           : { from: 'nothing: no trial of this command has finished in this results folder', factor: NaN };
@@ -218,6 +219,11 @@ function fromLike(like: Timing[], budget: Budget): Pick<Prediction, 'seconds' | 
     seconds: seconds.length > 0 ? median(seconds) : null,
     memoryBytes: peaks.length > 0 ? median(peaks) : null,
   };
+}
+
+/** `cuda` of `cuda:1`. */
+function kindOf(device: string | null): string {
+  return (device ?? '').split(':')[0]!;
 }
 
 function median(values: number[]): number {

@@ -64,7 +64,7 @@ function createBank(backend: string, shapes: Record<string, Shape>): EagerBank {
       checkLength(name, values, shape);
       set(name, make(values.slice(), shape));
     },
-    read: (name) => values(get(name)),
+    read: async (name) => Float32Array.from(await get(name).data()),
     clear: (names) => {
       for (const name of names) {
         const shape = shapeIn(shapes, name);

@@ -4,6 +4,7 @@ import { EngineError } from '../engine.js';
 import type { Shape } from '../engine.js';
 import { convolutions } from './kernels/convolution.js';
 import { elementwise } from './kernels/elementwise.js';
+import { gathers } from './kernels/gather.js';
 import type { Kernel } from './kernels/kernel.js';
 import { Unsupported } from './kernels/kernel.js';
 import { matrices } from './kernels/matmul.js';
@@ -23,6 +24,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   ...shapes,
   ...convolutions,
   ...matrices,
+  ...gathers,
 };
 
 type Numbers = Float32Array | Int32Array | Uint8Array;

@@ -16,11 +16,7 @@ export interface OnnxBank extends Bank {
 
 export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
   const make = (shape: Shape): Tensor =>
-    new Tensor(
-      'float32',
-      new Float32Array(sizeOf(shape)),
-      bankOrder(shape).map((axis) => at(shape, axis)),
-    );
+    new Tensor('float32', new Float32Array(sizeOf(shape)), storedShape(shape));
   const currents = new Map(Object.entries(shapes).map(([name, shape]) => [name, make(shape)]));
   const spares = new Map<string, Tensor>();
   const current = (name: string): Tensor => {
@@ -46,15 +42,12 @@ export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
     write: (name, values) => {
       const shape = shapeIn(shapes, name);
       checkLength(name, values, shape);
-      const to = numbers(current(name));
-      if (shape.length === 4) toOihw(values, shape, to);
-      else to.set(values);
+      numbers(current(name)).set(toStored(values, shape));
     },
-    read: (name) => {
-      const shape = shapeIn(shapes, name);
-      const held = numbers(current(name));
-      return shape.length === 4 ? toHwio(held, shape) : held.slice();
-    },
+    read: (name) =>
+      new Promise((resolve) => {
+        resolve(fromStored(numbers(current(name)), shapeIn(shapes, name)));
+      }),
     clear: (names) => {
       for (const name of names) numbers(current(name)).fill(0);
     },
@@ -65,17 +58,27 @@ export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
   };
 }
 
+/** The shape as it lies in memory. */
+export function storedShape(shape: Shape): number[] {
+  return bankOrder(shape).map((axis) => at(shape, axis));
+}
+
 /** The memory of a float32 tensor. */
 export function numbers(tensor: Tensor): Float32Array {
   return tensor.data as Float32Array;
 }
 
-/** [height, width, in, out] → [out, in, height, width]. */
-function toOihw(from: Float32Array, shape: Shape, to: Float32Array): void {
+/** A copy in the order in which the bank stores it: filters as [out, in, height, width]. */
+export function toStored(from: Float32Array, shape: Shape): Float32Array {
+  if (shape.length !== 4) return from.slice();
+  const to = new Float32Array(from.length);
   forEachFilterElement(shape, (hwio, oihw) => (to[oihw] = from[hwio] as number));
+  return to;
 }
 
-function toHwio(from: Float32Array, shape: Shape): Float32Array {
+/** A copy in the shape's own order: filters as [height, width, in, out]. */
+export function fromStored(from: Float32Array, shape: Shape): Float32Array {
+  if (shape.length !== 4) return from.slice();
   const to = new Float32Array(from.length);
   forEachFilterElement(shape, (hwio, oihw) => (to[hwio] = from[oihw] as number));
   return to;

@@ -9,7 +9,7 @@ import { resultName, trace } from './trace.js';
 function inPlace(run: ProgramSpec['run']): string[] {
   const bank = { a: [3], b: [3] };
   const spec = { name: 'test', inputs: { x: [3] }, reads: ['a', 'b'], writes: ['a', 'b'], run };
-  const { graph } = trace(spec, bank);
+  const { graph } = trace(spec, bank, { device: 'cpu' });
   return [...writableInPlace(graph, new Map(spec.writes.map((name) => [name, resultName(name)])))].sort();
 }
 const given = (run: (a: tf.Tensor, b: tf.Tensor, x: tf.Tensor) => [tf.Tensor, tf.Tensor]) =>

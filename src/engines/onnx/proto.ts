@@ -29,14 +29,20 @@ export interface Initializer {
 export interface GraphValue {
   name: string;
   element: GraphElement;
-  dims: readonly number[];
+  /** `any`: of any rank and shape. */
+  dims: readonly number[] | 'any';
+}
+
+/** An output whose element and shape follow from the nodes. */
+export interface InferredValue {
+  name: string;
 }
 
 export interface Graph {
   nodes: readonly GraphNode[];
   initializers: readonly Initializer[];
   inputs: readonly GraphValue[];
-  outputs: readonly GraphValue[];
+  outputs: readonly (GraphValue | InferredValue)[];
 }
 
 const IR_VERSION = 8;
@@ -93,9 +99,14 @@ function tensorProto({ name, element, dims, bytes }: Initializer): Uint8Array {
   ]);
 }
 
-function valueInfoProto({ name, element, dims }: GraphValue): Uint8Array {
-  const shape = message(dims.map((side) => bytesField(1, message([varintField(1, side)]))));
-  const tensor = message([varintField(1, ELEMENT_CODES[element]), bytesField(2, shape)]);
+function valueInfoProto(value: GraphValue | InferredValue): Uint8Array {
+  if (!('dims' in value)) return message([textField(1, value.name)]);
+  const { name, element, dims } = value;
+  const type = [varintField(1, ELEMENT_CODES[element])];
+  if (dims !== 'any') {
+    type.push(bytesField(2, message(dims.map((side) => bytesField(1, message([varintField(1, side)]))))));
+  }
+  const tensor = message(type);
   return message([textField(1, name), bytesField(2, message([bytesField(1, tensor)]))]);
 }
 

@@ -1,7 +1,13 @@
 /** @file What a trace writes into: nodes and constants of one ONNX graph, each made once. */
 import type { Attribute, Graph, GraphElement, GraphNode, GraphValue, Initializer } from './proto.js';
 
+/** What the graph will run on. Whatever a kernel writes differently for a device hangs on this, and on nothing else. */
+export interface Target {
+  device: 'cpu' | 'webgpu' | 'cuda';
+}
+
 export interface Recorder {
+  readonly target: Target;
   /** Adds a node with one output, or finds the same node made before. */
   op(
     type: string,
@@ -24,7 +30,7 @@ export interface Recorder {
   ): Graph;
 }
 
-export function createRecorder(): Recorder {
+export function createRecorder(target: Target): Recorder {
   const nodes: GraphNode[] = [];
   const initializers: Initializer[] = [];
   const known = new Map<string, string>();
@@ -53,6 +59,7 @@ export function createRecorder(): Recorder {
     });
 
   return {
+    target,
     op: (type, inputs, attributes = {}, domain = '') =>
       once(JSON.stringify([type, inputs, attributes]), (name) => {
         nodes.push({ op: type, domain, inputs, outputs: [name], attributes });

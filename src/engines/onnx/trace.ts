@@ -6,6 +6,7 @@ import { EngineError } from '../engine.js';
 import { checkSpec, outputNames, shapeIn, written } from '../spec.js';
 import { cannotTrace, TRACE_BACKEND, traceBackend } from './backend.js';
 import type { Graph, GraphValue } from './proto.js';
+import type { Target } from './recorder.js';
 import { createRecorder } from './recorder.js';
 import type { Order, Value } from './values.js';
 import { FILTER_ORDER, inOrder, nameOf, nodeValue, range, storedDims, whole } from './values.js';
@@ -25,10 +26,10 @@ export function bankOrder(shape: Shape): Order {
 export const resultName = (name: string): string => `result of ${name}`;
 
 /** @throws EngineError naming the op that cannot be traced and the line of the model that called it */
-export function trace(spec: ProgramSpec, bank: Record<string, Shape>): Traced {
+export function trace(spec: ProgramSpec, bank: Record<string, Shape>, target: Target): Traced {
   checkSpec(spec, bank);
   const backend = traceBackend();
-  const recorder = createRecorder();
+  const recorder = createRecorder(target);
   const inputs: GraphValue[] = [];
   const results = new Map<string, { from: string; dims: readonly number[] }>();
   const outputs: Record<string, Shape> = {};

@@ -4,6 +4,7 @@
  * So convolutions run in [batch, channels, height, width], a transpose costs nothing, and ones and broadcasts are free.
  */
 import type { Shape } from '../engine.js';
+import { ELEMENT_CODES } from './proto.js';
 import { sameShape, sizeOf } from '../spec.js';
 import type { Recorder } from './recorder.js';
 
@@ -122,8 +123,22 @@ export function inOrder(g: Recorder, value: Value, order: Order): Value {
         nameOf(value),
         order.map((axis) => at(value.stored, axis)),
       )
-    : g.op('Transpose', [nameOf(value)], { perm: { ints: order.map((axis) => value.order.indexOf(axis)) } });
+    : transposeNode(
+        g,
+        value,
+        order.map((axis) => value.order.indexOf(axis)),
+      );
   return { ...value, node, order };
+}
+
+function transposeNode(g: Recorder, value: Value, places: readonly number[]): string {
+  const transposed = (node: string): string => g.op('Transpose', [node], { perm: { ints: places } });
+  const node = nameOf(value);
+  if (value.dtype !== 'bool' || g.target.device !== 'webgpu') return transposed(node);
+  // WebGPU's provider transposes numbers only.
+  const cast = (from: string, to: ElementType): string =>
+    g.op('Cast', [from], { to: { int: ELEMENT_CODES[to] } });
+  return cast(transposed(cast(node, 'int32')), 'bool');
 }
 
 /** The same value with nothing left to broadcast. */

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { ENVIRONMENT, EXIT } from '../../protocol.js';
+import { deviceEnvironment, ENVIRONMENT, EXIT } from '../../protocol.js';
 import { oomKills } from '../oom.js';
 import { signalGroup } from '../processes.js';
 import type { Executor, Exit, Job, RunningTrial } from './executor.js';
@@ -28,6 +28,7 @@ function start(job: Job): RunningTrial {
       [ENVIRONMENT.resume]: job.resume,
       [ENVIRONMENT.attempt]: String(job.attempt),
       [ENVIRONMENT.device]: job.device,
+      ...deviceEnvironment(job.device),
       [ENVIRONMENT.threads]: String(job.threads),
       [ENVIRONMENT.lifeline]: 'stdin',
       [ENVIRONMENT.memoryLimit]: job.memoryLimit === undefined ? undefined : String(job.memoryLimit),

@@ -63,7 +63,18 @@ function compare(g: Recorder, op: CompareOp, a: Value, b: Value): Value {
   const { values, ...result } = align(g, a, b);
   const origin: Value['origin'] =
     op === 'Greater' && b.uniform === 0 ? { is: 'above zero', of: a } : undefined;
-  return nodeValue(g.op(op, values.map(nameOf)), result.shape, { ...result, dtype: 'bool', origin });
+  return nodeValue(compareNode(g, op, values.map(nameOf)), result.shape, {
+    ...result,
+    dtype: 'bool',
+    origin,
+  });
+}
+
+/** WebGPU's provider has And and Not, but no Or. */
+function compareNode(g: Recorder, op: CompareOp, operands: readonly string[]): string {
+  if (op !== 'Or' || g.target.device !== 'webgpu') return g.op(op, operands);
+  const neither = g.op('And', operands.map((each) => g.op('Not', [each]))); // prettier-ignore
+  return g.op('Not', [neither]);
 }
 
 /** An elementwise node of one operand. */

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Recorder } from '../recorder.js';
 import type { Value } from '../values.js';
-import { at, nameOf, nodeValue, plain } from '../values.js';
+import { at, nameOf, nodeValue, plain, range } from '../values.js';
 import type { Kernel } from './kernel.js';
 import { kernel } from './kernel.js';
 
@@ -13,17 +13,27 @@ function matMul(g: Recorder, left: Value, right: Value, transposeA: boolean, tra
   const rows = at(a.shape, transposeA ? rank - 1 : rank - 2);
   const columns = at(b.shape, transposeB ? rank - 2 : rank - 1);
   const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const operands = [nameOf(a), nameOf(b)];
-  const node =
-    transposeA || transposeB
-      ? g.op(
-          'FusedMatMul',
-          operands,
-          { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) } },
-          'com.microsoft',
-        )
-      : g.op('MatMul', operands);
+  const node = matMulNode(g, nameOf(a), nameOf(b), transposeA, transposeB, rank);
   return nodeValue(node, [...batch, rows, columns]);
+}
+
+function matMulNode(
+  g: Recorder,
+  a: string,
+  b: string,
+  transposeA: boolean,
+  transposeB: boolean,
+  rank: number,
+): string {
+  if (!transposeA && !transposeB) return g.op('MatMul', [a, b]);
+  if (g.target.device === 'webgpu') {
+    // Its provider has no multiplication that transposes.
+    const turned = [...range(rank - 2), rank - 1, rank - 2];
+    const transposed = (node: string): string => g.op('Transpose', [node], { perm: { ints: turned } });
+    return g.op('MatMul', [transposeA ? transposed(a) : a, transposeB ? transposed(b) : b]);
+  }
+  const attributes = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) } };
+  return g.op('FusedMatMul', [a, b], attributes, 'com.microsoft');
 }
 
 export const matrices: Readonly<Record<string, Kernel>> = {

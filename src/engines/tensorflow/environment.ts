@@ -1,0 +1,54 @@
+/** @file What TensorFlow and CUDA read from the environment when they are loaded. Pure: what is set, from what is asked for. */
+import type { Build } from './installed.js';
+
+/** `cuda:1` → 1, `cpu` → undefined. @throws RangeError for any other device */
+export function gpuIndex(device: string): number | undefined {
+  if (device === 'cpu') return undefined;
+  const index = /^cuda:(\d+)$/.exec(device)?.[1];
+  if (index === undefined)
+    throw new RangeError(`tensorflow runs on cpu or on cuda:0, cuda:1 ...; not on ${device}`);
+  return Number(index);
+}
+
+/**
+ * The one GPU that the process may see, in CUDA's words. A list of several in the environment counts from its start, as CUDA
+ * itself counts; a list of one has been chosen by whoever started the process, under the device's number on this machine.
+ * @throws RangeError if the list is too short
+ */
+export function visibleGpu(index: number, already: string | undefined): string {
+  const listed = already?.split(',').map((each) => each.trim()) ?? [];
+  if (listed.length === 0) return String(index);
+  if (listed.length === 1 && listed[0] !== '') return listed[0] as string;
+  const chosen = listed[index];
+  if (chosen === undefined || chosen === '') {
+    throw new RangeError(`cuda:${index} is not among CUDA_VISIBLE_DEVICES=${already}`);
+  }
+  return chosen;
+}
+
+/**
+ * Variables to set before the library is loaded; they count for the whole process. What a user has set stays, but for which
+ * GPUs are seen.
+ * @param build the GPU build takes a GPU where it sees one, so on the CPU it is shown none
+ */
+export function tensorflowEnvironment(
+  { threads, device, build }: { threads: number; device: string; build: Build },
+  environment: NodeJS.ProcessEnv,
+): Record<string, string> {
+  const gpu = gpuIndex(device);
+  const wanted: Record<string, string> = {
+    TF_CPP_MIN_LOG_LEVEL: '2', // errors only
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    TF_NUM_INTEROP_THREADS: '1', // ops run one after another
+    TF_DETERMINISTIC_OPS: '1', // the same seed gives the same numbers, on a GPU too
+  };
+  if (gpu !== undefined) {
+    wanted['NVIDIA_TF32_OVERRIDE'] = '0'; // float32 is float32: TF32 keeps 10 bits of 23
+    wanted['TF_FORCE_GPU_ALLOW_GROWTH'] = 'true'; // else one trial takes the whole card
+    wanted['CUDA_DEVICE_ORDER'] = 'PCI_BUS_ID'; // cuda:1 is the 1 of nvidia-smi
+  }
+  const unset = Object.fromEntries(Object.entries(wanted).filter(([name]) => !environment[name]));
+  if (build === 'cpu') return unset;
+  const visible = gpu === undefined ? '-1' : visibleGpu(gpu, environment['CUDA_VISIBLE_DEVICES']);
+  return { ...unset, CUDA_VISIBLE_DEVICES: visible };
+}
