@@ -53,7 +53,7 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
+      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
       engine: 'auto',
       device: 'auto',
     });
