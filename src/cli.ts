@@ -5,6 +5,8 @@ import { hideBin } from 'yargs/helpers';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { engineCommand } from './commands/engine.js';
+import { initCommand } from './commands/init.js';
+import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { runCommand } from './commands/run.js';
 import { exitCodeOf, explain } from './commands/failure.js';
@@ -12,6 +14,7 @@ import { packageVersion } from './version.js';
 
 const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
+  ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
   ['sweep report', 'write results/report.html'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
@@ -23,6 +26,8 @@ const parser = yargs(hideBin(process.argv))
   )
   .example(EXAMPLES)
   .command(runCommand)
+  .command(planCommand)
+  .command(initCommand)
   .command(reportCommand)
   .command(dataCommand)
   .command(doctorCommand)

@@ -1,4 +1,5 @@
-/** @file What of this machine is ours: cores and memory, within the limits of a control group (a container, a batch job). */
+/** @file Which machine this is, and what of it is ours: cores and memory, within the limits of a control group (a container, a batch job). */
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 
@@ -15,6 +16,11 @@ export function availableCores(read: ReadFile = readFile): number {
 export function memoryAllowed(): number | undefined {
   const allowed = process.constrainedMemory();
   return allowed > 0 && allowed < os.totalmem() ? allowed : undefined;
+}
+
+/** Hash of the machine's name: tells machines apart without naming them. */
+export function hostHash(): string {
+  return createHash('sha256').update(os.hostname()).digest('hex').slice(0, 8);
 }
 
 type ReadFile = (file: string) => string | undefined;

@@ -115,6 +115,12 @@ export interface TrialParameters {
   jitter: number;
 }
 
+/** What a parameter of a sweep file may be, whoever reads it. */
+export type ParameterValue = string | number | boolean;
+
+/** Parameters by name. A trainer that is not ours is given those that the sweep file names, as they stand there. */
+export type ParameterValues = Readonly<Record<string, ParameterValue>>;
+
 /**
  * When a trial ends, the same for every trial of a sweep. Exactly one is set: `pixels` seen of each domain, `updates` of the
  * weights, `epochs` (an epoch: every training image of the larger domain shown once on average) or `minutes` of training.
@@ -182,6 +188,20 @@ export interface TrialConfig {
   /** `low`: compute again what residual blocks would keep for the backward pass. Not part of the key. */
   memory?: 'auto' | 'low';
 }
+
+/** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
+export interface ForeignTrialConfig extends Omit<
+  TrialConfig,
+  'parameters' | 'numerics' | 'engine' | 'microBatch'
+> {
+  parameters: ParameterValues;
+  /** Program and arguments, their placeholders filled in. */
+  command: string[];
+  /** Absolute folder of the sweep file, where the command is started. */
+  workingDirectory: string;
+}
+
+export type AnyTrialConfig = TrialConfig | ForeignTrialConfig;
 
 /** A column of numbers by metric name, e.g. `{"loss/D": 0.41}`. Names: src/metrics.ts. */
 export type MetricValues = Record<string, number>;

@@ -1,4 +1,5 @@
 /** @file What the tests of the whole program share: the real command, in a folder of its own, on small real images. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -24,6 +25,16 @@ export function sweepIn(
 ): ResultPromise<typeof OPTIONS> {
   const env = { CYCLESWEEP_CACHE: path.join(cwd, 'cache'), ...environment };
   return execa(process.execPath, [CLI, ...args], { ...OPTIONS, cwd, env });
+}
+
+/** Leaves a test out where python3 is missing; in CI it fails then. */
+export function requirePython(skip: (note: string) => void): void {
+  try {
+    execFileSync('python3', ['--version'], { stdio: 'ignore' });
+  } catch {
+    if (process.env.CI) throw new Error('python3 is missing: no trainer of another language can be tried.');
+    skip('python3 is not installed');
+  }
 }
 
 /** A folder that is removed when the test file is done. */

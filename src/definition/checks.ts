@@ -1,94 +1,169 @@
 /** @file What a sweep file may get wrong although each of its values is right. */
-import { isScalar, isSeq } from 'yaml';
+import { isScalar } from 'yaml';
 import type { TrialParameters } from '../protocol.js';
-import { countSettings, expandTrials } from './expand.js';
-import { PARAMETER_KEYS, findClashes, parameterName } from './parameters.js';
-import type { Clash, ParameterName } from './parameters.js';
+import { placeholders } from './command.js';
+import { conditionsInOrder, expandTrials } from './expand.js';
+import { BLOCK_KEYS, FREE_NAMES, OWN_NAMES, doublyGiven } from './grid-schema.js';
+import { countSettings, namesOf } from './grid.js';
+import { nearest } from './nearest.js';
+import { findClashes } from './parameters.js';
+import type { Clash } from './parameters.js';
 import { asMapping, valueAt } from './plain.js';
 import type { Path } from './plain.js';
 import type { Place, Problem } from './problem.js';
+import { isForeign } from './schema.js';
 import type { Definition } from './schema.js';
 import { nodeAt, placeOfKey, placeOfValue } from './source.js';
 import type { Source } from './source.js';
 
-/** More settings than any study needs; a slip in a grid makes millions. */
-const MOST_SETTINGS = 10_000;
+/** More trials than any study needs; a slip in a grid makes millions. */
+const MOST_TRIALS = 100_000;
 
 /** The same parameter twice: under both of its names, or both fixed and varied. */
 export function findDoubles(source: Source, plain: unknown): Problem[] {
   const problems: Problem[] = [];
-  const keysOf = (path: Path) => {
-    const keys = new Map<ParameterName, string>();
-    for (const key of Object.keys(asMapping(valueAt(plain, path)))) {
-      const name = parameterName(key);
-      if (name === undefined) continue;
-      const first = keys.get(name);
-      if (first === undefined) keys.set(name, key);
-      else {
+  const { nameOf } = namesFor(plain);
+  const fixed = new Map<string, string>();
+  for (const { path, keys } of mappingsOf(plain)) {
+    const first = new Map<string, string>();
+    for (const key of keys) {
+      const name = nameOf(key)!;
+      const other = first.get(name);
+      if (other !== undefined) {
         problems.push({
           place: placeOfKey(source, [...path, key]),
-          message: `${first} and ${key} are two names of one parameter`,
+          message: `${other} and ${key} are two names of one parameter`,
           expected: `one of the two`,
         });
+        continue;
       }
-    }
-    return keys;
-  };
-  const items = (section: string): Path[] => {
-    const value = valueAt(plain, [section]);
-    return Array.isArray(value) ? value.map((_, index) => [section, index]) : [[section]];
-  };
-
-  const fixed = keysOf(['fixed']);
-  for (const path of items('grid')) {
-    for (const [name, key] of keysOf(path)) {
-      const other = fixed.get(name);
-      if (other === undefined) continue;
-      const { label, line } = placeOfKey(source, ['fixed', other]);
+      first.set(name, key);
+      if (path[0] === 'fixed') fixed.set(name, key);
+      const fixedBy = path[0] === 'grid' ? fixed.get(name) : undefined;
+      if (fixedBy === undefined) continue;
+      const { label, line } = placeOfKey(source, ['fixed', fixedBy]);
       problems.push({
         place: placeOfKey(source, [...path, key]),
         message: `${key} is varied here and fixed ${line === undefined ? `by ${label}` : `in line ${line}`}`,
         expected: `${name} under grid or under fixed, not under both`,
         hints:
           line === undefined
-            ? [`a flag without "fixed." replaces the grid's values: --set ${other}=VALUE`]
+            ? [`a flag without "fixed." replaces the grid's values: --set ${fixedBy}=VALUE`]
             : [],
       });
     }
   }
-  for (const path of [...items('include'), ...items('exclude')]) keysOf(path);
   return problems;
 }
 
 /** Whether there are trials at all and each of them can run: what no single value shows. */
-export function findUnfit(source: Source, definition: Definition): Problem[] {
-  const settings = countSettings(definition.grid);
-  if (settings > MOST_SETTINGS) {
-    const message = `the grid gives ${settings.toLocaleString('en-US')} settings`;
+export function findUnfit(source: Source, plain: unknown, definition: Definition): Problem[] {
+  const structure = [...findOverwritten(source, plain, definition), ...findCircles(source, definition)];
+  if (structure.length > 0) return structure;
+  const settings = definition.grid.reduce((sum, block) => sum + countSettings(block), 0);
+  const runs = settings * definition.seeds.length;
+  if (runs > MOST_TRIALS) {
     return [
       {
         place: placeOfKey(source, ['grid']),
-        message,
-        expected: `at most ${MOST_SETTINGS.toLocaleString('en-US')}`,
+        message: `the grid gives ${thousands(settings)} settings${runs > settings ? `, ${thousands(runs)} trials` : ''}`,
+        expected: `at most ${thousands(MOST_TRIALS)} trials`,
       },
     ];
   }
-  const { trials } = expandTrials(definition);
-  if (trials.length === 0) {
+  const expansion = expandTrials(definition);
+  if (expansion.trials.length === 0) {
     const message = 'exclude leaves no setting of the grid';
     return [{ place: placeOfKey(source, ['exclude']), message, expected: 'at least one setting to train' }];
   }
+  if (definition.trainer !== 'cyclegan') return findUnfilled(source, definition.trainer.command, definition);
 
   const problems = new Map<string, Problem>();
-  for (const { parameters } of trials) {
+  for (const setting of expansion.settings) {
+    const parameters = setting as unknown as TrialParameters;
     for (const { names, at, message, expected } of findMisfits(definition, parameters)) {
       if (problems.has(message)) continue;
-      const places = names.map((name) => placeOfParameter(source, definition, name, parameters[name]));
+      const places = names.map((name) => placeOfParameter(source, plain, name, parameters[name]));
       const place = places.find((found) => found !== undefined) ?? placeOfValue(source, at ?? ['grid']);
       problems.set(message, { place, message, expected });
     }
   }
   return [...problems.values()];
+}
+
+/** A parameter that two factors of one block give: the second would overwrite the first. */
+function findOverwritten(source: Source, plain: unknown, { grid }: Definition): Problem[] {
+  return grid.flatMap((block, at) =>
+    doublyGiven(block).map((name) => {
+      const within = mappingsOf(plain).filter(
+        ({ path }) => path[0] === 'grid' && (path[1] === at || grid.length === 1),
+      );
+      const { nameOf } = namesFor(plain);
+      const places = within.flatMap(({ path, keys }) =>
+        keys.filter((key) => nameOf(key) === name).map((key) => placeOfKey(source, [...path, key])),
+      );
+      return {
+        place: places.at(-1) ?? placeOfKey(source, ['grid']),
+        message: `${name} is given twice in what is crossed with each other`,
+        expected: `${name} in one place of a mapping: as a key, or in its groups, zip or draw`,
+      };
+    }),
+  );
+}
+
+function findCircles(source: Source, { when }: Definition): Problem[] {
+  try {
+    conditionsInOrder(when);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return [
+      {
+        place: placeOfKey(source, ['when']),
+        message: `the conditions of ${error.message} hang on each other`,
+        expected: 'conditions that do not go round in a circle',
+      },
+    ];
+  }
+}
+
+/** Placeholders of a command that no parameter fills. */
+function findUnfilled(
+  source: Source,
+  command: string[],
+  { fixed, grid, include, when }: Definition,
+): Problem[] {
+  const blocks = grid.map(({ factors }) => new Set(factors.flatMap(namesOf)));
+  const sets = [...blocks, ...include.map(({ setting }) => new Set(Object.keys(setting)))];
+  const somewhere = new Set([...Object.keys(fixed), ...sets.flatMap((set) => [...set])]);
+  const conditional = new Set(when.map(({ name }) => name));
+  return command.flatMap((argument, at) =>
+    placeholders(argument).flatMap((name): Problem[] => {
+      if (name === 'seed' || name === 'budget') return [];
+      const everywhere = (name in fixed || sets.every((set) => set.has(name))) && !conditional.has(name);
+      if (everywhere) return [];
+      const place = placeOfValue(source, ['command', at]);
+      if (somewhere.has(name)) {
+        return [
+          {
+            place,
+            message: `{${name}} has no value in some of the trials`,
+            expected: `${name} in every item of the grid and of include, or under fixed`,
+          },
+        ];
+      }
+      const known = [...somewhere, 'seed', 'budget'];
+      const meant = nearest(name, known);
+      return [
+        {
+          place,
+          message: `no parameter is called ${name}`,
+          expected: `one of ${known.map((one) => `{${one}}`).join(', ')}`,
+          hints: meant === undefined ? [] : [`did you mean '{${meant}}'?`],
+        },
+      ];
+    }),
+  );
 }
 
 /** A clash with what is no parameter, and where that stands. */
@@ -143,28 +218,58 @@ function findMisfits({ data, budget, resources }: Definition, parameters: TrialP
 }
 
 /** Where a parameter got a value: in the grid, in `include` or in `fixed`; undefined for a default. */
-function placeOfParameter(
-  source: Source,
-  { grid, include }: Definition,
-  name: ParameterName,
-  value: unknown,
-): Place | undefined {
-  const keys = PARAMETER_KEYS.filter((key) => parameterName(key) === name);
-  const sections: Path[] = [
-    ['grid'],
-    ...grid.map((_, index) => ['grid', index]),
-    ...include.map((_, index) => ['include', index]),
-    ['fixed'],
-  ];
-  for (const path of sections.flatMap((section) => keys.map((key) => [...section, key]))) {
-    const node = nodeAt(source, path);
-    if (node === undefined) continue;
-    const places = isSeq(node) ? node.items.map((_, item) => [...path, item]) : [path];
-    const found = places.find((place) => {
-      const candidate = nodeAt(source, place);
-      return isScalar(candidate) && candidate.value === value;
-    });
-    if (found !== undefined) return placeOfValue(source, found);
+function placeOfParameter(source: Source, plain: unknown, name: string, value: unknown): Place | undefined {
+  const { nameOf } = namesFor(plain);
+  let named: Path | undefined;
+  const sections = mappingsOf(plain).filter(({ path }) => path[0] !== 'exclude' && path[0] !== 'when');
+  // What varies is told before what is fixed.
+  for (const { path, keys } of [...sections.filter(({ path }) => path[0] !== 'fixed'), ...sections]) {
+    for (const key of keys.filter((one) => nameOf(one) === name)) {
+      const at = [...path, key];
+      named ??= at;
+      const written = valueAt(plain, at);
+      const places = Array.isArray(written) ? written.map((_, item) => [...at, item]) : [at];
+      const found = places.find((place) => {
+        const candidate = nodeAt(source, place);
+        return isScalar(candidate) && candidate.value === value;
+      });
+      if (found !== undefined) return placeOfValue(source, found);
+    }
   }
-  return undefined;
+  return named === undefined ? undefined : placeOfValue(source, named); // a value that a range or a draw gives
+}
+
+function namesFor(plain: unknown) {
+  return isForeign(plain) ? FREE_NAMES : OWN_NAMES;
+}
+
+interface Mapping {
+  path: Path;
+  /** Its keys that are parameters. */
+  keys: string[];
+}
+
+/** All mappings that hold parameters, however deep: of fixed first, then of grid, include, exclude and when. */
+function mappingsOf(plain: unknown): Mapping[] {
+  const { nameOf } = namesFor(plain);
+  const below = (path: Path): Mapping[] => {
+    const value = valueAt(plain, path);
+    if (Array.isArray(value)) return value.flatMap((_, at) => below([...path, at]));
+    const mapping = asMapping(value);
+    const keys = Object.keys(mapping).filter((key) => nameOf(key) !== undefined);
+    const nested = Object.keys(mapping).filter((key) => BLOCK_KEYS.some((one) => one === key));
+    return [
+      { path, keys },
+      ...nested.flatMap((key): Mapping[] => {
+        if (key === 'draw') return below([...path, key, 'space']);
+        if (key !== 'groups' || Array.isArray(mapping[key])) return below([...path, key]);
+        return Object.keys(asMapping(mapping[key])).flatMap((group) => below([...path, key, group]));
+      }),
+    ];
+  };
+  return ['fixed', 'grid', 'include', 'exclude', 'when'].flatMap((section) => below([section]));
+}
+
+function thousands(count: number): string {
+  return count.toLocaleString('en-US');
 }

@@ -1,168 +1,192 @@
 /** @file From a definition to the trials that it asks for, in the order in which they are to run. */
-import { discriminatorReceptiveField } from '../geometry.js';
-import type { TrialParameters } from '../protocol.js';
-import { resolveParameters } from './parameters.js';
-import type { ParameterName } from './parameters.js';
-import type { Definition, GridBlock } from './schema.js';
+import type { ParameterValues, TrialParameters } from '../protocol.js';
+import { meets, showCondition, type Condition } from './conditions.js';
+import {
+  countFactor,
+  countSettings,
+  cross,
+  drawnNames,
+  firstSeeds,
+  namesOf,
+  type Block,
+  type Setting,
+} from './grid.js';
+import { parameterResolver } from './parameters.js';
+import type { Definition } from './schema.js';
+import { receptiveFields, showSetting, withoutContrast } from './warnings.js';
 
 export interface TrialSpec {
-  /** Every default is spelled out. */
-  parameters: TrialParameters;
+  /** Of our own trainer: every default is spelled out. */
+  parameters: ParameterValues;
   seed: number;
 }
 
 export interface Expansion {
   /** Settings in the order of the grid, then of `include`; within a setting its seeds. */
   trials: TrialSpec[];
+  /** Each setting once. */
+  settings: ParameterValues[];
   /** Parameters that differ between trials, in the order in which the file names them. */
-  varied: ParameterName[];
+  varied: string[];
+  /** How the number of trials comes about, a line each. */
+  arithmetic: string[];
   /** What a reader of the results should know beforehand, a line each. */
   warnings: string[];
 }
 
-type Setting = Partial<TrialParameters>;
-
-/** Expands the grid, takes `exclude` away, adds `include`, and repeats each setting for every seed. */
+/** Takes `exclude` away from the grid, adds `include`, lets go of what does not exist (`when`), and repeats each setting for its seeds. */
 export function expandTrials(definition: Definition): Expansion {
-  const warnings: string[] = [];
-  const crossed = definition.grid
-    .flatMap(cross)
-    .map((setting) => resolveParameters({ ...definition.fixed, ...setting }));
-  const kept = crossed.filter(
-    (parameters) => !definition.exclude.some((entry) => matches(parameters, entry)),
+  const { grid, exclude, include, fixed, seeds } = definition;
+  const resolve = resolver(definition);
+  const names = namesInFileOrder(definition);
+  const identify = identifier(definition, names);
+
+  const crossed = grid.flatMap((block) =>
+    cross(block).map((setting) => ({
+      parameters: resolve({ ...fixed, ...setting }),
+      repeat: block.repeat,
+    })),
   );
-  definition.exclude.forEach((entry, index) => {
-    if (crossed.some((parameters) => matches(parameters, entry))) return;
-    warnings.push(`exclude: entry ${index + 1}, ${showBlock(entry)}, matches no setting of the grid`);
-  });
-  const added = definition.include.map((setting) => resolveParameters({ ...definition.fixed, ...setting }));
-  const settings = unique([...kept, ...added], (parameters) => JSON.stringify(parameters));
-  const seeds = unique(definition.seeds, String);
+  const kept = crossed.filter(({ parameters }) => !exclude.some((entry) => meets(parameters, entry)));
+  const added = include.map(({ setting, repeat }) => ({
+    parameters: resolve({ ...fixed, ...setting }),
+    repeat,
+  }));
 
-  const varied = namesInFileOrder(definition).filter(
-    (name) => new Set(settings.values.map((parameters) => parameters[name])).size > 1,
-  );
-  for (const parameters of settings.repeated) {
-    warnings.push(
-      `the setting ${showSetting(parameters, namesInFileOrder(definition))} stands more than once; it is run once`,
-    );
+  // One setting may come from several places: it is run once with each seed that any of them asks for.
+  const own = [...new Set(seeds)];
+  const found = new Map<string, { parameters: ParameterValues; seeds: number[] }>();
+  const repeated = new Map<string, ParameterValues>();
+  for (const { parameters, repeat } of [...kept, ...added]) {
+    const identity = identify(parameters);
+    const wanted = repeat === undefined ? own : firstSeeds(own, repeat);
+    const before = found.get(identity);
+    if (before === undefined) found.set(identity, { parameters, seeds: wanted });
+    else {
+      repeated.set(identity, parameters);
+      if (before.seeds !== wanted) before.seeds = [...new Set([...before.seeds, ...wanted])];
+    }
   }
-  for (const seed of seeds.repeated) warnings.push(`seed ${seed} stands more than once; it is run once`);
-  warnings.push(...confounded(settings.values, varied), ...paddingSeen(settings.values));
-  if (varied.length > 0 && seeds.values.length === 1) {
-    warnings.push('one seed: a difference between settings cannot be told from chance; use seeds: 3 or more');
-  }
+  const entries = [...found.values()];
+  const trials: TrialSpec[] = [];
+  for (const { parameters, seeds } of entries) for (const seed of seeds) trials.push({ parameters, seed });
 
-  const trials = settings.values.flatMap((parameters) => seeds.values.map((seed) => ({ parameters, seed })));
-  return { trials, varied, warnings };
-}
-
-/** How many settings the grid gives before any is left out: what to look at before expanding it. */
-export function countSettings(grid: GridBlock[]): number {
-  return grid.reduce(
-    (sum, block) => sum + lists(block).reduce((product, [, values]) => product * values.length, 1),
-    0,
-  );
-}
-
-/** All combinations of a block's values; the parameter that stands first changes slowest. */
-function cross(block: GridBlock): Setting[] {
-  let settings: Setting[] = [{}];
-  for (const [name, values] of lists(block)) {
-    settings = settings.flatMap((setting) => values.map((value) => ({ ...setting, [name]: value })));
-  }
-  return settings;
-}
-
-function matches(parameters: TrialParameters, entry: GridBlock): boolean {
-  return lists(entry).every(([name, values]) => values.includes(parameters[name]));
-}
-
-function lists(block: GridBlock): [ParameterName, (string | number | boolean)[]][] {
-  return Object.entries(block) as [ParameterName, (string | number | boolean)[]][];
-}
-
-function namesInFileOrder({ grid, include }: Definition): ParameterName[] {
-  return [...new Set([...grid, ...include].flatMap((entry) => Object.keys(entry) as ParameterName[]))];
-}
-
-/**
- * Factors that a reader cannot tell apart: if one's value follows from another's in every setting,
- * a difference in the results may be due to either.
- */
-function confounded(settings: TrialParameters[], varied: ParameterName[]): string[] {
-  const follows = (effect: ParameterName, cause: ParameterName) => {
-    const seen = new Map<unknown, unknown>();
-    return settings.every((parameters) => {
-      if (!seen.has(parameters[cause])) seen.set(parameters[cause], parameters[effect]);
-      return seen.get(parameters[cause]) === parameters[effect];
-    });
+  const settings = entries.map(({ parameters }) => parameters);
+  const varied = names.filter((name) => new Set(settings.map((parameters) => parameters[name])).size > 1);
+  const drawn = new Set(grid.flatMap(({ factors }) => factors.flatMap(drawnNames)));
+  const contrasted = varied.filter((name) => !drawn.has(name));
+  return {
+    trials,
+    settings,
+    varied,
+    arithmetic: [
+      ...products(grid),
+      ...(crossed.length > kept.length ? [`exclude takes ${crossed.length - kept.length} away`] : []),
+      ...(added.length > 0 ? [`include adds ${added.length}`] : []),
+      ...(kept.length + added.length > entries.length
+        ? [`${kept.length + added.length - entries.length} are the same as another`]
+        : []),
+      total(entries.map((entry) => entry.seeds.length)),
+    ],
+    warnings: [
+      ...exclude
+        .map((entry, at) => [entry, at + 1] as const)
+        .filter(([entry]) => !crossed.some(({ parameters }) => meets(parameters, entry)))
+        .map(
+          ([entry, at]) => `exclude: entry ${at}, ${showCondition(entry)}, matches no setting of the grid`,
+        ),
+      ...toldTwice([...repeated.values()], names, definition),
+      ...seeds
+        .filter((seed, at) => seeds.indexOf(seed) < at)
+        .map((seed) => `seed ${seed} stands more than once; it is run once`),
+      ...withoutContrast(settings, contrasted),
+      ...(definition.trainer === 'cyclegan' ? receptiveFields(settings as unknown as TrialParameters[]) : []),
+      ...(varied.length > 0 && entries.every((entry) => entry.seeds.length === 1)
+        ? ['one seed: a difference between settings cannot be told from chance; use seeds: 3 or more']
+        : []),
+    ],
   };
-  const warnings: string[] = [];
-  const told = new Set<ParameterName>();
-  for (const name of varied) {
-    if (told.has(name)) continue;
-    const together = varied.filter((other) => follows(other, name) && follows(name, other));
-    together.forEach((other) => told.add(other));
-    if (together.length > 1) {
-      warnings.push(
-        `${listWords(together)} change together: their effects cannot be told apart; ` +
-          `to tell them apart, cross them: grid: ${showBlock(levels(settings, together))}`,
-      );
+}
+
+/** What a setting becomes: without the parameters whose condition does not hold, and, for our own trainer, with every default. */
+function resolver({ when, trainer }: Definition): (setting: Setting) => ParameterValues {
+  const ours = parameterResolver();
+  const complete = (setting: Setting): ParameterValues =>
+    trainer === 'cyclegan' ? (ours(setting) as unknown as ParameterValues) : setting;
+  const ordered = conditionsInOrder(when);
+  if (ordered.length === 0) return complete;
+  return (setting) => {
+    const left = { ...setting };
+    for (const { name, condition } of ordered) {
+      if (name in left && !meets(complete(left), condition)) delete left[name];
     }
-    const led = varied.filter((other) => !told.has(other) && follows(other, name) && !follows(name, other));
-    for (const other of led) {
-      warnings.push(
-        `${other} is set by ${name} in every setting: its own effect cannot be told; ` +
-          `to tell it, cross them: grid: ${showBlock(levels(settings, [name, other]))}`,
-      );
-    }
+    return complete(left);
+  };
+}
+
+/** Conditions so that each is judged after those that it hangs on. @throws RangeError if they go round in a circle */
+export function conditionsInOrder(when: Definition['when']): { name: string; condition: Condition }[] {
+  const ordered: Definition['when'] = [];
+  let waiting = when;
+  while (waiting.length > 0) {
+    const free = waiting.filter(
+      ({ condition }) => !condition.some((clause) => waiting.some(({ name }) => name === clause.name)),
+    );
+    if (free.length === 0) throw new RangeError(waiting.map(({ name }) => name).join(', '));
+    ordered.push(...free);
+    waiting = waiting.filter((entry) => !free.includes(entry));
   }
-  return warnings;
+  return ordered;
 }
 
-/** The PatchGAN's outputs that see nothing but padding beyond the patch are a fact to know, not a mistake. */
-function paddingSeen(settings: TrialParameters[]): string[] {
-  const patches = new Map<number, Set<number>>();
-  for (const { patch, disc_layers } of settings) {
-    const field = discriminatorReceptiveField({ disc_layers });
-    if (field > patch) patches.set(field, (patches.get(field) ?? new Set()).add(patch));
-  }
-  return [...patches].map(
-    ([field, sides]) =>
-      `the discriminator's receptive field, ${field} pixels, is larger than patch ${listWords([...sides].map(String))}: ` +
-      'every output sees padding there',
-  );
+/** Tells settings apart: by what the file names, and by what follows from it. */
+function identifier({ trainer }: Definition, names: string[]): (parameters: ParameterValues) => string {
+  // Whatever else our trainer has is the same default everywhere, or fixed.
+  const telling = trainer === 'cyclegan' ? [...new Set([...names, 'blocks', 'norm', 'disc_filters'])] : names;
+  return (parameters) => JSON.stringify(telling.map((name) => parameters[name] ?? null));
 }
 
-/** The values that parameters take, from small to large. */
-function levels(settings: TrialParameters[], names: ParameterName[]): GridBlock {
-  const values = (name: ParameterName) => [...new Set(settings.map((parameters) => parameters[name]))];
-  return Object.fromEntries(names.map((name) => [name, values(name).sort((a, b) => (a < b ? -1 : 1))]));
+/** Parameters that the grid or `include` name. */
+export function namesInFileOrder({ grid, include }: Pick<Definition, 'grid' | 'include'>): string[] {
+  return [
+    ...new Set([
+      ...grid.flatMap(({ factors }) => factors.flatMap(namesOf)),
+      ...include.flatMap(({ setting }) => Object.keys(setting)),
+    ]),
+  ];
 }
 
-function showBlock(block: GridBlock): string {
-  const entries = lists(block).map(([name, values]) =>
-    values.length === 1 ? `${name}: ${values[0]}` : `${name}: [${values.join(', ')}]`,
-  );
-  return `{${entries.join(', ')}}`;
+function toldTwice(repeated: ParameterValues[], names: string[], { when }: Definition): string[] {
+  if (repeated.length === 0 || when.length > 0) return []; // what `when` lets go of leaves the same setting behind, as it should
+  const shown = showSetting(repeated[0]!, names);
+  return repeated.length === 1
+    ? [`the setting ${shown} stands more than once; it is run once`]
+    : [`${repeated.length} settings stand more than once, such as ${shown}; each is run once`];
 }
 
-function showSetting(parameters: TrialParameters, names: ParameterName[]): string {
-  return `{${names.map((name) => `${name}: ${parameters[name]}`).join(', ')}}`;
+/** A line for each block; blocks of one setting each share a line. */
+function products(grid: Block[]): string[] {
+  const single = (block: Block) => countSettings(block) === 1 && block.repeat === undefined;
+  const listed = grid.filter(single).length;
+  const name = (at: number) => (grid.length > 1 ? `grid, item ${at + 1}` : 'grid');
+  return [
+    ...(listed > 1 ? [`grid: ${listed} settings listed`] : []),
+    ...grid.flatMap((block, at) => (listed > 1 && single(block) ? [] : [`${name(at)}: ${product(block)}`])),
+  ];
 }
 
-function listWords(words: string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+/** e.g. `patch (2) x batch (2) = 4`. */
+function product({ factors, repeat }: Block): string {
+  const parts = factors.map((factor) => `${namesOf(factor).join(' + ')} (${countFactor(factor)})`);
+  const equals = parts.length > 1 ? ` = ${countSettings({ factors })}` : '';
+  return `${parts.join(' x ')}${equals}${repeat === undefined ? '' : `, each run ${repeat} times`}`;
 }
 
-function unique<T>(values: T[], identify: (value: T) => string): { values: T[]; repeated: T[] } {
-  const first = new Map<string, T>();
-  const repeated = new Map<string, T>();
-  for (const value of values) {
-    const identity = identify(value);
-    if (first.has(identity)) repeated.set(identity, value);
-    else first.set(identity, value);
-  }
-  return { values: [...first.values()], repeated: [...repeated.values()] };
+/** e.g. `4 settings x 3 seeds = 12 trials`. */
+function total(runs: number[]): string {
+  const sum = runs.reduce((all, one) => all + one, 0);
+  const most = Math.max(0, ...runs);
+  const least = Math.min(most, ...runs);
+  const seeds = least === most ? `${most} seed${most === 1 ? '' : 's'}` : `${least} to ${most} seeds`;
+  return `${runs.length} setting${runs.length === 1 ? '' : 's'} x ${seeds} = ${sum} trial${sum === 1 ? '' : 's'}`;
 }

@@ -6,7 +6,8 @@ import { PARAMETER_KEYS, UNSUPPORTED_PARAMETERS, parameterName } from './paramet
 import { asMapping, valueAt } from './plain.js';
 import type { Path } from './plain.js';
 import type { Problem } from './problem.js';
-import { UNSUPPORTED_KEYS, sweepSchema } from './schema.js';
+import { BLOCK_KEYS } from './grid-schema.js';
+import { UNSUPPORTED_KEYS, foreignSchema, isForeign, sweepSchema } from './schema.js';
 import { nodeAt, placeOfKey, placeOfValue } from './source.js';
 import type { Source } from './source.js';
 
@@ -71,10 +72,9 @@ function missing(source: Source, path: Path, expected: string): Problem {
 
 function unknownKey(source: Source, plain: unknown, path: Path, key: string): Problem {
   const place = placeOfKey(source, [...path, key]);
-  const section = path.filter((segment) => typeof segment === 'string').join('.');
-  const takesParameters = ['fixed', 'grid', 'include', 'exclude'].includes(section);
+  const { section, known } = keysAllowedAt(plain, path);
+  const takesParameters = PARAMETER_SECTIONS.includes(section);
   const planned = takesParameters ? UNSUPPORTED_PARAMETERS : (UNSUPPORTED_KEYS[section] ?? []);
-  const known = keysAllowedAt(section, asMapping(valueAt(plain, path)));
   const where = section === '' ? 'at the top of a sweep file' : `in ${section}`;
 
   const glued = /^(\w+):(\S.*)/.exec(key);
@@ -89,8 +89,14 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
   if (key === 'micro_batch') hints.push('micro_batch changes no result: it belongs under resources');
   else if (section === '' && name !== undefined)
     hints.push(`${key} is a parameter: it belongs under fixed or grid`);
-  else if (takesParameters && keysAllowedAt('', {}).includes(key)) {
+  else if (takesParameters && keysAllowedAt(plain, []).known.includes(key)) {
     hints.push(`${key} belongs at the top of the file, not under ${section}`);
+  } else if (section === 'grid' && holdsSettings(valueAt(plain, [...path, key]))) {
+    hints.push(
+      'mappings one of which is taken at a time stand under groups; lists that go together under zip',
+    );
+  } else if (section === '' && key === 'trainer') {
+    hints.push('command is the trainer here');
   } else {
     const meant = nearest(key, known) ?? (section === '' ? nearest(key, PARAMETER_KEYS) : undefined);
     if (meant !== undefined) hints.push(`did you mean '${meant}'?`);
@@ -101,26 +107,46 @@ function unknownKey(source: Source, plain: unknown, path: Path, key: string): Pr
   return { place, message: `unknown key '${key}' ${where}`, expected: oneOf(known), hints };
 }
 
-/** The keys that a mapping may have, by the path of its names. */
-function keysAllowedAt(section: string, value: Record<string, unknown>): string[] {
-  const shape = sweepSchema.shape;
+const PARAMETER_SECTIONS = ['fixed', 'grid', 'include', 'exclude', 'when'];
+
+/** The keys that a mapping may have, and what to call the section that it is or belongs to. */
+function keysAllowedAt(plain: unknown, path: Path): { section: string; known: string[] } {
+  const { shape } = isForeign(plain) ? foreignSchema : sweepSchema;
+  const section = path.filter((segment) => typeof segment === 'string').join('.');
   const [folders, phantom] = shape.data.options;
   switch (section) {
     case '':
-      return Object.keys(shape);
-    case 'data':
-      return Object.keys('phantom' in value ? phantom.shape : folders.shape);
+      return { section, known: Object.keys(shape) };
+    case 'data': {
+      const drawn = 'phantom' in asMapping(valueAt(plain, path));
+      return { section, known: Object.keys(drawn ? phantom.shape : folders.shape) };
+    }
     case 'data.split':
-      return ['train', 'validation', 'test'];
+      return { section, known: ['train', 'validation', 'test'] };
     case 'budget':
-      return Object.keys(shape.budget.shape);
+      return { section, known: Object.keys(shape.budget.shape) };
     case 'retry':
-      return Object.keys(shape.retry.unwrap().shape);
+      return { section, known: Object.keys(shape.retry.unwrap().shape) };
     case 'resources':
-      return Object.keys(shape.resources.unwrap().shape);
-    default:
-      return PARAMETER_KEYS.filter((key) => parameterName(key) === key);
+      return { section, known: Object.keys(shape.resources.unwrap().shape) };
   }
+  const parameters = PARAMETER_KEYS.filter((key) => parameterName(key) === key);
+  const last = path.findLast((segment) => typeof segment === 'string')!;
+  if (last === 'draw') return { section, known: ['method', 'count', 'seed', 'space'] };
+  if (path[0] !== 'when' && parameterName(last) !== undefined) {
+    const more = path.includes('space') ? [] : ['count', 'draw', 'seed'];
+    return { section, known: ['from', 'to', 'step', 'log', ...more] };
+  }
+  const inBlock = path[0] === 'grid' && last !== 'zip' && last !== 'space';
+  const nested = path.includes('groups') ? BLOCK_KEYS.filter((key) => key !== 'repeat') : BLOCK_KEYS;
+  const more = path[0] === 'include' ? ['repeat'] : inBlock ? nested : [];
+  return { section: String(path[0]), known: [...parameters, ...more] };
+}
+
+function holdsSettings(value: unknown): boolean {
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((item) => Object.keys(asMapping(item)).length > 0)
+  );
 }
 
 function wrongValue(source: Source, path: Path, value: unknown, issue: Issue): Problem {
@@ -140,6 +166,9 @@ function wrongValue(source: Source, path: Path, value: unknown, issue: Issue): P
   if (path.join('.') === 'data.split' && typeof value === 'object' && issue.code === 'custom') {
     const sum = Object.values(asMapping(value)).reduce<number>((total, share) => total + Number(share), 0);
     return { place, message: `the shares add up to ${Number(sum.toPrecision(6))}`, expected };
+  }
+  if (issue.code === 'custom' && typeof issue.params?.says === 'string') {
+    return { place, message: issue.params.says, expected };
   }
   return { place, message: `${name} cannot be ${show(value)}`, expected, hints };
 }

@@ -1,7 +1,7 @@
 /** @file A trial's key: a hash of all that decides its result, and of nothing else. */
 import { createHash } from 'node:crypto';
 import { NUMERICS_VERSION } from '../protocol.js';
-import type { Budget, Split, SplitLists, TrialData, TrialParameters } from '../protocol.js';
+import type { Budget, ParameterValues, Split, SplitLists, TrialData, TrialParameters } from '../protocol.js';
 import { resolveParameters } from './parameters.js';
 
 /** Digits of a key: 48 bits, so that among a million trials the chance of any two alike is 1 in 560. */
@@ -27,7 +27,7 @@ export interface KeyIngredients {
 /** Twelve lower-case hexadecimal digits that two trials share if and only if they are the same work. */
 export function trialKey(ingredients: KeyIngredients): string {
   const { seed, budget, dataFingerprint, split, pairing, patient, range, mask } = ingredients;
-  const text = canonicalJson({
+  return digest({
     parameters: resolveParameters(ingredients.parameters),
     seed,
     budget,
@@ -39,7 +39,34 @@ export function trialKey(ingredients: KeyIngredients): string {
     mask: mask === 'auto' ? undefined : mask,
     numerics: ingredients.numerics ?? NUMERICS_VERSION,
   });
-  return createHash('sha256').update(text).digest('hex').slice(0, KEY_LENGTH);
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, KEY_LENGTH);
+}
+
+/** The same of a trainer that is not ours: its command decides the result, and our numerics do not. */
+export interface ForeignKeyIngredients extends Omit<KeyIngredients, 'parameters' | 'numerics'> {
+  parameters: ParameterValues;
+  /** As the sweep file has it, with its placeholders: how it is filled in follows from the rest. */
+  command: readonly string[];
+}
+
+export function foreignTrialKey(ingredients: ForeignKeyIngredients): string {
+  const { parameters, command, seed, budget, dataFingerprint, split, pairing, patient, range, mask } =
+    ingredients;
+  return digest({
+    parameters,
+    command,
+    seed,
+    budget,
+    dataFingerprint,
+    split: canonicalSplit(split),
+    pairing,
+    patient: patient ?? null,
+    range,
+    mask: mask === 'auto' ? undefined : mask,
+  });
 }
 
 /** Shares as they are; lists as one hash, whatever their order. */
@@ -55,12 +82,16 @@ function canonicalSplit(split: Split): unknown {
 
 /** JSON with sorted keys and one spelling of every number (1e1 is 10, -0 is 0); throws TypeError for what JSON cannot hold. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([, entry]) => entry !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
+    if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+    const entries = value as Record<string, unknown>;
+    let text = '';
+    for (const key of Object.keys(entries).sort()) {
+      const entry = entries[key];
+      if (entry === undefined) continue;
+      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(entry)}`;
+    }
+    return `{${text}}`;
   }
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new TypeError(`${value} has no canonical form`);

@@ -1,9 +1,10 @@
 /** @file `--set` on the command line: changes a sweep file's document before it is checked. */
 import { isAlias, isMap, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import type { Node, Scalar, YAMLMap } from 'yaml';
+import { BLOCK_KEYS, FREE_NAMES, OWN_NAMES } from './grid-schema.js';
 import { parameterName } from './parameters.js';
-import type { ParameterName } from './parameters.js';
 import type { Problem } from './problem.js';
+import { foreignSchema } from './schema.js';
 import { findPair, resolved } from './source.js';
 import type { FlagPart, Source } from './source.js';
 
@@ -14,8 +15,8 @@ const HOW =
  * Applies one flag. `a.b=1` sets key b of mapping a; a number takes an item of a list, counted from 0.
  *
  * A parameter's bare name means the parameter wherever the trials take it from: where the grid varies it, the new value
- * (or list of values) takes the place of the old in every block of the grid, else it goes to `fixed`; entries of
- * `include` that name it change too. Of the budget's forms the one that is set replaces the other.
+ * (or list of values) takes the place of the old in every block of the grid, however deep it stands there, else it goes to
+ * `fixed`; entries of `include` that name it change too. Of the budget's forms the one that is set replaces the other.
  */
 export function applyOverride(source: Source, flag: string, order: number): Problem[] {
   const equals = flag.indexOf('=');
@@ -60,10 +61,18 @@ export function applyOverride(source: Source, flag: string, order: number): Prob
   const put = (map: YAMLMap, key: string, at: FlagPart) =>
     setPair(source, map, key, makeValue(), at, valuePart);
 
-  const parameter = path.length === 1 ? parameterName(path[0]!) : undefined;
+  const foreign = findPair(source, root, 'command') !== undefined;
+  const nameOf = (key: string) => {
+    if (!foreign) return OWN_NAMES.nameOf(key);
+    return key in foreignSchema.shape ? undefined : FREE_NAMES.nameOf(key);
+  };
+  const parameter = path.length === 1 ? nameOf(path[0]!) : undefined;
   if (parameter !== undefined) {
-    const blocks = mappings(source, root, 'grid');
-    const varies = blocks.some((block) => names(block, parameter));
+    const names = (map: YAMLMap) => keyOf(map, parameter, nameOf) !== undefined;
+    const blocks = mappings(source, root, 'grid').map((block) => {
+      return { block, named: deepMappings(source, block).filter(names) };
+    });
+    const varies = blocks.some(({ named }) => named.length > 0);
     if (!varies && isSeq(makeValue())) {
       return problem(
         `${path[0]} has several values, but the grid does not vary it`,
@@ -71,11 +80,13 @@ export function applyOverride(source: Source, flag: string, order: number): Prob
         valuePart,
       );
     }
-    const included = mappings(source, root, 'include').filter((entry) => names(entry, parameter));
-    const targets = varies ? blocks : [child(source, root, 'fixed', keyPart(0))];
+    const included = mappings(source, root, 'include').filter(names);
+    const targets = varies
+      ? blocks.flatMap(({ block, named }) => (named.length > 0 ? named : [block]))
+      : [child(source, root, 'fixed', keyPart(0))];
     for (const target of [...targets, ...included]) {
       if (!isMap(target)) return problem('fixed is no mapping here', 'a mapping of parameters under fixed');
-      put(target, ownKey(target, parameter), keyPart(0));
+      put(target, keyOf(target, parameter, nameOf) ?? parameter, keyPart(0));
     }
     return [];
   }
@@ -108,8 +119,8 @@ export function applyOverride(source: Source, flag: string, order: number): Prob
     } else if (isMap(node)) {
       if (last) {
         if (path[0] === 'budget' && path.length === 2) dropOtherBudget(node, key);
-        const name = path[0] === 'data' ? undefined : parameterName(key);
-        put(node, name === undefined ? key : ownKey(node, name), keyPart(index));
+        const name = path[0] === 'data' ? undefined : nameOf(key);
+        put(node, (name && keyOf(node, name, nameOf)) ?? key, keyPart(index));
         return [];
       }
       node = child(source, node, key, keyPart(index));
@@ -184,14 +195,33 @@ function mappings(source: Source, root: YAMLMap, key: string): YAMLMap[] {
   });
 }
 
-function names(map: YAMLMap, parameter: ParameterName): boolean {
-  return map.items.some((pair) => isScalar(pair.key) && parameterName(String(pair.key.value)) === parameter);
+/** A block of the grid and the mappings of parameters within it. Shared ones are made the block's own. */
+function deepMappings(source: Source, block: YAMLMap): YAMLMap[] {
+  const found = [block];
+  for (const key of BLOCK_KEYS) {
+    for (const inner of mappings(source, block, key)) {
+      if (key === 'draw') found.push(...mappings(source, inner, 'space'));
+      else if (key === 'groups' && isMap(block.get(key))) {
+        // Lists by name.
+        for (const { key: name } of inner.items) {
+          for (const item of mappings(source, inner, String(isScalar(name) ? name.value : name))) {
+            found.push(...deepMappings(source, item));
+          }
+        }
+      } else found.push(...deepMappings(source, inner));
+    }
+  }
+  return found;
 }
 
-/** The key under which a mapping already names a parameter, so that its value is replaced where it stands. */
-function ownKey(map: YAMLMap, parameter: ParameterName): string {
-  const pair = map.items.find(({ key }) => isScalar(key) && parameterName(String(key.value)) === parameter);
-  return pair === undefined ? parameter : String((pair.key as Scalar).value);
+/** The key under which a mapping names a parameter, so that its value is replaced where it stands. */
+function keyOf(
+  map: YAMLMap,
+  parameter: string,
+  nameOf: (key: string) => string | undefined,
+): string | undefined {
+  const pair = map.items.find(({ key }) => isScalar(key) && nameOf(String(key.value)) === parameter);
+  return pair === undefined ? undefined : String((pair.key as Scalar).value);
 }
 
 function dropOtherBudget(budget: YAMLMap, kept: string): void {

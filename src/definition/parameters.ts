@@ -14,6 +14,8 @@ const RANGE = 'Networks see intensities in [-1, 1]: what is 10 for a network on 
 /** A row of the table. `expected` ends the sentence "expected: …" and says why where the reason is not plain. */
 export interface Parameter<T> {
   schema: z.ZodType<T>;
+  /** Of a number: what its values are multiples of, 0 for any; undefined for what is no number. Computed values keep to it. */
+  grain?: number;
   /** The value that holds where the sweep file names none, given the other values of the trial. */
   default: T | ((others: Omit<TrialParameters, Derived>) => T);
   /** The name that the parameter bears in the study which this tool repeats. */
@@ -206,18 +208,26 @@ export function parameterName(key: string): ParameterName | undefined {
 
 /** Fills in every default. The order of the result is that of the table, whatever the order of the input. */
 export function resolveParameters(given: Partial<TrialParameters>): TrialParameters {
-  const resolved: Record<string, unknown> = {};
-  const late: ParameterName[] = [];
-  for (const name of PARAMETER_NAMES) {
-    const fallback: unknown = PARAMETERS[name].default;
-    if (typeof fallback === 'function' && given[name] === undefined) late.push(name);
-    resolved[name] = given[name] ?? fallback;
-  }
-  for (const name of late) {
-    const derive = PARAMETERS[name].default as (others: Record<string, unknown>) => unknown;
-    resolved[name] = derive(resolved);
-  }
-  return resolved as unknown as TrialParameters;
+  return parameterResolver()(given);
+}
+
+/** The same for many settings: the defaults are looked up once. */
+export function parameterResolver(): (given: Partial<TrialParameters>) => TrialParameters {
+  const derived = PARAMETER_NAMES.filter((name) => typeof PARAMETERS[name].default === 'function');
+  const defaults = Object.fromEntries(
+    // What is derived from the others keeps its place.
+    PARAMETER_NAMES.map((name) => [name, derived.includes(name) ? undefined : PARAMETERS[name].default]),
+  );
+  return (given) => {
+    const resolved: Record<string, unknown> = { ...defaults };
+    for (const [name, value] of Object.entries(given)) if (value !== undefined) resolved[name] = value;
+    for (const name of derived) {
+      if (resolved[name] !== undefined) continue;
+      const derive = PARAMETERS[name].default as (others: Record<string, unknown>) => unknown;
+      resolved[name] = derive(resolved);
+    }
+    return resolved as unknown as TrialParameters;
+  };
 }
 
 /** What is wrong with values that are each right by themselves. `names`: the parameters involved, the likeliest first. */
@@ -281,23 +291,23 @@ function idlePairs({ paired, pairs }: TrialParameters): Clash | undefined {
 function whole(
   expected: string,
   { min, max, multipleOf }: { min: number; max?: number; multipleOf?: number },
-): { schema: z.ZodType<number>; expected: string } {
+): { schema: z.ZodType<number>; expected: string; grain: number } {
   let schema = z.int({ error: expected }).min(min, { error: expected });
   if (max !== undefined) schema = schema.max(max, { error: expected });
   if (multipleOf !== undefined) schema = schema.multipleOf(multipleOf, { error: expected });
-  return { schema, expected };
+  return { schema, expected, grain: multipleOf ?? 1 };
 }
 
 function real(
   expected: string,
   { min, max, above, below }: { min?: number; max?: number; above?: number; below?: number },
-): { schema: z.ZodType<number>; expected: string } {
+): { schema: z.ZodType<number>; expected: string; grain: number } {
   let schema = z.number({ error: expected });
   if (min !== undefined) schema = schema.min(min, { error: expected });
   if (max !== undefined) schema = schema.max(max, { error: expected });
   if (above !== undefined) schema = schema.gt(above, { error: expected });
   if (below !== undefined) schema = schema.lt(below, { error: expected });
-  return { schema, expected };
+  return { schema, expected, grain: 0 };
 }
 
 function choice<const Values extends readonly [string, ...string[]]>(
@@ -307,7 +317,11 @@ function choice<const Values extends readonly [string, ...string[]]>(
   return { schema: z.enum(values, { error: expected }), expected };
 }
 
-function allOrWhole(expected: string): { schema: z.ZodType<'all' | number>; expected: string } {
+function allOrWhole(expected: string): {
+  schema: z.ZodType<'all' | number>;
+  expected: string;
+  grain: number;
+} {
   const count = z.int({ error: expected }).min(1, { error: expected });
-  return { schema: z.union([z.literal('all'), count], { error: expected }), expected };
+  return { schema: z.union([z.literal('all'), count], { error: expected }), expected, grain: 1 };
 }

@@ -2,7 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
-import { readDefinition } from './read.js';
+import { namesOf, type Block } from './grid.js';
+import { meets } from './conditions.js';
+import { expandTrials } from './expand.js';
+import { readDefinition, readOnly } from './read.js';
 import { DefinitionError } from './problem.js';
 
 const HEAD = 'name: a\ndata: { phantom: radiograph }\nbudget: { pixels: 40M }\n';
@@ -15,6 +18,18 @@ function messageOf(text: string, set: string[] = []): string {
     throw error;
   }
   throw new Error('the text was read without an error');
+}
+
+/** What each block of a grid gives, where it is no more than crossed values. */
+function crossedValues(grid: Block[]): Record<string, unknown[]>[] {
+  return grid.map(({ factors }) =>
+    Object.fromEntries(
+      factors.map((factor) => {
+        const [name] = namesOf(factor) as [string];
+        return [name, 'settings' in factor ? factor.settings.map((setting) => setting[name]) : []];
+      }),
+    ),
+  );
 }
 
 describe('a right file', () => {
@@ -31,13 +46,14 @@ describe('a right file', () => {
         split: { train: 0.7, validation: 0.15, test: 0.15 },
       },
       fixed: {},
-      grid: [{ patch: [64, 128] }],
+      grid: [{ factors: [{ names: ['patch'], settings: [{ patch: 64 }, { patch: 128 }] }] }],
       exclude: [],
+      when: [],
       include: [],
       seeds: [1],
       budget: { pixels: 40_000_000 },
       retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto' },
+      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
       engine: 'auto',
       device: 'auto',
     });
@@ -75,7 +91,7 @@ describe('a right file', () => {
     const text = `${HEAD}fixed: { L1_lambda: 5 }\ngrid:\n  - &base { patch_size: 64, batch: 16 }\n  - { <<: *base, batch: 2 }\nseeds: [3, 5]`;
     const definition = readDefinition(text, 'a.yaml');
     expect(definition.fixed).toEqual({ lambda: 5 });
-    expect(definition.grid).toEqual([
+    expect(crossedValues(definition.grid)).toEqual([
       { patch: [64], batch: [16] },
       { patch: [64], batch: [2] },
     ]);
@@ -224,9 +240,111 @@ describe('an error', () => {
     ],
     [
       'a grid without end',
-      `grid: {${['patch', 'batch', 'lambda'].map((n) => ` ${n}: [${Array.from({ length: 22 }, (_, i) => 16 + 4 * i).join(', ')}]`).join(',')} }`,
-      'a.yaml:4:1: the grid gives 10,648 settings',
-      '10,000',
+      `grid: {${['patch', 'batch', 'lambda'].map((n) => ` ${n}: [${Array.from({ length: 50 }, (_, i) => 16 + 4 * i).join(', ')}]`).join(',')} }`,
+      'a.yaml:4:1: the grid gives 125,000 settings',
+      '100,000',
+    ],
+    [
+      'a range that leaves what is allowed',
+      'grid: { patch: {from: 64, to: 256, step: 65} }',
+      'a.yaml:4:16: this range holds 129',
+      'a multiple of 4',
+    ],
+    [
+      'a range without a step',
+      'grid: { lr: {from: 1, to: 2} }',
+      'a.yaml:4:13: this range has neither step nor count',
+      '',
+    ],
+    [
+      'a range downwards',
+      'grid: { lr: {from: 2, to: 1, count: 3} }',
+      'a.yaml:4:27: to cannot be 1',
+      'above 2',
+    ],
+    [
+      'equal ratios from zero',
+      'grid: { lr: {from: 0, to: 1, log: true, count: 3} }',
+      'a.yaml:4:20: from cannot be 0',
+      'equal ratios have no zero',
+    ],
+    [
+      'a key of a range',
+      'grid: { lr: {from: 1, to: 2, cout: 3} }',
+      "a.yaml:4:30: unknown key 'cout' in grid.lr",
+      "'count'",
+    ],
+    [
+      'a draw of too few keys',
+      'grid: { draw: {count: 3} }',
+      'a.yaml:4:9: space is missing from grid.draw',
+      'e.g. {method: sobol',
+    ],
+    [
+      'a name within a draw',
+      'grid: { draw: {count: 3, space: {bath: [1, 2]}} }',
+      "a.yaml:4:34: unknown key 'bath' in grid",
+      "'batch'",
+    ],
+    [
+      'a name within groups',
+      'grid: { groups: [{ patch: 64, bach: 2 }] }',
+      "a.yaml:4:31: unknown key 'bach' in grid",
+      "'batch'",
+    ],
+    [
+      'mappings under a name of their own',
+      'grid: { sizes: [{ patch: 64, batch: 2 }] }',
+      "a.yaml:4:9: unknown key 'sizes' in grid",
+      'stand under groups',
+    ],
+    [
+      'a parameter in groups and beside them',
+      'grid: { groups: [{ patch: 64 }], patch: [32] }',
+      'a.yaml:4:20: patch is given twice in what is crossed',
+      '',
+    ],
+    [
+      'zipped lists of two lengths',
+      'grid: { zip: { patch: [64, 128], batch: [1, 2, 3] } }',
+      'a.yaml:4:14: zip holds lists of 2 and 3 values',
+      '64 with 16',
+    ],
+    [
+      'a condition on what is no parameter',
+      'grid: { patch: 64 }\nwhen: { upsample: { genrator: unet } }',
+      "a.yaml:5:21: unknown key 'genrator' in when",
+      "'generator'",
+    ],
+    [
+      'conditions in a circle',
+      'grid: { patch: 64 }\nwhen: { lambda: { gamma: 0 }, gamma: { lambda: 0 } }',
+      'a.yaml:5:1: the conditions of lambda, gamma hang on each other',
+      '',
+    ],
+    [
+      'a comparison with a word',
+      "grid: { patch: 64 }\nexclude: [{ patch: '> all' }]",
+      "a.yaml:5:20: patch cannot be '> all'",
+      '>= 128',
+    ],
+    [
+      'a command in one piece',
+      'grid: { lr: 1 }\ncommand: python3 train.py',
+      "a.yaml:5:10: command cannot be 'python3 train.py'",
+      '[python3, train.py',
+    ],
+    [
+      'a placeholder of nothing',
+      "grid: { lr: 1 }\ncommand: [python3, train.py, '{lt}']",
+      'a.yaml:5:30: no parameter is called lt',
+      "'{lr}'",
+    ],
+    [
+      'a placeholder that some trials lack',
+      "grid: [{ lr: 1 }, { depth: 3 }]\ncommand: [python3, train.py, '{lr}']",
+      'a.yaml:5:30: {lr} has no value in some of the trials',
+      '',
     ],
     ['a second document', 'grid: { patch: 64 }\n---\nname: b', 'a.yaml:5:1: a second document', ''],
     ['a tab', 'grid:\n\tpatch: 64', 'a.yaml:5:1: a tab stands where the line is indented', 'spaces'],
@@ -366,7 +484,7 @@ describe('parameters with other values than numbers and words', () => {
   it('may be crossed as well', () => {
     const text = `${HEAD}grid: { flip: [true, false], pairs: [5, all] }\nfixed: { paired: 10 }\nresources: { micro_batch: 1 }`;
     const { grid, resources } = readDefinition(text, 'a.yaml');
-    expect(grid).toEqual([{ flip: [true, false], pairs: [5, 'all'] }]);
+    expect(crossedValues(grid)).toEqual([{ flip: [true, false], pairs: [5, 'all'] }]);
     expect(resources.micro_batch).toBe(1);
   });
 
@@ -380,6 +498,7 @@ describe('--set', () => {
   const crossed = `${HEAD}fixed: { lambda: 10 }\ngrid: { patch: [64, 128], batch_size: [2, 16] }\ninclude: [{ batch: 32 }]`;
   const listed = `${HEAD}grid:\n  - &a { patch: 64, batch: 16 }\n  - { patch: 128, batch: 2 }\n  - *a`;
   const read = (text: string, ...set: string[]) => readDefinition(text, 'a.yaml', { set });
+  const gridOf = (text: string, ...set: string[]) => crossedValues(read(text, ...set).grid);
 
   it('puts a bare parameter under fixed where the grid does not vary it', () => {
     expect(read(crossed, 'lambda=5', 'filters=8').fixed).toEqual({ lambda: 5, filters: 8 });
@@ -388,18 +507,18 @@ describe('--set', () => {
 
   it('puts a bare parameter in the place of the values that the grid and include give it', () => {
     const { grid, include, fixed } = read(crossed, 'batch=4');
-    expect(grid).toEqual([{ patch: [64, 128], batch: [4] }]);
-    expect(include).toEqual([{ batch: 4 }]);
+    expect(crossedValues(grid)).toEqual([{ patch: [64, 128], batch: [4] }]);
+    expect(include).toEqual([{ setting: { batch: 4 } }]);
     expect(fixed).toEqual({ lambda: 10 });
-    expect(read(crossed, 'patch=32,64').grid).toEqual([{ patch: [32, 64], batch: [2, 16] }]);
-    expect(read(listed, 'patch=32').grid.map((block) => block.patch)).toEqual([[32], [32], [32]]);
+    expect(gridOf(crossed, 'patch=32,64')).toEqual([{ patch: [32, 64], batch: [2, 16] }]);
+    expect(gridOf(listed, 'patch=32').map((block) => block.patch)).toEqual([[32], [32], [32]]);
   });
 
   it('takes a path, through lists by number', () => {
-    expect(read(crossed, 'grid.patch=256').grid[0]?.patch).toEqual([256]);
-    expect(read(listed, 'grid.1.patch=128,256').grid[1]).toEqual({ patch: [128, 256], batch: [2] });
-    expect(read(listed, 'grid.2.patch=32').grid.map((block) => block.patch)).toEqual([[64], [128], [32]]);
-    expect(read(listed, 'grid={patch: [64, 128]}').grid).toEqual([{ patch: [64, 128] }]);
+    expect(gridOf(crossed, 'grid.patch=256')[0]?.patch).toEqual([256]);
+    expect(gridOf(listed, 'grid.1.patch=128,256')[1]).toEqual({ patch: [128, 256], batch: [2] });
+    expect(gridOf(listed, 'grid.2.patch=32').map((block) => block.patch)).toEqual([[64], [128], [32]]);
+    expect(gridOf(listed, 'grid={patch: [64, 128]}')).toEqual([{ patch: [64, 128] }]);
     expect(read(crossed, 'fixed.filters=8', 'seeds=1,5', 'resources.trials=2', 'engine=cpu')).toMatchObject({
       fixed: { lambda: 10, filters: 8 },
       seeds: [1, 5],
@@ -445,5 +564,98 @@ describe('--set', () => {
     const message = messageOf(crossed, ['fixed.patch=64']);
     expect(message).toMatch(/^a.yaml:5:9: patch is varied here and fixed by --set fixed.patch=64/);
     expect(message).toContain('--set patch=VALUE');
+  });
+});
+
+describe('--set in a grid of groups, zipped lists and draws', () => {
+  it('changes a parameter where it stands, however deep', () => {
+    const text = `${HEAD}grid:\n  groups: [{ patch: 64, batch: 16 }, { patch: 128, groups: { a: [{ batch: 2 }, { batch: 4 }] } }]\n  gamma: [0, 5]`;
+    const settings = (...set: string[]) =>
+      expandTrials(readDefinition(text, 'a.yaml', { set })).settings.map(({ patch, batch, gamma }) => [
+        patch,
+        batch,
+        gamma,
+      ]);
+    expect(settings('gamma=5')).toEqual([
+      [64, 16, 5],
+      [128, 2, 5],
+      [128, 4, 5],
+    ]);
+    expect(settings('batch=1')).toEqual([
+      [64, 1, 0],
+      [64, 1, 5],
+      [128, 1, 0],
+      [128, 1, 5],
+    ]);
+    expect(settings('grid.groups.0.batch=8', 'gamma=0').at(0)).toEqual([64, 8, 0]);
+    const zipped = readDefinition(`${HEAD}grid: { zip: { patch: [64, 128], batch: [16, 4] } }`, 'a.yaml', {
+      set: ['batch=2'],
+    });
+    expect(expandTrials(zipped).settings.map(({ batch }) => batch)).toEqual([2, 2]);
+    const drawn = readDefinition(
+      `${HEAD}grid: { draw: { count: 2, space: { lr: { from: 1, to: 2 }, batch: [1, 2] } } }`,
+      'a.yaml',
+      {
+        set: ['grid.draw.count=5', 'grid.draw.space.batch=4'],
+      },
+    );
+    expect(expandTrials(drawn).settings.map(({ batch }) => batch)).toEqual([4, 4, 4, 4, 4]);
+  });
+
+  it("changes another trainer's parameters by their names", () => {
+    const text = `${HEAD}command: [train, '{lr}']\ngrid: { lr: [1, 2] }`;
+    const { fixed, grid } = readDefinition(text, 'a.yaml', { set: ['lr=3', 'depth=7', 'seeds=2'] });
+    expect(fixed).toEqual({ depth: 7 });
+    expect(crossedValues(grid)).toEqual([{ lr: [3] }]);
+  });
+});
+
+describe('--only', () => {
+  const definition = readDefinition(
+    `${HEAD}grid: { patch: [64, 128, 256], batch: [1, 4], generator: [resnet, unet] }\nseeds: 2`,
+    'a.yaml',
+  );
+  const left = (...flags: string[]) => {
+    const only = readOnly(flags, definition);
+    return expandTrials(definition).trials.filter(({ parameters, seed }) =>
+      meets({ ...parameters, seed }, only),
+    ).length;
+  };
+
+  it.each([
+    ['patch=64', 8],
+    ['patch>=128', 16],
+    ['patch=64,128', 16],
+    ['patch_size != 64', 16],
+    ['patch=64,batch=4', 4],
+    ['patch = 64, 128 and batch = 4 && seed<2', 4],
+    ['generator=unet, seed=2', 6],
+    ['generator!=unet,resnet', 0],
+  ])('%s leaves %i of 24 trials', (flag, count) => {
+    expect(left(flag)).toBe(count);
+  });
+
+  it('may be given several times: all must hold', () => {
+    expect(left('patch>64', 'batch=1', 'seed==1')).toBe(4);
+  });
+
+  it.each([
+    ['ptch=3', 'no parameter is called ptch', '      ^^^^', "did you mean 'patch'?"],
+    ['patch>>3', '>> compares nothing', '           ^^', 'e.g.'],
+    ['patch=', 'a value is missing after =', '           ^', ''],
+    ['64', "'64' compares nothing", '      ^^', ''],
+    ['patch>wide', 'wide is no number', '            ^^^^', ''],
+    ['patch=64,', 'nothing stands after ,', '', ''],
+  ])('tells what is wrong with %s', (flag, what, caret, hint) => {
+    let message = '';
+    try {
+      readOnly([flag], definition);
+    } catch (error) {
+      expect(error).toBeInstanceOf(DefinitionError);
+      message = (error as Error).message;
+    }
+    expect(message).toContain(`--only ${flag}: ${what}`);
+    expect(message).toContain(caret);
+    expect(message).toContain(hint);
   });
 });

@@ -1,11 +1,14 @@
 /** @file Reads a sweep file: text in, a checked definition out, or one error that tells all that is wrong with it. */
 import { findDoubles, findUnfit } from './checks.js';
+import { parseOnly, type Condition } from './conditions.js';
+import { namesInFileOrder } from './expand.js';
 import { explain } from './explain.js';
 import { applyOverride } from './override.js';
+import { PARAMETER_KEYS, parameterName } from './parameters.js';
 import { parseSource, toPlain } from './parse.js';
 import { DefinitionError } from './problem.js';
 import type { Problem } from './problem.js';
-import { sweepSchema, toDefinition } from './schema.js';
+import { checkFile } from './schema.js';
 import type { Definition } from './schema.js';
 import { placeOfKey } from './source.js';
 
@@ -34,15 +37,35 @@ export function readDefinition(
   }
   problems.push(...findDoubles(source, plain));
 
-  const checked = sweepSchema.safeParse(plain);
-  if (!checked.success) {
-    problems.push(...explain(source, plain, checked.error.issues));
+  const { definition, issues } = checkFile(plain);
+  if (definition === undefined) {
+    problems.push(...explain(source, plain, issues));
     throw new DefinitionError(inOrder(problems));
   }
-  const definition = toDefinition(checked.data);
-  if (problems.length === 0) problems.push(...findUnfit(source, definition));
+  if (problems.length === 0) problems.push(...findUnfit(source, plain, definition));
   if (problems.length > 0) throw new DefinitionError(inOrder(problems));
   return definition;
+}
+
+/**
+ * Reads `--only` flags: all of them must hold.
+ * @throws DefinitionError
+ */
+export function readOnly(flags: readonly string[], definition: Definition): Condition {
+  const foreign = definition.trainer !== 'cyclegan';
+  const named = [...Object.keys(definition.fixed), ...namesInFileOrder(definition)];
+  const known = [
+    ...new Set(foreign ? named : PARAMETER_KEYS.filter((key) => parameterName(key) === key)),
+    'seed',
+  ];
+  const nameOf = (word: string) => {
+    const name = foreign ? word : (parameterName(word) ?? word);
+    return known.includes(name) ? name : undefined;
+  };
+  const read = flags.map((flag) => parseOnly(flag, nameOf, known));
+  const problems = read.flatMap((one) => one.problems);
+  if (problems.length > 0) throw new DefinitionError(problems);
+  return read.flatMap(({ condition }) => condition);
 }
 
 /** In the order of the file, then of the flags, and each once. */

@@ -25,9 +25,16 @@ describe('sweeps/sweep.schema.json', () => {
   it('requires the four keys that have no default, and knows every parameter under every name', () => {
     const schema = sweepJsonSchema() as JsonSchema;
     expect(schema.required).toEqual(['name', 'data', 'grid', 'budget']);
-    for (const id of ['setting', 'crossed']) {
+    const keys = {
+      setting: [],
+      included: ['repeat'],
+      condition: [],
+      when: [],
+      nested: ['groups', 'zip', 'draw'],
+    };
+    for (const [id, more] of Object.entries({ ...keys, crossed: [...keys.nested, 'repeat'] })) {
       expect(Object.keys(schema.definitions?.[id]?.properties ?? {}).sort()).toEqual(
-        [...PARAMETER_KEYS].sort(),
+        [...PARAMETER_KEYS, ...more].sort(),
       );
     }
   });

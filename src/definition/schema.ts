@@ -1,12 +1,19 @@
 /** @file What a sweep file may hold. The checks, the types and the JSON Schema for editors all come from here. */
 import { z } from 'zod';
-import type { Budget, EngineName, Split, SplitShares, TrialParameters } from '../protocol.js';
+import type { Budget, EngineName, Split, SplitShares } from '../protocol.js';
 import { ENGINES } from '../protocol.js';
-import { PARAMETERS, PARAMETER_NAMES, parameterName } from './parameters.js';
-import type { ParameterName } from './parameters.js';
-
-/** Values of parameters that are crossed with each other: `{patch: [64, 128], batch: [2]}` is two settings. */
-export type GridBlock = { [N in ParameterName]?: TrialParameters[N][] };
+import type { Condition } from './conditions.js';
+import {
+  FREE_NAMES,
+  GRID,
+  OWN_NAMES,
+  sectionSchemas,
+  toBlock,
+  toCondition,
+  toIncluded,
+  toSetting,
+} from './grid-schema.js';
+import { firstSeeds, type Block, type Included, type Setting } from './grid.js';
 
 /** Two folders of images, as the file names them; relative paths are relative to the sweep file. */
 export interface FolderData {
@@ -37,15 +44,18 @@ export interface PhantomData {
 export interface Definition {
   name: string;
   question: string;
-  trainer: 'cyclegan';
+  /** What a trial runs: our own trainer, or a program with its arguments, `{name}` standing for a parameter's value. */
+  trainer: 'cyclegan' | { command: string[] };
   data: FolderData | PhantomData;
-  fixed: Partial<TrialParameters>;
-  /** The settings are the union of the blocks; within a block all values are crossed. */
-  grid: GridBlock[];
-  /** A setting of the grid goes if it has, for every parameter that an entry names, one of the entry's values. */
-  exclude: GridBlock[];
+  fixed: Setting;
+  /** The settings are the union of the blocks; within a block the factors are crossed. */
+  grid: Block[];
+  /** A setting of the grid goes if it meets one of these. */
+  exclude: Condition[];
+  /** Parameters that exist only under a condition; where it does not hold they have their default, or are not there at all. */
+  when: { name: string; condition: Condition }[];
   /** Settings beside the grid, untouched by `exclude`. */
-  include: Partial<TrialParameters>[];
+  include: Included[];
   seeds: number[];
   budget: Budget;
   retry: { limit: number };
@@ -81,8 +91,8 @@ const COUNT = 'a whole number above 0, plain or with k, M or G: 40000000, 40M, 1
 const BUDGET = 'exactly one of pixels, updates, epochs and minutes, e.g. {pixels: 40M}';
 const MINUTES = 'a number of minutes above 0';
 const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograph} for images that are drawn';
-const GRID = 'parameters and their values: {patch: [64, 128], batch: [2, 16]}, or a list of such mappings';
 const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
+const REPEAT = 'a whole number from 1: how many seeds every setting is run with';
 const DEVICE = 'auto, cpu, cuda or webgpu (all GPUs of the kind), or one GPU by its number: cuda:0, webgpu:1';
 const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
 
@@ -203,23 +213,23 @@ const autoOrCount = (description: string) =>
     .default('auto')
     .describe(description);
 
-const setting = parametersSchema(
-  (name) => PARAMETERS[name].schema,
-  'parameters and one value each, e.g. {patch: 64, batch: 16}',
-).meta({ id: 'setting' });
-const block = parametersSchema((name) => {
-  const { schema, expected } = PARAMETERS[name];
-  const error = `${expected}; or a list of such values`;
-  return z.union([schema, z.array(schema, { error }).min(1, { error: 'at least one value in the list' })], {
-    error,
-  });
-}, GRID)
-  .refine((values) => Object.keys(values).length > 0, { error: GRID })
-  .meta({ id: 'crossed', minProperties: 1 });
+const COMMAND =
+  "a program and its arguments, a list: [python3, train.py, --lr, '{lr}']; {NAME} stands for a parameter, {seed} or {budget}";
+const command = z
+  .array(z.string({ error: COMMAND }).min(1, { error: COMMAND }), { error: COMMAND })
+  .min(1, { error: COMMAND })
+  .describe(
+    'A trainer that is not ours: a program and its arguments, started in the folder of the sweep file. {NAME} stands for a parameter, {seed} or {budget}.',
+  );
 
-/** The sweep file as a user writes it. */
-export const sweepSchema = z
-  .strictObject(
+/** The sweep file as a user writes it, for our own trainer or for another. */
+function fileSchema(kind: 'own' | 'free') {
+  const { setting, included, block, condition, when } = sectionSchemas(kind);
+  const trainer = z
+    .enum(['cyclegan'], { error: 'cyclegan' })
+    .default('cyclegan')
+    .describe('What a trial runs.');
+  return z.strictObject(
     {
       name: z
         .string({ error: NAME })
@@ -229,7 +239,7 @@ export const sweepSchema = z
         .string({ error: 'a sentence' })
         .default('')
         .describe('What the study asks; it heads the report.'),
-      trainer: z.enum(['cyclegan'], { error: 'cyclegan' }).default('cyclegan').describe('What a trial runs.'),
+      ...(kind === 'own' ? { trainer } : { command }),
       data: z.union([folderData, phantomData], { error: DATA }).describe('The images of both domains.'),
       fixed: setting.default({}).describe('Parameters that all trials share.'),
       grid: z
@@ -238,11 +248,14 @@ export const sweepSchema = z
           'Parameters that vary. A mapping is crossed; the items of a list stand side by side, each crossed within itself.',
         ),
       exclude: z
-        .array(block, { error: LIST_OF_SETTINGS })
+        .array(condition, { error: LIST_OF_SETTINGS })
         .default([])
-        .describe('Settings to leave out of the grid: those that have every value which an entry names.'),
+        .describe('Settings to leave out of the grid: those that meet all that an entry names.'),
+      when: when
+        .default({})
+        .describe('Parameters that exist only under a condition; elsewhere they have their default.'),
       include: z
-        .array(setting, { error: LIST_OF_SETTINGS })
+        .array(included, { error: LIST_OF_SETTINGS })
         .default([])
         .describe('Settings to add to the grid, over what is fixed.'),
       seeds: z
@@ -255,6 +268,10 @@ export const sweepSchema = z
         )
         .default(1)
         .describe('Repetitions of every setting: how many, or the seeds themselves.'),
+      repeat: whole(REPEAT, 1)
+        .max(1000, { error: REPEAT })
+        .optional()
+        .describe('Runs of every setting: the seeds, and where they are too few the numbers that follow.'),
       budget,
       retry: z
         .strictObject(
@@ -303,72 +320,125 @@ export const sweepSchema = z
         ),
     },
     { error: 'a mapping with at least name, data, grid and budget' },
-  )
-  .meta({
-    title: 'CycleSweep study',
-    description: 'A study: which CycleGANs to train, on what, for how long.',
-  });
+  );
+}
 
-export type SweepFile = z.output<typeof sweepSchema>;
+export const sweepSchema = fileSchema('own');
+export const foreignSchema = fileSchema('free');
 
 /** Keys that are planned, by the path of their mapping, so that they are told from mistakes. */
 export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['command', 'early_stop', 'when', 'checkpoints'],
+  '': ['early_stop', 'checkpoints'],
   resources: ['gpus', 'cpus', 'trials_per_gpu', 'memory'],
 };
 
-/** The JSON Schema (draft 7, which editors understand) of a sweep file. */
+/**
+ * The JSON Schema (draft 7, which editors understand) of a sweep file. What differs with `command:` stands under `if`; the rest,
+ * and the names of all keys, at the top.
+ */
 export function sweepJsonSchema(): object {
-  return z.toJSONSchema(sweepSchema, {
+  const [own, foreign] = [jsonSchema(sweepSchema), jsonSchema(foreignSchema)];
+  const differs = ['fixed', 'grid', 'exclude', 'when', 'include'];
+  const only = ({ properties }: JsonSchema) =>
+    Object.fromEntries(differs.map((key) => [key, properties[key]!]));
+  const shared = Object.fromEntries(
+    Object.entries({ ...own.properties, ...foreign.properties }).map(([key, schema]) => [
+      key,
+      differs.includes(key) ? { description: schema.description } : schema,
+    ]),
+  );
+  return {
+    $schema: own.$schema,
+    title: 'CycleSweep study',
+    description: 'A study: which CycleGANs to train, on what, for how long.',
+    type: 'object',
+    properties: shared,
+    required: own.required,
+    additionalProperties: false,
+    if: { required: ['command'] },
+    then: { properties: only(foreign) },
+    else: { properties: only(own) },
+    definitions: { ...own.definitions, ...foreign.definitions },
+  };
+}
+
+interface JsonSchema {
+  $schema: string;
+  properties: Record<string, { description?: string }>;
+  required: string[];
+  definitions: Record<string, object>;
+}
+
+function jsonSchema(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, {
     io: 'input',
     target: 'draft-7',
     override: ({ jsonSchema }) => {
       // What JavaScript can count to is no limit that a user should read.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
     },
-  });
+  }) as unknown as JsonSchema;
 }
 
-/** Brings a checked file into the one form that the rest of the program knows. */
-export function toDefinition(file: SweepFile): Definition {
-  const grid = Array.isArray(file.grid) ? file.grid : [file.grid];
+/**
+ * Checks a plain value and brings it into the one form that the rest of the program knows. With `command:` names and values of
+ * parameters are free.
+ */
+export function checkFile(
+  plain: unknown,
+): { definition: Definition; issues: undefined } | { definition: undefined; issues: z.core.$ZodIssue[] } {
+  const checked = isForeign(plain) ? foreignSchema.safeParse(plain) : sweepSchema.safeParse(plain);
+  if (!checked.success) return { definition: undefined, issues: checked.error.issues };
+  return {
+    definition: toDefinition(inOrderOf<CheckedFile>(plain, checked.data)),
+    issues: undefined,
+  };
+}
+
+/** Whether a sweep file runs a trainer that is not ours. */
+export function isForeign(plain: unknown): boolean {
+  return typeof plain === 'object' && plain !== null && 'command' in plain;
+}
+
+type CheckedFile = Omit<z.output<typeof sweepSchema>, 'trainer'> & {
+  trainer?: 'cyclegan';
+  command?: string[];
+};
+
+function toDefinition({ command, repeat, ...file }: CheckedFile): Definition {
+  const seeds = Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1);
+  const names = command === undefined ? OWN_NAMES : FREE_NAMES;
+  const grid = [file.grid].flat() as Record<string, unknown>[];
   return {
     ...file,
-    fixed: toSetting(file.fixed),
-    grid: grid.map(toBlock),
-    exclude: file.exclude.map(toBlock),
-    include: file.include.map(toSetting),
-    seeds: Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1),
+    trainer: command === undefined ? 'cyclegan' : { command },
+    fixed: toSetting(file.fixed, names),
+    grid: grid.map((block) => toBlock(block, names)),
+    exclude: file.exclude.map((entry) => toCondition(entry as Setting, names)),
+    when: Object.entries(file.when as Record<string, Setting>).map(([key, condition]) => {
+      return { name: names.nameOf(key)!, condition: toCondition(condition, names) };
+    }),
+    include: file.include.map((entry) => toIncluded(entry as Setting, names)),
+    seeds: repeat === undefined ? seeds : firstSeeds(seeds, repeat),
     budget: Object.fromEntries(Object.entries(file.budget)) as Budget,
   };
 }
 
-function toSetting(values: Record<string, unknown>): Partial<TrialParameters> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [parameterName(key)!, value]));
-}
-
-function toBlock(values: Record<string, unknown>): GridBlock {
-  const lists = Object.entries(values).map(([key, value]): [ParameterName, unknown[]] => [
-    parameterName(key)!,
-    Array.isArray(value) ? value : [value],
-  ]);
-  return Object.fromEntries(lists);
-}
-
-/** A mapping in which every parameter may stand, under either of its names. */
-function parametersSchema(schemaOf: (name: ParameterName) => z.ZodType, error: string) {
-  const shape: Record<string, z.ZodType> = {};
-  for (const name of PARAMETER_NAMES) {
-    const { alias, description, unit, default: fallback } = PARAMETERS[name];
-    const preset =
-      typeof fallback === 'function' ? '' : ` Default ${fallback}${unit === '' ? '' : ` ${unit}`}.`;
-    shape[name] = schemaOf(name).optional().describe(`${description}${preset}`);
-    if (alias === undefined) continue;
-    shape[alias] = schemaOf(name).optional().describe(`Another name of ${name}. ${description}${preset}`);
+/** A checked value with its keys in the order in which they were written: the first parameter of a grid changes slowest. */
+function inOrderOf<T>(written: unknown, checked: T): T {
+  if (Array.isArray(checked)) {
+    return checked.map((item, at): unknown => inOrderOf((written as unknown[])[at], item)) as T;
   }
-  return z.strictObject(shape, {
-    error: error || 'parameters and one value each, e.g. {patch: 64, batch: 16}',
-  });
+  if (typeof checked !== 'object' || checked === null || typeof written !== 'object' || written === null) {
+    return checked;
+  }
+  const keys = [...new Set([...Object.keys(written), ...Object.keys(checked)])].filter(
+    (key) => key in checked,
+  );
+  const from = written as Record<string, unknown>;
+  return Object.fromEntries(
+    keys.map((key) => [key, inOrderOf(from[key], (checked as Record<string, unknown>)[key])]),
+  ) as T;
 }
 
 function whole(error: string, min: number) {

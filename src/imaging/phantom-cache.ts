@@ -6,7 +6,8 @@ import { basename, dirname, join } from 'node:path';
 import { cacheFolder } from '../cache.js';
 import { makeFolder } from '../files.js';
 import { DataError } from './image.js';
-import { drawPhantom, identity, PHANTOM_FILE, type PhantomOptions } from './phantom.js';
+import type { ImageFile } from './folder.js';
+import { drawPhantom, fileName, identity, PHANTOM_FILE, type PhantomOptions } from './phantom.js';
 import { systemReason } from './png.js';
 
 export interface Phantom {
@@ -40,16 +41,32 @@ export async function ensurePhantom(
   say: (message: string) => void = () => undefined,
   progress?: (done: number, count: number) => void,
 ): Promise<Phantom> {
-  const { count, size, seed, nodules = 0 } = options;
-  const fingerprint = phantomFingerprint(options);
-  const name = `phantom-${count}x${size}-seed${seed}${nodules > 0 ? `-nodules${nodules}` : ''}-${fingerprint.slice(0, 8)}`;
-  const folder = join(cacheFolder(), name);
+  const { count, size } = options;
+  const phantom = phantomPlace(options);
+  const { folder } = phantom;
   if (!(await holdsPhantom(folder, options))) {
     await removeStale(cacheFolder());
     say(`Drawing ${count} pairs of radiographs of ${size} x ${size} pixels into ${folder} (once).`);
     await drawWhole(options, folder, true, progress);
   }
+  return phantom;
+}
+
+/** Where a phantom lies in the cache, or would lie. */
+export function phantomPlace(options: PhantomOptions): Phantom {
+  const { count, size, seed, nodules = 0 } = options;
+  const fingerprint = phantomFingerprint(options);
+  const name = `phantom-${count}x${size}-seed${seed}${nodules > 0 ? `-nodules${nodules}` : ''}-${fingerprint.slice(0, 8)}`;
+  const folder = join(cacheFolder(), name);
   return { folder, x: join(folder, 'X'), y: join(folder, 'Y'), fingerprint };
+}
+
+/** The files that a domain of a phantom holds, or will hold once it is drawn. */
+export function phantomFiles(folder: string, count: number): ImageFile[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = fileName(index);
+    return { path: join(folder, name), name, stem: basename(name, '.png') };
+  });
 }
 
 /** Whether a folder holds this very phantom, with all its images. */

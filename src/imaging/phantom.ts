@@ -162,7 +162,8 @@ async function runWorkers(shares: PhantomShare[], hear: (done: PhantomDone) => v
   }
 }
 
-function fileName(index: number): string {
+/** Name of a pair's two files. */
+export function fileName(index: number): string {
   return `${String(index + 1).padStart(4, '0')}.png`;
 }
 

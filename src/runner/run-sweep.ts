@@ -6,13 +6,14 @@ import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
 import { UserError } from '../errors.js';
+import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
-import { EXIT, type EngineName, type TrialConfig } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
-import { planSweep } from './plan.js';
+import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, trialStatus } from './recover.js';
@@ -28,6 +29,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Which trials to run now; the others stay as they are. */
+  only: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
@@ -40,7 +43,8 @@ export interface SweepRun {
 
 /** What trials are computed with. */
 export interface Placement {
-  engine: EngineName;
+  /** Null for a trainer that is not ours. */
+  engine: EngineName | null;
   /** e.g. `['cpu']`, `['cuda:0', 'cuda:1']`. */
   devices: string[];
   /** One sentence that says why. */
@@ -50,8 +54,9 @@ export interface Placement {
 export interface SweepSummary {
   done: number;
   failed: { label: string; reason: string; configurationOrData: boolean }[];
-  /** Neither done nor failed: what the same command would go on with. */
+  /** Neither done nor failed: what the same command would go on with, and what only one without `--only` would. */
   left: number;
+  leftOut: number;
   /** Exit code of the command (DESIGN section 8). */
   exitCode: number;
 }
@@ -62,29 +67,43 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   const unlock = takeLock(run.results);
   try {
     const { say } = run;
-    const plan = await planSweep(run.definition, path.dirname(run.file), say);
+    const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
+    if (!plan.trials.some((trial) => isAsked(trial, run.only))) {
+      throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
+    }
     record(store, run, plan.trials, plan.varied);
     for (const { key } of plan.trials) await recoverTrial(store, key);
 
     const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
-    const wanted = plan.trials.filter((_, at) => {
+    const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
-      return status !== 'done' && (status !== 'failed' || run.retryFailed);
+      if (!isAsked(trial, run.only) || status === 'done') return false;
+      return status !== 'failed' || run.retryFailed;
     });
+    const asked = plan.trials.filter((trial) => isAsked(trial, run.only)).length;
+    const failed = plan.trials.filter((trial, at) => isAsked(trial, run.only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
     const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
-    say(announce(run.definition.name, statuses, wanted.length, slots));
+    say(
+      announce(run.definition.name, {
+        statuses,
+        asked,
+        failed: run.retryFailed ? 0 : failed.length,
+        wanted: wanted.length,
+        slots,
+      }),
+    );
 
     const progress = openProgress(wanted.length, run.stream);
     const stopping = listenForStop((message) => progress.say(message));
     const label = labeller(plan.trials, plan.varied);
     try {
-      const work = (config: TrialConfig, slot: Slot) =>
+      const work = (config: AnyTrialConfig, slot: Slot) =>
         runTrial({
           store,
-          config: { ...config, engine: placement!.engine, engineReason: placement!.reason },
+          config: placed(config, placement!),
           slot,
           label: label(config),
           retries: run.definition.retry.limit,
@@ -97,24 +116,29 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       stopping.close();
       progress.close();
     }
-    return summarise(store, plan.trials, label, stopping);
+    return summarise(store, plan.trials, label, stopping, run.only);
   } finally {
     store.close();
     unlock();
   }
 }
 
+/** A trial of ours is told its engine; another trainer is its own. */
+function placed(config: AnyTrialConfig, { engine, reason }: Placement): AnyTrialConfig {
+  return isForeignTrial(config) || engine === null ? config : { ...config, engine, engineReason: reason };
+}
+
 /** Which trials a sweep holds is written to the results folder before the database hears of it. */
 function record(
   store: Store,
   { definition, source }: SweepRun,
-  trials: TrialConfig[],
+  trials: AnyTrialConfig[],
   varied: string[],
 ): void {
   const { name, question } = definition;
   const sweep = { name, question, source: withoutNames(source), varied };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
-    return { key, parameters, seed, budget, dataFingerprint };
+    return { key, parameters: { ...parameters }, seed, budget, dataFingerprint };
   });
   writeFileWhole(
     sweepRecordFile(store.results, name),
@@ -127,7 +151,7 @@ function record(
  * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
  * many as the sweep asks for, dealt out. The cores are shared out among them.
  */
-function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
+export function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
   const cores = availableCores();
   const most = devices[0] === 'cpu' ? cores : devices.length;
   const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
@@ -135,10 +159,26 @@ function makeSlots({ resources }: Definition, devices: readonly string[], wanted
   return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
 }
 
-function announce(name: string, statuses: string[], wanted: number, slots: Slot[]): string {
+/** Whether a trial is among those that `--only` asks for. */
+export function isAsked(
+  { parameters, seed }: Pick<AnyTrialConfig, 'parameters' | 'seed'>,
+  only: Condition,
+): boolean {
+  return meets({ ...parameters, seed }, only);
+}
+
+interface Announced {
+  statuses: string[];
+  asked: number;
+  failed: number;
+  wanted: number;
+  slots: Slot[];
+}
+
+function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
-  const failed = statuses.length - done - wanted;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
+  if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
   if (wanted > 0)
     parts.push(
@@ -148,18 +188,21 @@ function announce(name: string, statuses: string[], wanted: number, slots: Slot[
 }
 
 /** e.g. `patch 64 batch 16 seed 2`, padded to one width. */
-function labeller(trials: TrialConfig[], varied: (keyof TrialConfig['parameters'])[]) {
-  const label = ({ parameters, seed }: TrialConfig) =>
-    [...varied.map((name) => `${name} ${parameters[name]}`), `seed ${seed}`].join(' ');
+function labeller(trials: AnyTrialConfig[], varied: string[]) {
+  const label = ({ parameters, seed }: AnyTrialConfig) =>
+    [...varied.map((name) => `${name} ${(parameters as ParameterValues)[name] ?? '-'}`), `seed ${seed}`].join(
+      ' ',
+    );
   const width = Math.max(0, ...trials.map((config) => label(config).length));
-  return (config: TrialConfig) => label(config).padEnd(width);
+  return (config: AnyTrialConfig) => label(config).padEnd(width);
 }
 
 function summarise(
   store: Store,
-  trials: TrialConfig[],
-  label: (config: TrialConfig) => string,
+  trials: AnyTrialConfig[],
+  label: (config: AnyTrialConfig) => string,
   stopping: Stopping,
+  only: Condition,
 ): SweepSummary {
   const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
   const done = rows.filter(({ status }) => status === 'done').length;
@@ -170,12 +213,14 @@ function summarise(
       reason: reason ?? 'for a reason that is not known',
       configurationOrData: exitCode === EXIT.configurationWrong || exitCode === EXIT.dataWrong,
     }));
-  const left = trials.length - done - failed.length;
+  const open = rows.filter(({ status }) => status !== 'done' && status !== 'failed');
+  const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
+  const left = open.length - leftOut;
   let exitCode = 0;
   if (failed.length > 0) exitCode = 1;
   if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
-  return { done, failed, left, exitCode };
+  return { done, failed, left, leftOut, exitCode };
 }
 
 function readOutcome(store: Store, key: string) {

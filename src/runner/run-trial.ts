@@ -4,7 +4,7 @@ import path from 'node:path';
 import { openDataset, openImageCache } from '../imaging/dataset.js';
 import { listImages } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
-import { EXIT, type TrialConfig, type TrialEvent } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
 import { endAttempt, startAttempt, trialId } from '../store/writer.js';
 import type { Exit, RunningTrial } from './executors/executor.js';
@@ -21,6 +21,7 @@ import {
   writeFileWhole,
 } from './layout.js';
 import { judgeExit, type Verdict } from './outcome.js';
+import { isForeignTrial } from './plan.js';
 import { identify } from './processes.js';
 import { duration, type Progress } from './progress.js';
 import type { Stopping } from './stop.js';
@@ -36,7 +37,7 @@ export interface Slot {
 
 export interface TrialWork {
   store: Store;
-  config: TrialConfig;
+  config: AnyTrialConfig;
   slot: Slot;
   label: string;
   retries: number;
@@ -106,6 +107,7 @@ async function runAttempt({
     outputFile: outputFile(results, key, attempt),
     resume,
     memoryLimit,
+    ...(isForeignTrial(config) ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
     ...slot,
   });
   if (running.pid !== undefined) {
@@ -168,13 +170,10 @@ async function follow(
 }
 
 /** For the terminal alone, which may name files: why a trial failed, and where its output is. */
-async function explainFailure(
-  store: Store,
-  { key, data, parameters }: TrialConfig,
-  verdict: Verdict,
-): Promise<string> {
-  if (verdict.exitCode === EXIT.dataWrong) {
-    const culprit = await findBadImage([data.x, data.y], parameters.patch);
+async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Verdict): Promise<string> {
+  const { key, data } = config;
+  if (verdict.exitCode === EXIT.dataWrong && !isForeignTrial(config)) {
+    const culprit = await findBadImage([data.x, data.y], config.parameters.patch);
     if (culprit !== undefined) return culprit;
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;

@@ -1,8 +1,8 @@
 /** @file What a report reads from the store: plain data, nothing of SQL. */
 import path from 'node:path';
-import { asc, desc, eq } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull } from 'drizzle-orm';
 import { UserError } from '../errors.js';
-import type { Budget, MetricValues, TrialFacts, TrialParameters } from '../protocol.js';
+import type { Budget, MetricValues, ParameterValues, TrialFacts, TrialParameters } from '../protocol.js';
 import type { Store } from './open.js';
 import {
   attempts,
@@ -139,7 +139,8 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
     .find((row) => row.split === 'test');
   return {
     key,
-    parameters,
+    // A trainer that is not ours has other names: what shows parameters asks for them by name and leaves out what is not there.
+    parameters: parameters as unknown as TrialParameters,
     seed,
     budget,
     dataFingerprint,
@@ -244,4 +245,63 @@ function pausesBefore(
     offsets.set(row.attempt, row.started - spent);
   });
   return offsets;
+}
+
+/** How long a finished trial took: what a plan predicts from. */
+export interface Timing {
+  parameters: ParameterValues;
+  budget: Budget;
+  dataFingerprint: string;
+  host: string | null;
+  engine: string | null;
+  device: string | null;
+  threads: number | null;
+  /** Updates of the attempt that finished it. */
+  updates: number;
+  /** Seconds an update, between the attempt's first metric and its last; null where it wrote fewer than two. */
+  updateSeconds: number | null;
+  /** Seconds from the attempt's start to its end. */
+  seconds: number;
+  /** Resident memory at its highest, bytes. */
+  peakMemory: number | null;
+}
+
+/** More finished trials than these say nothing new. */
+const MOST_TIMINGS = 1000;
+
+/** The attempts that finished a trial, the latest first. */
+export function readTimings({ db }: Store): Timing[] {
+  const rows = db
+    .select({ attempt: attempts, trial: trials })
+    .from(attempts)
+    .innerJoin(trials, eq(trials.id, attempts.trial))
+    .where(and(eq(attempts.outcome, 'done'), isNotNull(attempts.ended)))
+    .orderBy(desc(attempts.ended))
+    .limit(MOST_TIMINGS)
+    .all();
+  return rows.map(({ attempt, trial }) => {
+    const mine = and(eq(metrics.trial, trial.id), eq(metrics.attempt, attempt.attempt));
+    const point = (order: typeof asc) =>
+      db
+        .select({ step: metrics.step, wall: metrics.wall })
+        .from(metrics)
+        .where(mine)
+        .orderBy(order(metrics.step))
+        .get();
+    const [first, last] = [point(asc), point(desc)];
+    const steps = first && last ? last.step - first.step : 0;
+    return {
+      parameters: trial.parameters,
+      budget: trial.budget,
+      dataFingerprint: trial.dataFingerprint,
+      host: attempt.host,
+      engine: attempt.engine,
+      device: attempt.device,
+      threads: attempt.threads,
+      updates: (last?.step ?? 0) - attempt.from,
+      updateSeconds: steps > 0 ? (last!.wall - first!.wall) / steps : null,
+      seconds: attempt.ended! - attempt.started,
+      peakMemory: attempt.peakMemory,
+    };
+  });
 }

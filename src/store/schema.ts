@@ -6,7 +6,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
-import type { MetricValues, TrialConfig, TrialFacts } from '../protocol.js';
+import type { MetricValues, ParameterValues, TrialConfig, TrialFacts } from '../protocol.js';
 
 /** A sweep file as it was run. The newest row of a name is the one that a report speaks of. */
 export const sweeps = sqliteTable('sweeps', {
@@ -25,7 +25,7 @@ export const trials = sqliteTable('trials', {
   id: integer('id').primaryKey(),
   key: text('key').notNull().unique(),
   /** What decides the result; without the folders, which would tell paths. */
-  parameters: text('parameters', { mode: 'json' }).$type<TrialConfig['parameters']>().notNull(),
+  parameters: text('parameters', { mode: 'json' }).$type<ParameterValues>().notNull(),
   seed: integer('seed').notNull(),
   budget: text('budget', { mode: 'json' }).$type<TrialConfig['budget']>().notNull(),
   dataFingerprint: text('data_fingerprint').notNull(),

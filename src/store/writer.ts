@@ -1,6 +1,6 @@
 /** @file The one writer: every row of the database is written here. */
 import { and, eq, isNull } from 'drizzle-orm';
-import type { TrialConfig, TrialEvent } from '../protocol.js';
+import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
 import type { Db, Store } from './open.js';
 import {
   attempts,
@@ -23,7 +23,9 @@ export interface SweepEntry {
 }
 
 /** What of a trial goes into the database: no paths. */
-export type TrialEntry = Pick<TrialConfig, 'key' | 'parameters' | 'seed' | 'budget' | 'dataFingerprint'>;
+export interface TrialEntry extends Pick<TrialConfig, 'key' | 'seed' | 'budget' | 'dataFingerprint'> {
+  parameters: ParameterValues;
+}
 
 export interface AttemptEnd {
   outcome: 'done' | 'failed' | 'stopped' | 'lost';

@@ -4,11 +4,11 @@
  * Zhu et al. 2017, https://arxiv.org/abs/1703.10593, with the seed's losses (losses.ts) and Adam (adam.ts).
  * The update itself is step.ts, the networks are networks.ts; this file feeds them and keeps what comes out.
  */
-import { createHash } from 'node:crypto';
 import os from 'node:os';
 import { chooseEngine } from '../engines/choose.js';
 import type { Bank, Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
+import { hostHash } from '../machine.js';
 import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
@@ -83,7 +83,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     threads: engine.threads,
     versions: { cyclesweep: packageVersion(), node: process.version, ...engine.versions },
     pid: process.pid,
-    host: createHash('sha256').update(os.hostname()).digest('hex').slice(0, 8),
+    host: hostHash(),
     cpu: `${os.cpus().length} x ${os.cpus()[0]?.model.trim() ?? 'unknown'}`,
     updates: budget.updates,
     from: state.step,

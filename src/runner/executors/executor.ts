@@ -5,6 +5,9 @@ export interface Job {
   key: string;
   attempt: number;
   trialDirectory: string;
+  /** Program and arguments of a trainer that is not ours, and the folder that they are relative to. */
+  command?: string[];
+  workingDirectory?: string;
   eventsFile: string;
   /** Where standard output and error go. */
   outputFile: string;

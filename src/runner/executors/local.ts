@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { deviceEnvironment, ENVIRONMENT } from '../../protocol.js';
+import { deviceEnvironment, ENVIRONMENT, EXIT } from '../../protocol.js';
 import { oomKills } from '../oom.js';
 import { signalGroup } from '../processes.js';
 import type { Executor, Exit, Job, RunningTrial } from './executor.js';
@@ -18,8 +18,10 @@ function start(job: Job): RunningTrial {
   // execa passes any descriptor on, its types know only the standard ones.
   const output = fs.openSync(job.outputFile, 'a') as 1;
   // A process group of its own: Ctrl-C reaches the runner alone, and a kill reaches all that the trial started.
-  const child = execa(process.execPath, [TRAINER, path.join(job.trialDirectory, 'config.json')], {
-    cwd: job.trialDirectory,
+  const ours = [process.execPath, TRAINER, path.join(job.trialDirectory, 'config.json')];
+  const [program = '', ...args] = job.command ?? ours;
+  const child = execa(program, args, {
+    cwd: job.workingDirectory ?? job.trialDirectory,
     env: {
       [ENVIRONMENT.trialDirectory]: job.trialDirectory,
       [ENVIRONMENT.events]: job.eventsFile,
@@ -47,6 +49,13 @@ function start(job: Job): RunningTrial {
     clearTimeout(deadline);
     signalGroup(child.pid, 'SIGKILL'); // children of the child
     const kills = oomKills();
+    if (child.pid === undefined) {
+      fs.appendFileSync(
+        job.outputFile,
+        `${program} could not be started: ${result.originalMessage ?? 'unknown'}\n`,
+      );
+      return { exitCode: EXIT.configurationWrong, signal: null };
+    }
     const oomKilled = kills !== undefined && killsBefore !== undefined && kills > killsBefore;
     return { exitCode: result.exitCode ?? null, signal: result.signal ?? null, oomKilled };
   });

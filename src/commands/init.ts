@@ -1,0 +1,261 @@
+/** @file `sweep init FOLDER`: writes a commented sweep file from the data folder that it is pointed at. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { readDefinition } from '../definition/read.js';
+import { messageOf, systemCode, UserError } from '../errors.js';
+import { listImages, type ImageFile } from '../imaging/folder.js';
+import { DataError } from '../imaging/image.js';
+import { readPng } from '../imaging/png.js';
+import { splitImages } from '../imaging/split.js';
+import { jsonOption } from './options.js';
+
+interface InitArguments {
+  folder?: string;
+  x?: string;
+  y?: string;
+  out: string;
+  name?: string;
+  force: boolean;
+  json: boolean;
+}
+
+export const initCommand: CommandModule<object, InitArguments> = {
+  command: 'init [folder]',
+  describe: 'Write a commented sweep file for a data folder',
+  builder: (yargs: Argv) =>
+    yargs
+      .usage(
+        '$0 init [folder]\n\nLooks at a folder that holds the two domains as folders of images, and writes a sweep file to start from.',
+      )
+      .positional('folder', { type: 'string', describe: 'Folder that holds a folder for each domain' })
+      .option('x', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Folder of domain X, instead of FOLDER’s first',
+      })
+      .option('y', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Folder of domain Y, instead of FOLDER’s second',
+      })
+      .option('out', {
+        type: 'string',
+        default: 'sweep.yaml',
+        requiresArg: true,
+        describe: 'The file to write',
+      })
+      .option('name', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Name of the study  [default: of the file]',
+      })
+      .option('force', { type: 'boolean', default: false, describe: 'Write over a file that is there' })
+      .option('json', jsonOption)
+      .example('$0 init data/chest', 'data/chest/A and data/chest/B become sweep.yaml')
+      .example('$0 init --x data/soft --y data/sharp --out kernels.yaml', 'two folders anywhere'),
+  handler: init,
+};
+
+async function init(args: ArgumentsCamelCase<InitArguments>): Promise<void> {
+  const out = path.resolve(args.out);
+  const [x, y] = domains(args);
+  if (fs.existsSync(out) && !args.force) {
+    throw new UserError(
+      `${args.out} is there already; nothing was overwritten. Give another --out, or --force.`,
+    );
+  }
+  const found = await examine(x, y);
+  const name =
+    args.name ??
+    (path
+      .basename(out, path.extname(out))
+      .replace(/[^A-Za-z0-9_-]+/g, '-')
+      .replace(/^[-_]+/, '') ||
+      'sweep');
+  const text = sweepText(name, path.dirname(out), found);
+  readDefinition(text, args.out); // what is written can be run
+  try {
+    fs.writeFileSync(out, text);
+  } catch (error) {
+    throw new UserError(`${args.out} cannot be written (${systemCode(error) ?? messageOf(error)}).`, 2, {
+      cause: error,
+    });
+  }
+  const { images, side, pairs } = found;
+  if (args.json) console.log(JSON.stringify({ file: out, x, y, images, side, pairs }));
+  else {
+    console.log(
+      `Wrote ${args.out}: ${images[0]} images of X, ${images[1]} of Y, ${pairs === 0 ? 'unpaired' : `${pairs} pairs by name`}.\n` +
+        `Look at it, then: sweep plan ${args.out}`,
+    );
+  }
+}
+
+/** Names of domains that come first, where a folder holds exactly such two. */
+const FIRST = /^(x|a|.*[^a-z](x|a)|train_?a|source|low|soft)$/i;
+
+/** @throws UserError if it is not clear which two folders are meant */
+function domains({ folder, x, y }: InitArguments): [string, string] {
+  if (x !== undefined && y !== undefined) return [path.resolve(x), path.resolve(y)];
+  if (x !== undefined || y !== undefined)
+    throw new UserError('--x and --y go together: a folder for each domain.');
+  if (folder === undefined) {
+    throw new UserError(
+      'Which data? sweep init FOLDER, or sweep init --x FOLDER --y FOLDER. See sweep init --help.',
+    );
+  }
+  let entries: fs.Dirent[];
+  try {
+    entries = fs.readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    throw new UserError(
+      `${folder}: not a folder that can be read (${systemCode(error) ?? messageOf(error)}).`,
+    );
+  }
+  const below = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name);
+  const names = below.filter((name) => holdsPng(path.join(folder, name))).sort();
+  if (names.length !== 2) {
+    const what =
+      names.length === 0
+        ? 'no folder with PNG images'
+        : `${names.length} folders with PNG images: ${names.join(', ')}`;
+    throw new UserError(
+      `${folder} holds ${what}; two were expected, one a domain. Name them: --x FOLDER --y FOLDER.`,
+    );
+  }
+  if (FIRST.test(names[1]!) && !FIRST.test(names[0]!)) names.reverse();
+  return [path.resolve(folder, names[0]!), path.resolve(folder, names[1]!)];
+}
+
+function holdsPng(folder: string): boolean {
+  return fs.readdirSync(folder).some((name) => name.toLowerCase().endsWith('.png'));
+}
+
+interface Found {
+  x: string;
+  y: string;
+  images: [number, number];
+  /** Smallest side of the images that were looked at, pixels. */
+  side: number;
+  bits: 8 | 16;
+  /** Largest stored value of the images that were looked at. */
+  largest: number;
+  pairs: number;
+  /** Regular expression that takes the patient from a name, where names look like that. */
+  patient?: string;
+  /** Whether there are enough patients for the default split. */
+  splits: boolean;
+}
+
+/** Images of each domain that are opened: enough to tell what they are. */
+const LOOKED_AT = 5;
+
+/** @throws DataError if a folder holds no image that can be read */
+async function examine(x: string, y: string): Promise<Found> {
+  const [listX, listY] = [(await listImages(x)).files, (await listImages(y)).files];
+  let [side, largest] = [Infinity, 0];
+  let bits: 8 | 16 = 8;
+  for (const files of [listX, listY]) {
+    for (const { path: file } of evenly(files, LOOKED_AT)) {
+      const image = await readPng(file);
+      side = Math.min(side, image.width, image.height);
+      if (image.bits === 16) bits = 16;
+      for (const value of image.data) if (value > largest) largest = value;
+    }
+  }
+  const stems = new Set(listY.map(({ stem }) => stem));
+  const pairs = listX.filter(({ stem }) => stems.has(stem)).length;
+  const patient = patientPattern([...listX, ...listY]);
+  let splits = true;
+  try {
+    splitImages(listX, listY, { train: 0.7, validation: 0.15, test: 0.15 }, { patient });
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    splits = false;
+  }
+  return {
+    x,
+    y,
+    images: [listX.length, listY.length],
+    side,
+    bits,
+    largest,
+    pairs,
+    splits,
+    ...(patient === undefined ? {} : { patient }),
+  };
+}
+
+/** `00000376_006.png`: digits, then a sign, then more: what stands first is the patient, if it stands more than once. */
+function patientPattern(files: ImageFile[]): string | undefined {
+  const patients = files.map(({ name }) => /^(\d+)[_-]/.exec(path.basename(name))?.[1]);
+  if (patients.some((one) => one === undefined)) return undefined;
+  return new Set(patients).size < files.length ? '^(\\d+)[_-]' : undefined;
+}
+
+function evenly<T>(items: T[], count: number): T[] {
+  const step = Math.max(1, items.length / count);
+  return Array.from({ length: Math.min(count, items.length) }, (_, at) => items[Math.floor(at * step)]!);
+}
+
+function sweepText(name: string, folder: string, found: Found): string {
+  const { x, y, images, side, bits, largest, pairs, patient, splits } = found;
+  const relative = (to: string) => quoted(path.relative(folder, to).split(path.sep).join('/') || '.');
+  const schema = path.relative(folder, SCHEMA).split(path.sep).join('/');
+  // Two patches that fit, the larger at most half of the side.
+  const large =
+    [256, 128, 64, 32].find((patch) => patch <= side / 2) ?? 16 * Math.max(1, Math.floor(side / 16));
+  const small = Math.max(16, large / 2);
+  const patches = [...new Set([small, large])];
+  const range = bits === 16 && largest <= 4095 ? '[0, 4095]' : undefined;
+  return `# yaml-language-server: $schema=${schema.startsWith('.') ? schema : `./${schema}`}
+#
+# Written by sweep init. What it would run and how long that takes: sweep plan THIS_FILE. Everything that can stand
+# here: docs/sweep-files.md.
+name: ${name}
+question: Does a larger patch matter more than a larger batch?
+
+# ${images[0]} images of X and ${images[1]} of Y, ${bits} bits, ${side} pixels and more a side. Paths start from this file.
+data:
+  x: ${relative(x)}
+  y: ${relative(y)}
+${
+  pairs > 0
+    ? `  pairing: by-name # ${pairs} files have the same name in both: scores compare them; training is unpaired unless 'paired' is above 0\n`
+    : '  pairing: none # no file has the same name in both; by-name, or a CSV file with the columns x and y, tells which show the same\n'
+}${
+    patient === undefined
+      ? "  # patient: '^(\\d+)_' # takes the patient from a file name, so that a patient's images stay in one part of the split\n"
+      : `  patient: '${patient}' # a patient's images stay in one part of the split\n`
+  }${
+    range === undefined
+      ? '  # range: [0, 4095] # the intensities that -1 and 1 stand for; without, the full range of the bit depth\n'
+      : `  range: ${range} # no value above ${largest} was seen: 12 bits stored in 16\n`
+  }${
+    splits
+      ? '  # split: { train: 0.7, validation: 0.15, test: 0.15 } # shares, or lists of names\n'
+      : '  # There are too few images for the default split: list names instead.\n  # split: { train: [NAME], validation: [NAME], test: [NAME] }\n'
+  }
+# The same in every trial. A small network, to see that all works; the paper's is filters 64, blocks 9.
+fixed: { filters: 8, blocks: 3${side < 64 ? ', disc_layers: 1' : ''} }
+
+# What varies: a mapping is crossed. A list holds parameters that go together: [{ patch: 64, batch: 16 }, ...]
+grid:
+  patch: [${patches.join(', ')}]
+  batch: [2, 8]
+
+seeds: 3 # with one, a difference cannot be told from chance
+budget: { pixels: 4M } # of each domain, the same for every trial; or updates, epochs, minutes
+`;
+}
+
+/** The schema beside the studies of this program. */
+const SCHEMA = path.resolve(import.meta.dirname, '../../sweeps/sweep.schema.json');
+
+/** A text as YAML takes it. */
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) && !/^[-.]?[\d.]+$/.test(text) ? text : `'${text.replaceAll("'", "''")}'`;
+}

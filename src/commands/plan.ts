@@ -1,0 +1,42 @@
+/** @file `sweep plan FILE`, which `sweep run FILE --dry-run` is, too: what would be run, and what it would take. */
+import path from 'node:path';
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { jsonOption } from './options.js';
+import { makePlan } from './plan/plan.js';
+import { planText } from './plan/text.js';
+import { fileArgument, readSweepFile, sweepFileOptions, type SweepFileArguments } from './sweep-file.js';
+
+export interface PlanArguments extends SweepFileArguments {
+  json: boolean;
+}
+
+export const planCommand: CommandModule<object, PlanArguments> = {
+  command: 'plan <file>',
+  describe: 'Say what a sweep would run, what is done, and what the rest will take; runs nothing',
+  builder: (yargs: Argv) =>
+    yargs
+      .usage(
+        '$0 plan <file>\n\nLists the trials of a sweep file, with predicted time and memory. Nothing is run, drawn or written.',
+      )
+      .positional('file', fileArgument)
+      .options(sweepFileOptions)
+      .option('json', jsonOption)
+      .example('$0 plan sweeps/patch-by-batch.yaml', 'how many trials, why so many, how long')
+      .example("$0 plan sweeps/patch.yaml --only 'patch>=128' --set seeds=8", 'of a part, with more seeds')
+      .epilogue('Exit code: 0, or 2 if the file, the data or a flag is wrong.'),
+  handler: showPlan,
+};
+
+export async function showPlan(args: ArgumentsCamelCase<PlanArguments>): Promise<void> {
+  const { definition, only, memoryLimit } = readSweepFile(args);
+  const file = path.resolve(args.file);
+  const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit });
+  if (args.json) {
+    const trials = plan.trials.map(({ key, seed, params }, at) => {
+      const { seconds, memoryBytes } = plan.predictions.trials[at]!;
+      const rounded = seconds === null ? null : Number(seconds.toPrecision(4));
+      return { key, seed, params, predicted: { seconds: rounded, memoryBytes } };
+    });
+    console.log(JSON.stringify({ count: trials.length, trials }));
+  } else console.log(planText(plan, process.stdout.isTTY ? process.stdout.columns : undefined));
+}

@@ -1,0 +1,109 @@
+/** @file What the commands that take a sweep file share: its options, and how it is read. */
+import fs from 'node:fs';
+import type { Condition } from '../definition/conditions.js';
+import { readDefinition, readOnly } from '../definition/read.js';
+import type { Definition } from '../definition/schema.js';
+import { chooseEngine, listDevices } from '../engines/choose.js';
+import { parseDevice } from '../engines/devices.js';
+import { messageOf, systemCode, UserError } from '../errors.js';
+import { ENGINES } from '../protocol.js';
+import type { Placement } from '../runner/run-sweep.js';
+import { resultsOption } from './options.js';
+
+export interface SweepFileArguments {
+  file: string;
+  results: string;
+  set: string[];
+  only: string[];
+  engine?: string;
+  device?: string;
+  'memory-limit'?: string;
+}
+
+export const fileArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: 'The sweep file (YAML)',
+} as const;
+
+export const sweepFileOptions = {
+  results: resultsOption,
+  set: {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    requiresArg: true,
+    describe: 'Change a value of the file for this run, e.g. batch=4, grid.patch=64,128, budget.pixels=1M',
+  },
+  only: {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    requiresArg: true,
+    describe: "Only the trials that fit, e.g. 'patch>=128', 'patch=64,128 and seed=1'",
+  },
+  engine: {
+    choices: ['auto', ...ENGINES],
+    describe: 'What computes the training step (instead of the file’s engine)',
+  },
+  device: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Where it is computed: cpu, cuda, cuda:0, webgpu, webgpu:1 (instead of the file’s device)',
+  },
+  'memory-limit': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Memory that one trial may have, e.g. 4G or 800M; beyond it a trial ends as out of memory',
+  },
+} as const;
+
+/** @throws UserError, DefinitionError */
+export function readSweepFile(args: SweepFileArguments): {
+  source: string;
+  definition: Definition;
+  only: Condition;
+  memoryLimit: number | undefined;
+} {
+  let source: string;
+  try {
+    source = fs.readFileSync(args.file, 'utf8');
+  } catch (error) {
+    const reason = systemCode(error) === 'ENOENT' ? 'there is no such file' : messageOf(error);
+    throw new UserError(`${args.file}: ${reason}. Sweep files are YAML; sweeps/patch.yaml is an example.`);
+  }
+  const set = [...args.set];
+  if (args.engine !== undefined) set.push(`engine=${args.engine}`);
+  if (args.device !== undefined) set.push(`device=${args.device}`);
+  const definition = readDefinition(source, args.file, { set });
+  const only = readOnly(args.only, definition);
+  const limit = args['memory-limit'];
+  return { source, definition, only, memoryLimit: limit === undefined ? undefined : parseBytes(limit) };
+}
+
+/**
+ * What trials are computed with, and where. Another trainer chooses for itself: it is told cpu, or the devices that the file names.
+ * @throws UserError if what is asked for is not there
+ */
+export async function placeTrials({ trainer, engine, device }: Definition): Promise<Placement> {
+  if (trainer === 'cyclegan') return chooseEngine({ engine, device });
+  const wanted = device === 'auto' ? { kind: 'cpu' as const, index: undefined } : parseDevice(device);
+  const { found, reason } = wanted === undefined ? { found: [], reason: '' } : await listDevices(wanted.kind);
+  const devices = found
+    .map(({ name }) => name)
+    .filter((name) => wanted?.index === undefined || name === `${wanted.kind}:${wanted.index}`);
+  if (devices.length === 0)
+    throw new UserError(`device ${device} is not here${reason === '' ? '' : `: ${reason}`}.`);
+  return { engine: null, devices, reason: `the sweep's command on ${devices.join(', ')}` };
+}
+
+/** `4G`, `800M`, `2.5GiB` or plain bytes; K, M, G count in thousands, Ki, Mi, Gi in 1024. */
+function parseBytes(text: string): number {
+  const [, digits, letter = '', binary] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(text.trim()) ?? [];
+  const bytes =
+    Number(digits) * (binary === 'i' ? 1024 : 1000) ** ' kmgt'.indexOf(letter.toLowerCase() || ' ');
+  if (!Number.isFinite(bytes) || bytes < 1) {
+    throw new UserError(`--memory-limit ${text}: expected an amount of memory such as 4G, 800M or 2.5GiB.`);
+  }
+  return Math.round(bytes);
+}

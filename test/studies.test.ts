@@ -1,0 +1,122 @@
+/** @file Every study in sweeps/ through the real command line, shortened: smaller networks and patches, a few updates. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requirePython, sweep, temporaryFolder, writeImages } from './support.js';
+
+const SWEEPS = fileURLToPath(new URL('../sweeps/', import.meta.url));
+/** Images that some machines have beside the project; elsewhere small drawn ones stand in for them. */
+const SHARED = fileURLToPath(new URL('../../shared/data/', import.meta.url));
+
+const folder = temporaryFolder();
+beforeAll(() => writeImages(path.join(folder, 'small'), 8, 64, 16));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** The engine is named, so that no other is tried first. */
+const PLACE = ['engine=onnx', 'device=cpu'];
+const SMALL = ['fixed.filters=2', 'disc_filters=2', 'disc_layers=1', 'blocks=1', 'seeds=1'];
+const DRAWN = ['data.count=16', 'data.size=64'];
+const updates = (count: number) => `budget.updates=${count}`;
+
+/** Two folders of the shared data where they are there, else of small images: flags for a study of one's own folders. */
+function folders(x: string, y: string, standIns: string[]): string[] {
+  const there = fs.existsSync(path.join(SHARED, x)) && fs.existsSync(path.join(SHARED, y));
+  const [ofX, ofY] = there
+    ? [x, y].map((one) => path.join(SHARED, one))
+    : ['x', 'y'].map((one) => path.join(folder, 'small', one));
+  return [`data.x=${ofX}`, `data.y=${ofY}`, ...(there ? [] : standIns)];
+}
+
+/** What shortens each study, and how many trials are left. None leaves out what the study is about. */
+const STUDIES: Record<string, { set: string[]; trials: number }> = {
+  quick: { set: [...SMALL, ...DRAWN, 'grid.0.patch=16', 'grid.1.patch=32', updates(3)], trials: 2 },
+  patch: { set: [...SMALL, ...DRAWN, 'grid.0.patch=16', 'grid.1.patch=32', updates(3)], trials: 2 },
+  'patch-by-batch': {
+    set: [
+      ...SMALL,
+      ...DRAWN,
+      'grid.patch=16,32',
+      'grid.batch=1,2',
+      'include.0.patch=16',
+      'include.1.patch=32',
+      updates(2),
+    ],
+    trials: 6,
+  },
+  weights: {
+    set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', 'grid.lambda=5,10', 'grid.gamma=0,5', updates(2)],
+    trials: 4,
+  },
+  paired: { set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', updates(2)], trials: 4 },
+  generators: {
+    set: [
+      'filters=2',
+      'disc_filters=2',
+      'disc_layers=1',
+      'seeds=1',
+      ...DRAWN,
+      'patch=32',
+      'batch=2',
+      updates(2),
+    ],
+    trials: 6,
+  },
+  xray: {
+    set: [
+      ...SMALL,
+      ...folders('nih-cxr-1024/A', 'nih-cxr-1024/B', ["data.patient='^(\\d+)'"]),
+      'grid.0.patch=16',
+      'grid.1.patch=32',
+      updates(2),
+    ],
+    trials: 2,
+  },
+  'ct-kernel': {
+    set: [
+      ...SMALL,
+      ...folders('ct-kernel-philips-phantom/png16/A_soft_UB', 'ct-kernel-philips-phantom/png16/B_sharp_YA', [
+        'data.range=[0, 65535]',
+        "data.split={train: ['01..05'], validation: ['06'], test: ['07..08']}",
+      ]),
+      'patch=16,32',
+      'batch=2',
+      updates(2),
+    ],
+    trials: 4,
+  },
+  pytorch: { set: ['data.count=4', 'seeds=1', updates(40)], trials: 6 },
+};
+
+describe('the studies', () => {
+  test('are all tried here', () => {
+    const files = fs.readdirSync(SWEEPS).filter((name) => name.endsWith('.yaml'));
+    expect(Object.keys(STUDIES).sort()).toEqual(files.map((name) => path.basename(name, '.yaml')).sort());
+  });
+
+  test('open with their question and with their cost on two cores and on one GPU', () => {
+    for (const name of Object.keys(STUDIES)) {
+      const text = fs.readFileSync(path.join(SWEEPS, `${name}.yaml`), 'utf8');
+      const [, , question] = text.split('\n');
+      expect(question).toMatch(/^# .*\?$/);
+      expect(text).toContain(`question: ${question!.slice(2)}`);
+      expect(text).toMatch(/^# Cost: \d+ trials/m);
+      expect(text.replace(/\n# /g, ' ')).toMatch(/Two cores: .*One GPU: /i);
+    }
+  });
+
+  test.for(Object.entries(STUDIES))('%s runs, shortened', async ([name, { set, trials }], { skip }) => {
+    if (name === 'pytorch') requirePython(skip);
+    const file = path.join(SWEEPS, `${name}.yaml`);
+    const place = name === 'pytorch' ? [] : PLACE;
+    const flags = [...place, ...set].flatMap((flag) => ['--set', flag]);
+    const results = path.join(folder, `results-${name}`);
+    const plan = await sweep(folder, 'plan', file, ...flags, '--results', results, '--json');
+    expect(JSON.parse(plan.stdout)).toMatchObject({ count: trials });
+
+    const run = await sweep(folder, 'run', file, ...flags, '--results', results);
+    expect(run.all).toContain(`${trials} done, 0 failed, 0 left`);
+    expect(run.exitCode).toBe(0);
+    expect((await sweep(folder, 'report', '--results', results)).exitCode).toBe(0);
+  });
+});
