@@ -11,6 +11,7 @@ import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gb, goalLine, median, table } from './print.mjs';
 
 const HERE = fileURLToPath(import.meta.url);
 const dist = (file) => new URL(`../dist/${file}`, import.meta.url);
@@ -48,11 +49,6 @@ async function main() {
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
-}
-
-function goalLine(name, value, unit, relation, goal) {
-  const ok = relation === '>=' ? value >= goal : value <= goal;
-  return `goal ${name} ${Number(value.toPrecision(3))} ${unit} ${relation} ${goal} ${ok ? 'ok' : 'short'}`;
 }
 
 // ---- A whole trial against the bare step
@@ -225,13 +221,15 @@ async function computeBare({ parameters: given, updates, microBatch }) {
   const { openEngine } = await import(dist('engines/open.js'));
   const { resolveParameters } = await import(dist('definition/parameters.js'));
   const { bankShapes, compileStep, initialBank } = await import(dist('train/step.js'));
+  const { formOf } = await import(dist('train/winograd.js'));
   const parameters = resolveParameters(given);
   let state = 7;
   const noise = () => (state = (Math.imul(state, 1103515245) + 12345) | 0) / 2 ** 31;
   const engine = await openEngine('onnx', { threads: Number(options.threads) });
-  const bank = engine.createBank(bankShapes(parameters));
+  const form = formOf({ parameters }, engine);
+  const bank = engine.createBank(bankShapes(parameters, form));
   for (const [name, values] of Object.entries(initialBank(parameters, noise))) bank.write(name, values);
-  const step = await compileStep(engine, bank, parameters, { microBatch });
+  const step = await compileStep(engine, bank, parameters, { microBatch, form });
   const base = process.memoryUsage.rss(); // all but what the updates themselves need
   const { batch, patch } = parameters;
   const images = () => Float32Array.from({ length: batch * patch * patch }, noise);
@@ -245,23 +243,4 @@ async function computeBare({ parameters: given, updates, microBatch }) {
   }
   const { peak, predicted, micro_batch: chosen } = step.memory();
   console.log(JSON.stringify({ seconds, base, peak, predicted, chosen }));
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}
-
-function gb(bytes) {
-  return (bytes / 1e9).toFixed(3);
-}
-
-function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, column) => String(cell).padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    );
 }

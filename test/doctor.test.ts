@@ -3,6 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Findings } from '../src/commands/doctor.js';
+import type * as Read from '../src/definition/read.js';
+import { readJournal } from '../src/runner/journal.js';
+import type * as RunSweep from '../src/runner/run-sweep.js';
 import {
   listTrials,
   readEvents,
@@ -12,6 +15,8 @@ import {
   temporaryFolder,
   writeImages,
 } from './support.js';
+
+const built = (file: string) => new URL(`../dist/${file}`, import.meta.url).href;
 
 let folder: string;
 
@@ -115,6 +120,31 @@ describe('sweep run', () => {
         engineReason: 'onnx on cpu: as was asked for',
       });
     }
+  });
+
+  test('spreads trials over GPUs, and says of one that is not there that its device is missing', async () => {
+    const { runSweep } = (await import(built('runner/run-sweep.js'))) as typeof RunSweep;
+    const { readDefinition } = (await import(built('definition/read.js'))) as typeof Read;
+    const source = smallSweep('retry: {limit: 0}');
+    const results = path.join(folder, 'gpus');
+    const summary = await runSweep({
+      definition: readDefinition(source, 'small.yaml'),
+      source,
+      file: path.join(folder, 'small.yaml'),
+      results,
+      retryFailed: false,
+      place: () => Promise.resolve({ engine: 'onnx', devices: ['cuda:98', 'cuda:99'], reason: 'a test' }),
+      say: () => undefined,
+      stream: fs.createWriteStream(path.join(folder, 'progress.txt')) as unknown as NodeJS.WriteStream,
+    });
+    expect(summary.failed.map(({ reason }) => reason)).toEqual(
+      Array(4).fill('its device is not there (exit code 69)'),
+    );
+    const devices = listTrials(results).map((key) =>
+      readJournal(results, key).find(({ t }) => t === 'attempt'),
+    );
+    const used = devices.map((entry) => (entry?.t === 'attempt' ? entry.device : ''));
+    expect(new Set(used)).toEqual(new Set(['cuda:98', 'cuda:99']));
   });
 
   test('asks for no device where nothing is to be run', async () => {

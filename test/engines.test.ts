@@ -8,7 +8,7 @@ import { failuresOf, renderTable, type Column } from '../src/checks/table.js';
 const MAIN = fileURLToPath(new URL('../dist/checks/main.js', import.meta.url));
 
 /** What `.ci/run` installs: where it is missing there, that is a failure; elsewhere it is skipped, with the reason. */
-const REQUIRED: readonly string[] = ['onnx/cpu', 'wasm/cpu'];
+const REQUIRED: readonly string[] = ['onnx/cpu', 'onnx/webgpu:0', 'tensorflow/cpu', 'wasm/cpu'];
 
 /** A software Vulkan driver compiles shaders for minutes. */
 const PATIENCE = 30 * 60_000;

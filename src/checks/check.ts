@@ -6,14 +6,16 @@ import type { Engine, ProgramSpec, Shape, TensorMap } from '../engines/engine.js
 export interface Check {
   /** Row of the table, e.g. `kernels: shapes`. */
   group: string;
-  /** What stands in one program with it, so that an engine that compiles slowly compiles seldom, e.g. `Conv2D`. */
-  bundle: string;
-  /** Unique within its bundle. */
+  /** Unique within its group. */
   name: string;
   /** Largest relative error (as vectors, L2) that any of its results may have against the reference. */
   tolerance: number;
-  work: ProgramWork | EngineWork;
+  work: Work;
+  /** What the reference computes instead, where another form of the same must give the same. */
+  expected?: Work;
 }
+
+export type Work = ProgramWork | EngineWork;
 
 /** A program without a bank. */
 export interface ProgramWork {
@@ -30,7 +32,7 @@ export const wave = (size: number, seed: number): Float32Array =>
 
 /** Between two engines: rounding in another order, in one op. */
 export const KERNEL_TOLERANCE = 1e-5;
-/** The same, through a layer with its padding, or a norm. */
+/** The same, through a layer with its padding, or a norm. Winograd's form rounds more than the direct one: its matrices hold numbers up to 8. */
 export const LAYER_TOLERANCE = 2e-5;
 /** The same, through a whole network or step, where small sums of large terms carry the rounding of those. */
 export const NETWORK_TOLERANCE = 5e-5;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { openEngine } from '../engines/open.js';
 import { messageOf } from '../errors.js';
-import { ENGINES, type EngineName } from '../protocol.js';
+import { deviceEnvironment, ENGINES, type EngineName } from '../protocol.js';
 import type { Check } from './check.js';
 import { gradientChecks, runChecks, type CheckResult } from './run.js';
 import type { Column, RanColumn } from './table.js';
@@ -35,6 +35,7 @@ export async function runColumn(title: string, { threads = 1, only }: ColumnOpti
   const begun = performance.now();
   const filter = only === undefined ? [] : ['--only', only];
   const child = await execa(process.execPath, [MAIN, '--here', '--threads', String(threads), ...filter, title], {
+    env: deviceEnvironment(parseTitle(title).device),
     reject: false,
     stdin: 'ignore',
     maxBuffer: 1e9,

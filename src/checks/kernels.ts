@@ -348,14 +348,20 @@ function valuesFor({ shapes, values }: Case, layout: Layout): Values {
   );
 }
 
-/** One for each case and layout; its bundle is its op. */
-export function kernelChecks(): (Check & { work: ProgramWork })[] {
+/** One case of an op in one layout. */
+export interface KernelCheck extends Check {
+  /** The tfjs op whose kernel it reaches. */
+  op: string;
+  work: ProgramWork;
+}
+
+export function kernelChecks(): KernelCheck[] {
   return Object.entries(KERNEL_CASES).flatMap(([group, ops]) =>
     Object.entries(ops).flatMap(([op, cases]) =>
       cases.flatMap((each, index) =>
         (Object.keys(LAYOUTS) as Layout[]).map((layout) => ({
           group: `kernels: ${group}`,
-          bundle: op,
+          op,
           name: `${op}, case ${index}, operands ${layout}`,
           tolerance: KERNEL_TOLERANCE,
           work: { spec: programOf(each, layout), inputs: valuesFor(each, layout) },

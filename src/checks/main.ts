@@ -21,7 +21,9 @@ async function main(): Promise<void> {
   const { titles, only, threads, json, here } = readArguments();
   if (here) {
     await runColumnHere(titles[0]!, { only, threads }, (line) => console.log(JSON.stringify(line)));
-    process.exit(); // whatever threads a library keeps
+    // At once, when all is said: a library may keep threads.
+    process.stdout.write('', () => process.exit());
+    return;
   }
   const columns: Column[] = [];
   for (const title of titles.length > 0 ? titles : COLUMNS) {

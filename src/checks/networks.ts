@@ -43,13 +43,13 @@ export const startOf = (shapes: Record<string, Shape>): Values =>
 
 /** A check of the gradients by all operands, at ordinary values of them. */
 function gradientCheck(
-  [group, bundle, name]: readonly [string, string, string],
+  [group, name]: readonly [string, string],
   tolerance: number,
   shapes: Record<string, Shape>,
   run: (operands: TensorMap) => tf.Tensor,
   inputs = startOf(shapes),
 ): GradientCheck {
-  return { group, bundle, name, tolerance, work: { spec: gradientProgram(name, shapes, run), inputs } };
+  return { group, name, tolerance, work: { spec: gradientProgram(name, shapes, run), inputs } };
 }
 
 /** Its program is that of `gradientProgram`. */
@@ -75,26 +75,33 @@ export function layerChecks(): GradientCheck[] {
       const run = ({ x, filter }: TensorMap): tf.Tensor =>
         networks.convolve(layer, filter as tf.Tensor4D, x as tf.Tensor4D);
       const shapes = { x: [2, 8, 12, 3], filter };
-      return gradientCheck(['layers', 'layers', name], LAYER_TOLERANCE, shapes, run);
+      return gradientCheck(['layers', name], LAYER_TOLERANCE, shapes, run);
     }),
-    gradientCheck(['layers', 'layers', 'doubled'], LAYER_TOLERANCE, image, ({ x }) =>
+    gradientCheck(['layers', 'doubled'], LAYER_TOLERANCE, image, ({ x }) =>
       tf.square(networks.doubled(x as tf.Tensor4D)),
     ),
-    gradientCheck(
-      ['layers', 'layers', 'convolution 3x3 in Winograd’s form'],
-      LAYER_TOLERANCE,
-      { x: [2, 8, 12, 3], filter: [3, 3, 3, 2] },
-      ({ x, filter }) => {
-        const tiles = tilesOf(8, 12);
-        return tiles.leave(tiles.convolve(tiles.enter(x as tf.Tensor4D), transformFilter(filter!)));
-      },
-    ),
+    winogradCheck(),
     ...(['instanceNorm', 'batchNorm'] as const).map((norm) =>
-      gradientCheck(['norms', 'norms', norm], LAYER_TOLERANCE, image, ({ x }) =>
-        networks[norm](x as tf.Tensor4D),
-      ),
+      gradientCheck(['norms', norm], LAYER_TOLERANCE, image, ({ x }) => networks[norm](x as tf.Tensor4D)),
     ),
   ];
+}
+
+/** A convolution by tiles, which must give what the direct form gives. */
+function winogradCheck(): GradientCheck {
+  const shapes = { x: [2, 8, 12, 3], filter: [3, 3, 3, 2] };
+  const byTiles = ({ x, filter }: TensorMap): tf.Tensor => {
+    const tiles = tilesOf(8, 12);
+    return tiles.leave(tiles.convolve(tiles.enter(x as tf.Tensor4D), transformFilter(filter!)));
+  };
+  const direct = ({ x, filter }: TensorMap): tf.Tensor =>
+    tf.conv2d(networks.reflectionPad(x as tf.Tensor4D, 1), filter as tf.Tensor4D, 1, 'valid');
+  const name = 'convolution 3x3, Winograd’s form';
+  const { work } = gradientCheck(['layers', name], LAYER_TOLERANCE, shapes, direct);
+  return {
+    ...gradientCheck(['layers', name], LAYER_TOLERANCE, shapes, byTiles),
+    expected: work,
+  };
 }
 
 export function lossChecks(): GradientCheck[] {
@@ -103,7 +110,7 @@ export function lossChecks(): GradientCheck[] {
     shapes: Record<string, Shape>,
     run: (operands: TensorMap) => tf.Tensor,
     inputs?: Values,
-  ): GradientCheck => gradientCheck(['losses', 'losses', name], KERNEL_TOLERANCE, shapes, run, inputs);
+  ): GradientCheck => gradientCheck(['losses', name], KERNEL_TOLERANCE, shapes, run, inputs);
   const maps = { real: [2, 1, 5, 1], fake: [2, 1, 5, 1] };
   const spread = {
     real: Float32Array.of(-200, -30, -2, -0.3, 0.4, 0.9, 1.2, 4, 30, 200),
@@ -147,14 +154,14 @@ export function networkChecks(): GradientCheck[] {
       const run = ({ x, ...weights }: TensorMap): tf.Tensor =>
         networks.generate(weights, parameters, x as tf.Tensor4D, { activation: smooth });
       const name = describeGenerator(parameters);
-      return gradientCheck(['generators', parameters.generator, name], NETWORK_TOLERANCE, shapes, run);
+      return gradientCheck(['generators', name], NETWORK_TOLERANCE, shapes, run);
     }),
     ...DISCRIMINATORS.map((parameters) => {
       const shapes = { ...networks.discriminatorShapes(parameters), x: [2, 24, 24, 1] };
       const run = ({ x, ...weights }: TensorMap): tf.Tensor =>
         networks.discriminate(weights, parameters, x as tf.Tensor4D, smooth);
       const name = `discriminator, norm ${parameters.norm}`;
-      return gradientCheck(['discriminators', 'discriminators', name], NETWORK_TOLERANCE, shapes, run);
+      return gradientCheck(['discriminators', name], NETWORK_TOLERANCE, shapes, run);
     }),
   ];
 }
@@ -172,7 +179,6 @@ export function translationChecks(): Check[] {
     };
     return {
       group: 'generators, own activations',
-      bundle: `${parameters.generator} with its own activations`,
       name: describeGenerator(parameters),
       tolerance: NETWORK_TOLERANCE,
       work: { spec, inputs: startOf(shapes) },

@@ -14,7 +14,7 @@ export function findingsInWords(findings: Findings, columns: number): string {
     ...gpus(findings, width),
     '',
     'Engines (speed: an update of a residual block; what does not work is said below)',
-    ...table(engines),
+    ...table(engines, width),
     ...troubles(engines, width),
     '',
     ...wrap('A sweep takes', choice.reason, width),
@@ -56,28 +56,28 @@ function gpus(findings: Findings, width: number): string[] {
   return lines;
 }
 
-function table(engines: readonly EngineFinding[]): string[] {
+function table(engines: readonly EngineFinding[], width: number): string[] {
   const rows = engines.map((each) => [
     each.works ? 'works' : 'no',
     each.name,
     each.device,
     each.gflops === null ? '' : `${speed(each.gflops)} GFLOP/s`,
-    each.device === 'cpu' || each.model === '' ? versions(each) : each.model,
+    each.device === 'cpu' || each.model === '' ? version(each) : each.model,
   ]);
   const widths = [0, 1, 2, 3].map((at) => Math.max(...rows.map((row) => row[at]!.length)));
   return rows.map((row) => {
     const cells = row.map((cell, at) =>
       at === 3 ? cell.padStart(widths[3]!) : cell.padEnd(widths[at] ?? 0),
     );
-    return `  ${cells.join('  ')}`.trimEnd();
+    return `  ${cells.join('  ')}`.slice(0, width).trimEnd();
   });
 }
 
-/** What computes; tfjs is behind every engine. */
-function versions({ versions }: EngineFinding): string {
+/** What computes, the first of its versions; --json has all. tfjs is behind every engine. */
+function version({ versions }: EngineFinding): string {
   const entries = Object.entries(versions);
-  const own = entries.filter(([name]) => name !== '@tensorflow/tfjs');
-  return (own.length > 0 ? own : entries).map(([name, version]) => `${name} ${version}`).join(', ');
+  const [name, number] = entries.find(([name]) => name !== '@tensorflow/tfjs') ?? entries[0] ?? [];
+  return name === undefined ? '' : `${name.replace('@tensorflow/', '')} ${number}`;
 }
 
 /** What ails several engines alike is said once. */

@@ -27,6 +27,8 @@ export interface EngineFinding {
   device: string;
   /** What the device is; empty where there is none. */
   model: string;
+  /** Computes on the processor what is made for a GPU. */
+  software: boolean;
   works: boolean;
   /** Why not; empty where it works. */
   reason: string;
@@ -130,16 +132,16 @@ async function examineEngines(
   const findings: EngineFinding[] = [];
   for (const { name, kind } of pairs) {
     const { found, reason } = lists[kind];
-    const lacking = { name, works: false, gflops: null, versions: {} };
+    const lacking = { name, software: false, works: false, gflops: null, versions: {} };
     if (found.length === 0) {
       findings.push({ ...lacking, device: kind, model: '', reason, mend: mend({ engine: name, kind, found: false, reason }, site) }); // prettier-ignore
     }
-    for (const { name: device, model } of found) {
+    for (const { name: device, model, software } of found) {
       tell(`Trying ${name} on ${device}`);
       const probe = await probeEngine(name, device, { threads: availableCores(), seconds });
       const { works, reason, gflops = null, versions } = probe;
       const advice = works ? '' : mend({ engine: name, kind, found: true, reason }, site);
-      findings.push({ name, device, model, works, reason, mend: advice, gflops, versions });
+      findings.push({ name, device, model, software, works, reason, mend: advice, gflops, versions });
     }
   }
   return findings;

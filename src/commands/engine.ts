@@ -5,6 +5,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { failuresOf, type RanColumn } from '../checks/table.js';
 import { EngineError } from '../engines/engine.js';
 import { InstallError, type InstallOptions, type Installed } from '../engines/install/installer.js';
+import { installCuda } from '../engines/install/cuda.js';
 import { installTensorflow } from '../engines/install/tensorflow.js';
 
 interface Installer {
@@ -15,6 +16,7 @@ interface Installer {
 
 /** What can be installed. */
 const INSTALLERS: Record<string, Installer> = {
+  cuda: { install: installCuda, columns: () => ['onnx/cuda:0'] },
   tensorflow: {
     install: installTensorflow,
     columns: ({ cpu }) => (cpu ? ['tensorflow/cpu'] : ['tensorflow/cuda:0', 'tensorflow/cpu']),
@@ -62,6 +64,7 @@ const installCommand: CommandModule<object, InstallArguments> = {
         default: false,
         describe: 'Make it anew where it is there already',
       })
+      .example('$0 engine install cuda', 'The onnx engine on NVIDIA GPUs')
       .example('$0 engine install tensorflow', 'TensorFlow with CUDA, for NVIDIA GPUs')
       .example('$0 engine install tensorflow --cpu', 'TensorFlow for the CPU')
       .epilogue('Exit code: 0 it is there and its gradients are right, 1 it is not, 2 a flag is wrong.'),

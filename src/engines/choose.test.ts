@@ -84,6 +84,16 @@ describe('left to us', () => {
     expect(choice.reason).toContain('40 GFLOP/s of onnx on webgpu:0');
   });
 
+  it('names no folder of this machine, since the reason is stored', async () => {
+    const { made } = machine([], { 'wasm cpu': 1 });
+    const failing: Machine = {
+      ...made,
+      probe: async (...asked) => ({ ...(await made.probe(...asked)), reason: 'cannot load /home/ada/lib/libonnxruntime.so.1: "C:\\x\\y.dll"' }), // prettier-ignore
+    };
+    const { reason } = await chooseEngine(AUTO, failing);
+    expect(reason).toContain('cannot load libonnxruntime.so.1: "y.dll"');
+  });
+
   it('falls back to wasm, then to plain JavaScript', async () => {
     expect(await chooseEngine(AUTO, machine([], { 'wasm cpu': 1, 'cpu cpu': 1 }).made)).toEqual({
       engine: 'wasm',

@@ -82,7 +82,8 @@ export async function chooseEngine(wish: Wish, machine: Machine = thisMachine): 
       tried.push({ devices: processor, probe: await machine.probe('onnx', 'cpu', MEASURE) });
     }
     for (const { probe } of tried) {
-      if (!probe.works) refused.push(`${probe.engine} on ${probe.device} does not work: ${probe.reason}`);
+      if (!probe.works)
+        refused.push(`${probe.engine} on ${probe.device} does not work: ${withoutFolders(probe.reason)}`);
     }
     const working = tried.filter(({ probe }) => probe.works);
     if (working.length > 0) return conclude(working, refused, wish);
@@ -189,6 +190,11 @@ function conclude(working: readonly Tried[], refused: readonly string[], { engin
 
 function inWords({ name, model }: Device): string {
   return name === 'cpu' ? name : `${name} (${model})`;
+}
+
+/** The reason is stored with trials, where no path of this machine may stand: of a file its name alone. */
+function withoutFolders(text: string): string {
+  return text.replace(/(?<=^|[\s"'`(=])(?:[A-Za-z]:\\|~?\/)[^\s"'`)]*[/\\]/g, '');
 }
 
 /** e.g. `21000 GFLOP/s`. */

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { relativeErrors, runOnce } from './compare.js';
+import { EngineError } from './engine.js';
 import { openEngine } from './open.js';
 import { sizeOf } from './spec.js';
 
@@ -31,11 +32,15 @@ const geometry = fc
 const wave = (size: number, seed: number): Float32Array =>
   Float32Array.from({ length: size }, (_, i) => Math.sin(seed + 1.7 * i + 0.3 * i * i));
 
-it.each(['onnx', 'wasm'] as const)(
+it.for(['onnx', 'wasm', 'tensorflow'] as const)(
   '%s computes any convolution and its gradients as the cpu engine does',
   { timeout: 240_000 },
-  async (name) => {
-    const engine = await openEngine(name, { threads: 1 });
+  async (name, { skip }) => {
+    const engine = await openEngine(name, { threads: 1 }).catch((error: unknown) => {
+      if (name === 'tensorflow' && error instanceof EngineError && error.kind === 'device')
+        skip(error.message);
+      throw error;
+    });
     const cpu = await openEngine('cpu', { threads: 1 });
     await fc.assert(
       fc.asyncProperty(geometry, async (each) => {

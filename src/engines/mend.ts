@@ -22,22 +22,27 @@ export interface Trouble {
 
 /** A command to type, or a sentence where no command helps; never empty. */
 export function mend({ engine, kind, found, reason }: Trouble, site: Site): string {
-  if (kind === 'cuda' && !found) return mendDriver(reason, site);
-  if (/out of memory/i.test(reason)) return 'nvidia-smi (it shows whose jobs hold the memory of the GPU)';
+  const named = /sweep engine install [a-z]+(?: --[a-z]+)*/.exec(reason)?.[0];
+  if (named !== undefined) return `npx ${named}`; // who failed knows best
+  if (/out of memory|memory is taken/i.test(reason)) return 'nvidia-smi, which shows whose jobs hold the memory of the GPU'; // prettier-ignore
+  if (kind === 'cuda' && (!found || /driver/i.test(reason))) return mendDriver(reason, found, site);
   if (engine === 'tensorflow') return `npx sweep engine install tensorflow${kind === 'cpu' ? ' --cpu' : ''}`;
   if (kind === 'cuda') return 'npx sweep engine install cuda';
   if (kind === 'webgpu') return mendVulkan(site);
   return 'npm run setup';
 }
 
-function mendDriver(reason: string, { platform, system, cards }: Site): string {
-  if (!cards.includes('NVIDIA')) return 'nothing: it needs a GPU of NVIDIA';
+/** @param found whether nvidia-smi lists a GPU */
+function mendDriver(reason: string, found: boolean, { platform, system, cards }: Site): string {
+  if (!found && !cards.includes('NVIDIA')) return 'nothing: it needs a GPU of NVIDIA';
   if (/hides every GPU/.test(reason)) return 'unset CUDA_VISIBLE_DEVICES';
-  if (/version mismatch/i.test(reason)) return 'sudo reboot';
+  if (/version mismatch|not started again/i.test(reason)) return 'sudo reboot';
   if (/nvidia-smi failed/.test(reason)) return 'sudo modprobe nvidia';
+  if (found && /libcuda/.test(reason))
+    return 'in a container: start it with --gpus all; else install the driver anew';
   if (platform === 'linux' && system.includes('ubuntu')) return 'sudo ubuntu-drivers install';
   if (platform === 'linux' && system.includes('debian')) return 'sudo apt-get install nvidia-driver (from non-free)'; // prettier-ignore
-  return 'install the driver of NVIDIA: https://www.nvidia.com/drivers';
+  return 'install the current driver of NVIDIA: https://www.nvidia.com/drivers';
 }
 
 function mendVulkan({ platform, system, cards }: Site): string {
@@ -46,7 +51,11 @@ function mendVulkan({ platform, system, cards }: Site): string {
     return 'in a container: start it with --device /dev/dri (NVIDIA: --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all)';
   }
   const aside = cards.length > 0 ? '' : ' (no GPU here: a software adapter, for tests)';
-  if (system.includes('debian')) return `sudo apt-get install libvulkan1 mesa-vulkan-drivers${aside}`;
+  if (system.includes('debian')) {
+    return cards.join() === 'NVIDIA'
+      ? "sudo apt-get install libvulkan1 (beside the driver's graphics libraries; in a container -e NVIDIA_DRIVER_CAPABILITIES=all)"
+      : `bash scripts/ci-vulkan.sh, which installs Vulkan and Mesa 25 by apt-get${aside}`;
+  }
   if (system.includes('fedora') || system.includes('rhel')) return `sudo dnf install vulkan-loader mesa-vulkan-drivers${aside}`; // prettier-ignore
   if (system.includes('arch')) return `sudo pacman -S vulkan-icd-loader vulkan-radeon vulkan-intel${aside}`;
   if (system.includes('suse')) return `sudo zypper install libvulkan1 libvulkan_radeon libvulkan_intel${aside}`; // prettier-ignore

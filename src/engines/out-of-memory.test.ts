@@ -22,6 +22,9 @@ const SAID: readonly [message: string, who: RegExp][] = [
   ['failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED', /NVIDIA/],
   ['RESOURCE_EXHAUSTED: failed to allocate', /TensorFlow/],
   ['CUDA_ERROR_OUT_OF_MEMORY: out of memory', /CUDA/],
+  ['the GPU failed: vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY', /GPU/],
+  ['Buffer size (3185049600) exceeds the max buffer size limit (1073741824)', /buffer/],
+  ['numbers_storage_buffers_ <= limits_.maxStorageBuffersPerShaderStage was false. Too many storage buffers in shader. Current: 17, Max is 16', /bind/],
   ['spawn ENOMEM', /system/],
   ['fatal: out of memory', /anyone/],
 ]; // prettier-ignore

@@ -28,6 +28,10 @@ export const SIGNS: readonly Sign[] = [
   { who: "TensorFlow's oneDNN", pattern: /operation received an exception: ?status: 1,/i },
   { who: "NVIDIA's libraries", pattern: /\bCU(BLAS|DNN|FFT|SOLVER|SPARSE)_(STATUS_)?ALLOC_FAILED\b/ },
   { who: 'CUDA', pattern: /cuda_error_out_of_memory|cuda error: out of memory|cudaErrorMemoryAllocation/i },
+  { who: 'the GPU, through WebGPU', pattern: /vk_error_out_of_(device|host)_memory|\bE_OUTOFMEMORY\b/i },
+  { who: 'WebGPU, a buffer beyond the largest', pattern: /exceeds the max buffer size/i },
+  // onnxruntime cuts tensors that no binding can hold; with too many cuts a shader is out of bindings.
+  { who: 'WebGPU, a tensor beyond what a shader can bind', pattern: /too many storage buffers in shader/i },
   { who: 'the system', pattern: /\bENOMEM\b|cannot allocate memory/i },
   { who: 'anyone', pattern: /\bout of memory\b/i },
 ];

@@ -12,6 +12,7 @@ import {
   stepMemory,
 } from './memory.js';
 import { microBatches } from './step.js';
+import { DIRECT } from './winograd.js';
 
 const PARAMETERS: TrialParameters = {
   patch: 64,
@@ -69,6 +70,32 @@ describe('the prediction', () => {
     },
   );
 
+  // The same in Winograd's form, and where residual blocks are computed again.
+  it.each([
+    [64, 16, 16, 3, 16, 0.46, 0.41],
+    [64, 16, 16, 3, 4, 0.28, 0.27],
+    [128, 2, 16, 3, 2, 0.35, 0.32],
+    [128, 4, 32, 6, 4, 0.98, 0.75],
+    [256, 1, 16, 6, 1, 0.56, 0.49],
+    [256, 1, 32, 9, 1, 1.24, 0.88],
+    [64, 4, 64, 9, 4, 1.87, 1.38],
+    [64, 4, 64, 9, 1, 1.55, 1.34],
+    [128, 1, 64, 9, 1, 1.81, 1.46],
+  ])(
+    'is near it in Winograd’s form: patch %i, batch %i, filters %i, blocks %i, micro-batch %i',
+    (patch, batch, filters, blocks, micro, kept, recomputed) => {
+      const parameters = { ...PARAMETERS, patch, batch, filters, blocks, disc_filters: filters };
+      for (const [memory, peak] of [
+        ['auto', kept],
+        ['low', recomputed],
+      ] as const) {
+        const predicted = BASE + stepMemory(parameters, micro, { winograd: true, memory });
+        expect(predicted / (1e9 * peak), memory).toBeGreaterThan(1 / PREDICTION_ERROR);
+        expect(predicted / (1e9 * peak), memory).toBeLessThan(PREDICTION_ERROR);
+      }
+    },
+  );
+
   it('falls in proportion to the micro-batch, but for weights and images', () => {
     const [one, two, four] = [1, 2, 4].map((micro) => stepMemory(PARAMETERS, micro)) as [
       number,
@@ -84,7 +111,8 @@ describe('the micro-batch', () => {
   it('is the largest that fits', () => {
     const parameters = { ...PARAMETERS, patch: 256 };
     const needs = (micro: number) => BASE + stepMemory(parameters, micro);
-    const choose = (bytes: number) => planMemory(parameters, microBatches(16), strict(bytes), 0).microBatch;
+    const choose = (bytes: number) =>
+      planMemory(parameters, microBatches(16), DIRECT, strict(bytes), 0).microBatch;
     expect(choose(needs(16))).toBe(16);
     expect(choose(needs(16) - 1)).toBe(8);
     expect(choose(needs(3))).toBe(2);
@@ -92,12 +120,12 @@ describe('the micro-batch', () => {
   });
 
   it('is refused where a limit is set that not even the smallest keeps, with what it needs and what there is', () => {
-    const plan = () => planMemory(PARAMETERS, [1], strict(1e8), 0);
+    const plan = () => planMemory(PARAMETERS, [1], DIRECT, strict(1e8), 0);
     expect(plan).toThrow(EngineError);
     expect(plan).toThrow(
       /patch 64, batch 16, micro_batch 1, .* needs about 0\.\d+ GB, the limit is 0\.10 GB/,
     );
-    expect(planMemory(PARAMETERS, [2, 1], { bytes: 1, strict: false }).microBatch).toBe(1);
+    expect(planMemory(PARAMETERS, [2, 1], DIRECT, { bytes: 1, strict: false }).microBatch).toBe(1);
   });
 
   it('divides the batch', () => {
@@ -114,7 +142,7 @@ describe('the limit', () => {
   });
 
   it('ends a trial that grew beyond it, if somebody set it', () => {
-    const plan = planMemory(PARAMETERS, [1], strict(1e9), 0);
+    const plan = planMemory(PARAMETERS, [1], DIRECT, strict(1e9), 0);
     expect(() => checkMemory(PARAMETERS, plan, 9e8)).not.toThrow();
     expect(() => checkMemory(PARAMETERS, plan, 2e9)).toThrow(/holds 2\.00 GB, the limit is 1\.00 GB/);
     const free = { ...plan, limit: { bytes: 1e9, strict: false } };
@@ -123,7 +151,7 @@ describe('the limit', () => {
 });
 
 it('says of an engine out of memory what was asked for and what was there, and leaves other errors alone', () => {
-  const plan = planMemory(PARAMETERS, [2], strict(1e12), 0);
+  const plan = planMemory(PARAMETERS, [2], DIRECT, strict(1e12), 0);
   const lack = new EngineError('onnxruntime, generators of 2: std::bad_alloc', 'out-of-memory');
   const explained = explainMemory(lack, PARAMETERS, plan) as EngineError;
   expect(explained.kind).toBe('out-of-memory');

@@ -8,12 +8,17 @@ import { readFileSync } from 'node:fs';
 import { EngineError } from '../engines/engine.js';
 import { countWeights, discriminatorLayers, generatorLayers, sidesOf, type Layer } from '../geometry.js';
 import { ENVIRONMENT, type TrialParameters } from '../protocol.js';
+import { DIRECT, winogradLayers, type Form } from './winograd.js';
 
 /** What the trial process is before its first step: Node, tfjs, onnxruntime, a trial's images aside, bytes. */
 export const BASE = 190e6;
 /** Tensors of the size of a layer's output that are held for its backward pass, and what an allocator adds to them. */
 const KEPT_PLAIN = 2;
 const KEPT_NORMED = 3;
+/** What a layer in Winograd's form keeps besides: its input by windows of 6x6 pixels for every 4x4. */
+const KEPT_WINDOWS = 36 / 16;
+/** Numbers of a transformed filter for each of the filter's. */
+const TRANSFORMED = 4;
 const ALLOCATOR = 1.4;
 /** Copies of every weight: itself, its two moments, its gradient, and the same in a checkpoint that is being written. */
 const WEIGHT_COPIES = 8;
@@ -30,15 +35,32 @@ const FLOAT = 4;
  *     4 · (8 · weights + 8 · batch · patch² + 1.4 · micro_batch · (2 · kept(generator) + kept(discriminator)))
  *     kept = sum over layers of channels · side² · (3 with a norm, else 2)
  *
- * It falls in proportion to the micro-batch but for weights and the batch's own images.
+ * It falls in proportion to the micro-batch but for weights and the batch's own images. A residual block in Winograd's form
+ * keeps 2.25 more for each of its layers, and four numbers for each weight of them; where it is computed again, only its
+ * input, but for the one block that is at work.
  */
-export function stepMemory(parameters: TrialParameters, microBatch: number): number {
-  const { batch, patch } = parameters;
+export function stepMemory(
+  parameters: TrialParameters,
+  microBatch: number,
+  { winograd, memory }: Form = DIRECT,
+): number {
+  const { batch, patch, blocks } = parameters;
   const [generator, discriminator] = [generatorLayers(parameters), discriminatorLayers(parameters)];
   const weights = 2 * (countWeights(generator) + countWeights(discriminator));
-  const kept = 2 * keptBy(generator, patch) + keptBy(discriminator, patch);
   const images = 8 * batch * patch ** 2;
-  return FLOAT * (WEIGHT_COPIES * weights + images + ALLOCATOR * microBatch * kept);
+  const inBlocks = winogradLayers(parameters);
+  const side = patch / 4;
+  const filter = (inBlocks[0]?.in ?? 0) * (inBlocks[0]?.out ?? 0) * 9;
+  const pixels = (inBlocks[0]?.out ?? 0) * side ** 2;
+  const windows = winograd ? KEPT_WINDOWS * pixels : 0;
+  // Of the layers in blocks: what they keep beyond what `keptBy` counts, or, computed again, in its place.
+  const more =
+    memory === 'auto'
+      ? inBlocks.length * windows
+      : blocks * pixels + 3 * windows - (inBlocks.length - 4) * KEPT_NORMED * pixels;
+  const transformed = winograd ? TRANSFORMED * filter * (memory === 'auto' ? 2 * inBlocks.length : 8) : 0;
+  const kept = 2 * keptBy(generator, patch) + keptBy(discriminator, patch) + 2 * more;
+  return FLOAT * (WEIGHT_COPIES * weights + transformed + images + ALLOCATOR * microBatch * kept);
 }
 
 /** Numbers that one image leaves behind in a network for the backward pass. */
@@ -94,10 +116,11 @@ export interface MemoryPlan {
 export function planMemory(
   parameters: TrialParameters,
   candidates: readonly number[],
+  form: Form = DIRECT,
   limit: MemoryLimit = memoryLimit(),
   held: number = residentMemory(),
 ): MemoryPlan {
-  const predict = (micro: number): number => Math.max(held, BASE) + stepMemory(parameters, micro);
+  const predict = (micro: number): number => Math.max(held, BASE) + stepMemory(parameters, micro, form);
   const smallest = candidates.at(-1);
   if (smallest === undefined) throw new RangeError('no micro-batch to choose from');
   const microBatch = candidates.find((micro) => predict(micro) <= limit.bytes) ?? smallest;
@@ -105,11 +128,18 @@ export function planMemory(
   if (limit.strict && predicted > limit.bytes) {
     throw new EngineError(
       `Out of memory: ${describe(parameters, microBatch)} needs about ${gigabytes(predicted)}, the limit is ` +
-        `${gigabytes(limit.bytes)}. ${microBatch > 1 ? 'Try micro_batch 1 or auto' : 'Try a smaller patch or fewer filters'}, or raise --memory-limit.`,
+        `${gigabytes(limit.bytes)}. ${adviceFor(parameters, microBatch, form)}, or raise --memory-limit.`,
       'out-of-memory',
     );
   }
   return { microBatch, predicted, limit };
+}
+
+function adviceFor({ generator }: TrialParameters, microBatch: number, { memory }: Form): string {
+  if (microBatch > 1) return 'Try micro_batch 1 or auto';
+  if (memory === 'auto' && generator === 'resnet')
+    return 'Try resources: {memory: low}, a smaller patch or fewer filters';
+  return 'Try a smaller patch or fewer filters';
 }
 
 /** @throws EngineError out-of-memory if a limit was set and the process has grown beyond it */

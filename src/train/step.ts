@@ -17,7 +17,14 @@ import * as losses from './losses.js';
 import { checkMemory, explainMemory, peakMemory, planMemory, type MemoryLimit } from './memory.js';
 import type { Activation, GenerateOptions, Weights } from './networks.js';
 import { discriminate, discriminatorShapes, generate, generatorShapes, initialWeights } from './networks.js';
-import { filterGradient, transformFilter, trunkFitsTiles, winogradLayers, type Form } from './winograd.js';
+import {
+  DIRECT,
+  filterGradient,
+  transformFilter,
+  trunkFitsTiles,
+  winogradLayers,
+  type Form,
+} from './winograd.js';
 
 export type Network = 'G' | 'F' | 'D_X' | 'D_Y';
 const NETWORKS: readonly Network[] = ['G', 'F', 'D_X', 'D_Y'];
@@ -80,7 +87,7 @@ export function savedShapes(parameters: TrialParameters): Record<string, Shape> 
  */
 export function bankShapes(
   parameters: TrialParameters,
-  { winograd = false, memory = 'auto' }: Partial<Form> = {},
+  { winograd, memory }: Form = DIRECT,
 ): Record<string, Shape> {
   const shapes: Record<string, Shape> = { ...savedShapes(parameters) };
   for (const [name, shape] of Object.entries(weightShapes(parameters))) shapes[gradientName(name)] = shape;
@@ -174,8 +181,8 @@ export interface CompiledStep {
 export interface StepOptions {
   /** A divisor of the batch; `auto`: the largest whose predicted memory fits. */
   microBatch?: number | 'auto';
-  /** `low`: compute what a residual block kept for the backward pass again instead. */
-  memory?: Form['memory'];
+  /** That which the bank was made for. */
+  form?: Form;
   /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
   memoryLimit?: MemoryLimit;
   /** For tests. */
@@ -197,13 +204,13 @@ export async function compileStep(
   engine: Engine,
   bank: Bank,
   parameters: TrialParameters,
-  { microBatch: wanted = 'auto', memory = 'auto', memoryLimit, smooth = {} }: StepOptions = {},
+  { microBatch: wanted = 'auto', form = DIRECT, memoryLimit, smooth = {} }: StepOptions = {},
 ): Promise<CompiledStep> {
   const { batch, patch, gamma } = parameters;
   const candidates =
     wanted !== 'auto' ? [wanted] : parameters.norm === 'batch' ? [batch] : microBatches(batch);
   for (const candidate of candidates) checkMicroBatch(parameters, candidate);
-  const plan = planMemory(parameters, candidates, memoryLimit);
+  const plan = planMemory(parameters, candidates, form, memoryLimit);
   const micro = plan.microBatch;
   const compiled: Program[] = [];
   const compile = async (spec: ProgramSpec): Promise<Program> => {
@@ -213,7 +220,7 @@ export async function compileStep(
     compiled.push(program);
     return program;
   };
-  const terms: Terms = { parameters, micro, smooth, recompute: memory === 'low', held: bank.shapes };
+  const terms: Terms = { parameters, micro, smooth, recompute: form.memory === 'low', held: bank.shapes };
   const direction = await compile(directionStep(terms));
   const identity = gamma === 0 ? undefined : await compile(identityStep(terms));
   const discriminator = await compile(discriminatorStep(terms));

@@ -66,7 +66,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
-  const step = await compileStep(engine, bank, parameters, { microBatch, memory: form.memory });
+  const step = await compileStep(engine, bank, parameters, { microBatch, form });
   state.microBatch = step.microBatch;
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),

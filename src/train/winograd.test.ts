@@ -8,7 +8,7 @@ import { openEngine } from '../engines/open.js';
 import type { TrialParameters } from '../protocol.js';
 import { reflectionPad } from './networks.js';
 import * as step from './step.js';
-import { formOf, tilesOf, transformFilter, type Form } from './winograd.js';
+import { DIRECT, formOf, tilesOf, transformFilter, type Form } from './winograd.js';
 
 const PARAMETERS: TrialParameters = {
   patch: 32,
@@ -97,7 +97,7 @@ describe('one convolution by tiles', () => {
   );
 
   it('keeps every pixel in its place', () => {
-    const x = tf.range(0, 2 * 8 * 12 * 3).reshape([2, 8, 12, 3]) as tf.Tensor4D;
+    const x = tf.reshape<tf.Rank.R4>(tf.range(0, 2 * 8 * 12 * 3), [2, 8, 12, 3]);
     const tiles = tilesOf(8, 12);
     const held = tiles.enter(x);
     expect(held.shape).toEqual([16, 6, 2, 3]);
@@ -121,7 +121,7 @@ async function updated(engine: Engine, form: Form, parameters = PARAMETERS, upda
   for (const [name, values] of Object.entries(start)) bank.write(name, values);
   const compiled = await step.compileStep(engine, bank, parameters, {
     microBatch: 1,
-    memory: form.memory,
+    form,
     smooth: SMOOTH,
   });
   const { batch, patch } = parameters;
@@ -154,8 +154,6 @@ async function updated(engine: Engine, form: Form, parameters = PARAMETERS, upda
 }
 
 describe('whole updates', () => {
-  const DIRECT: Form = { winograd: false, memory: 'auto' };
-
   it.each([
     ['winograd', { winograd: true, memory: 'auto' }],
     ['winograd, recomputed', { winograd: true, memory: 'low' }],

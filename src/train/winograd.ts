@@ -49,7 +49,7 @@ function onBothAxes(matrix: readonly number[][], x: tf.Tensor): tf.Tensor {
   const [m, n] = [matrix.length, matrix[0]!.length];
   const rest = x.size / (n * n);
   const small = tf.tensor2d(matrix as number[][]);
-  const first = tf.matMul(small, tf.reshape(x, [n, n * rest]) as tf.Tensor2D);
+  const first = tf.matMul(small, tf.reshape<tf.Rank.R2>(x, [n, n * rest]));
   return tf.matMul(tf.expandDims(small, 0), tf.reshape(first, [m, n, rest]));
 }
 
@@ -61,7 +61,7 @@ export function transformFilter(filter: tf.Tensor): tf.Tensor3D {
 /** The adjoint, from the gradient by the transformed filter to that by the filter, [9, in · out]: here once is cheaper. */
 export function filterGradient(gradient: tf.Tensor): tf.Tensor2D {
   const product = FILTER.flatMap((a) => FILTER.map((b) => a.flatMap((x) => b.map((y) => x * y)))); // [36, 9]
-  const flat = tf.reshape(gradient, [WINDOW * WINDOW, -1]) as tf.Tensor2D;
+  const flat = tf.reshape<tf.Rank.R2>(gradient, [WINDOW * WINDOW, -1]);
   return tf.matMul(tf.tensor2d(product), flat, true, false);
 }
 
@@ -95,18 +95,18 @@ export function tilesOf(height: number, width: number): Tiles {
   return {
     enter: (x) => {
       const [batch, , , channels] = x.shape;
-      const pixels = tf.reshape(x, [batch * height * width, channels]) as tf.Tensor2D;
+      const pixels = tf.reshape<tf.Rank.R2>(x, [batch * height * width, channels]);
       return tf.reshape(permuteRows(pixels, tileOrder(batch)), [PLACES, tiles, batch, channels]);
     },
     leave: (x) => {
       const [, , batch, channels] = x.shape;
-      const pixels = tf.reshape(x, [height * width * batch, channels]) as tf.Tensor2D;
+      const pixels = tf.reshape<tf.Rank.R2>(x, [height * width * batch, channels]);
       return tf.reshape(permuteRows(pixels, inverse(tileOrder(batch))), [batch, height, width, channels]);
     },
     convolve: (x, filter) => {
       const [, , batch, inputs] = x.shape;
       const outputs = filter.size / (WINDOW * WINDOW * inputs);
-      const pixels = tf.reshape(x, [PLACES * tiles, batch * inputs]) as tf.Tensor2D;
+      const pixels = tf.reshape<tf.Rank.R2>(x, [PLACES * tiles, batch * inputs]);
       const transformed = onBothAxes(INPUT, gatherRows(pixels, windows));
       const product = tf.matMul(
         tf.reshape(transformed, [WINDOW * WINDOW, tiles * batch, inputs]),
@@ -180,6 +180,9 @@ export interface Form {
   /** `low`: what a block would keep for the backward pass is computed again. */
   memory: 'auto' | 'low';
 }
+
+/** The plain form: convolutions as they are, what the backward pass needs is kept. */
+export const DIRECT: Form = { winograd: false, memory: 'auto' };
 
 /**
  * The form that a trial takes. Winograd's was faster than the direct one at every size that `npm run bench:forms` measures

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { cacheFolder } from '../../cache.js';
 import { systemCode } from '../../errors.js';
-import { makeFolder } from '../../files.js';
 import { InstallError } from './installer.js';
 import { makeWhole } from './whole.js';
 
@@ -79,21 +78,23 @@ function machine(): string {
 
 async function download(requirements: readonly string[]): Promise<void> {
   const arguments_ = pipArguments(requirements);
-  makeFolder(downloadFolder());
   const folder = path.join(downloadFolder(), 'fetched');
+  // A file gets its place when pip is done with all of them.
   await makeWhole(folder, async (temporary) => {
     const reasons: string[] = [];
     for (const python of ['python3', 'python']) {
       const reason = await tryPip(python, [...arguments_, '--dest', temporary]);
-      if (reason === undefined) return;
+      if (reason === undefined) {
+        for (const name of fs.readdirSync(temporary))
+          fs.renameSync(path.join(temporary, name), path.join(downloadFolder(), name));
+        return;
+      }
       reasons.push(reason);
-      if (!reason.includes('not installed')) break;
+      if (!reason.endsWith('not installed')) break;
     }
     throw new InstallError(`${reasons.join('; ')}\n${byHand(requirements)}`);
   });
-  for (const name of fs.readdirSync(folder))
-    fs.renameSync(path.join(folder, name), path.join(downloadFolder(), name));
-  fs.rmdirSync(folder);
+  fs.rmSync(folder, { recursive: true, force: true });
 }
 
 function pipArguments(requirements: readonly string[]): string[] {

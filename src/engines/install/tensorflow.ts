@@ -22,11 +22,6 @@ import { openWheel, type Wheel } from './wheel.js';
 import { makeWhole } from './whole.js';
 
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
-/** Node's own headers of its stable binary interface. */
-const NODE_API = path.join(
-  path.dirname(createRequire(import.meta.url).resolve('node-api-headers')),
-  'include',
-);
 const HEADERS = 'tensorflow/include/';
 
 /** What of the CUDA wheels is used: libraries, the assembler, and the device library of the compiler. */
@@ -97,15 +92,18 @@ async function compileBinding(
   folder: string,
 ): Promise<void> {
   const headers = path.join(folder, 'include');
+  // Of Node only its stable binary interface, whose headers are a package: no version of Node needs headers installed.
+  const nodeHeaders = path.join(path.dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include'); // prettier-ignore
   await extractHeaders(wheel, sources, headers);
   const { failed, stderr, shortMessage } = await execa(
     compiler,
     [
       ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI}`],
-      ...['-I', NODE_API, '-I', headers],
+      ...['-I', nodeHeaders, '-I', headers],
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((each) => path.join(sources, each)),
       ...['-L', path.join(folder, 'tensorflow'), ...LIBRARIES.map((each) => `-l:${each}`)],
       '-Wl,-rpath,$ORIGIN/tensorflow',
+      '-Wl,-z,nodelete', // Node unloads what a thread has loaded when it ends; TensorFlow's own threads would be in it
       ...['-o', bindingIn(folder)],
     ],
     { reject: false, stdin: 'ignore' },
@@ -143,7 +141,7 @@ function metadataOf(wheel: Wheel): Promise<string> {
 
 /** What a wheel's METADATA requires for its extra `and-cuda`, as pip takes it: `nvidia-cublas-cu12<13.0,>=12.5.3.2`. */
 export function cudaRequirements(metadata: string): string[] {
-  return [...metadata.matchAll(/^Requires-Dist: *([^;]+?) *; *extra *== *["']and-cuda["'] *$/gm)].map(
+  return [...metadata.matchAll(/^Requires-Dist: *([^;\n]+?) *; *extra *== *["']and-cuda["'] *$/gm)].map(
     ([, requirement = '']) => requirement.replace(/[() ]/g, ''),
   );
 }

@@ -14,10 +14,10 @@ export interface Wheel {
   /** Paths inside the wheel. */
   names: ReadonlySet<string>;
   /** A text file of the wheel. @throws InstallError if it is damaged or not there */
-  text(name: string): Promise<string>;
+  text: (name: string) => Promise<string>;
   /** Writes a file of the wheel to `target`, whose folders are made. @throws InstallError if it is damaged or not there */
-  extract(name: string, target: string): Promise<void>;
-  close(): void;
+  extract: (name: string, target: string) => Promise<void>;
+  close: () => void;
 }
 
 /** @throws InstallError if it is no wheel or incomplete */

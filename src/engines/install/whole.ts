@@ -5,7 +5,7 @@ import { makeFolder } from '../../files.js';
 
 /**
  * Has `build` fill a folder beside `folder`, then gives it that name. If it fails, is interrupted or killed, nothing of that
- * name is there; what a killed process left is removed by the next call. Of two processes at once the first to be done wins.
+ * name is there; what a killed process left is removed by the next call. Of two processes at once the last to be done stays.
  * @param folder absolute; what is there is replaced
  */
 export async function makeWhole(folder: string, build: (temporary: string) => Promise<void>): Promise<void> {

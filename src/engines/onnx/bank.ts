@@ -1,7 +1,8 @@
 /** @file Tensors that stay with onnxruntime between runs, in the layout that its convolutions want. */
-import { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import type { Bank, Shape } from '../engine.js';
 import { checkLength, shapeIn, sizeOf } from '../spec.js';
+import type { Runtime } from './runtime.js';
 import { bankOrder } from './trace.js';
 import { at } from './values.js';
 
@@ -14,7 +15,7 @@ export interface OnnxBank extends Bank {
   swap(name: string): void;
 }
 
-export function createOnnxBank(shapes: Record<string, Shape>): OnnxBank {
+export function createOnnxBank({ Tensor }: Runtime, shapes: Record<string, Shape>): OnnxBank {
   const make = (shape: Shape): Tensor =>
     new Tensor('float32', new Float32Array(sizeOf(shape)), storedShape(shape));
   const currents = new Map(Object.entries(shapes).map(([name, shape]) => [name, make(shape)]));

@@ -5,12 +5,12 @@
  * inputs again. It can neither fill nor read such a buffer (`getData` ends the process in 1.30), nor write into a given one, so
  * values go up and down through a graph that copies, and what a run writes is a new buffer each time.
  */
-import type { InferenceSession } from 'onnxruntime-node';
-import { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import type { Bank, Shape } from '../engine.js';
 import { checkLength, shapeIn, sizeOf } from '../spec.js';
 import { fromStored, numbers, storedShape, toStored } from './bank.js';
 import { encodeModel } from './proto.js';
+import type { Runtime } from './runtime.js';
 
 export interface GpuBank extends Bank {
   /** What a run reads; brought to the GPU if it was written since. */
@@ -19,26 +19,30 @@ export interface GpuBank extends Bank {
   replace(name: string, tensor: Tensor): void;
 }
 
-/** Sessions that copy one tensor to the GPU, and from there. */
+/** Copies of one tensor to the GPU, and from there. */
 export interface Copies {
-  up: InferenceSession;
-  down: InferenceSession;
+  up: (tensor: Tensor) => Promise<Tensor>;
+  down: (tensor: Tensor) => Promise<Tensor>;
 }
 
-/** Name of the one output of a copy. */
-export const COPY_OUTPUT = 'copy';
+/** Names of what a copy takes and gives. */
+export const COPY = { input: 'original', output: 'copy' } as const;
 
 /** A graph that copies one tensor of any shape. */
 export function copyModel(): Uint8Array {
   return encodeModel({
-    nodes: [{ op: 'Identity', domain: '', inputs: ['x'], outputs: [COPY_OUTPUT], attributes: {} }],
+    nodes: [{ op: 'Identity', domain: '', inputs: [COPY.input], outputs: [COPY.output], attributes: {} }],
     initializers: [],
-    inputs: [{ name: 'x', element: 'float32', dims: 'any' }],
-    outputs: [{ name: COPY_OUTPUT, element: 'float32', dims: 'any' }],
+    inputs: [{ name: COPY.input, element: 'float32', dims: 'any' }],
+    outputs: [{ name: COPY.output, element: 'float32', dims: 'any' }],
   });
 }
 
-export function createGpuBank(shapes: Record<string, Shape>, { up, down }: Copies): GpuBank {
+export function createGpuBank(
+  { Tensor }: Runtime,
+  shapes: Record<string, Shape>,
+  { up, down }: Copies,
+): GpuBank {
   const onGpu = new Map<string, Tensor>();
   /** Written here and not yet brought to the GPU. */
   const waiting = new Map<string, Float32Array>();
@@ -46,10 +50,8 @@ export function createGpuBank(shapes: Record<string, Shape>, { up, down }: Copie
   const zeros = new Map<number, Tensor>();
   let disposed = false;
 
-  const upload = async (values: Float32Array, shape: Shape): Promise<Tensor> => {
-    const { [COPY_OUTPUT]: tensor } = await up.run({ x: new Tensor('float32', values, storedShape(shape)) });
-    return tensor as Tensor;
-  };
+  const upload = (values: Float32Array, shape: Shape): Promise<Tensor> =>
+    up(new Tensor('float32', values, storedShape(shape)));
   const zerosOf = async (shape: Shape): Promise<Tensor> => {
     const size = sizeOf(shape);
     const made = zeros.get(size) ?? (await upload(new Float32Array(size), [size]));
@@ -89,8 +91,7 @@ export function createGpuBank(shapes: Record<string, Shape>, { up, down }: Copie
       const shape = shapeIn(shapes, name);
       const written = waiting.get(name);
       if (written) return fromStored(written, shape);
-      const { [COPY_OUTPUT]: copy } = await down.run({ x: await current(name) });
-      return fromStored(numbers(copy as Tensor), shape);
+      return fromStored(numbers(await down(await current(name))), shape);
     },
     clear: (names) => {
       for (const name of names) {

@@ -13,7 +13,7 @@ it('has a case for every kernel', () => {
 
 describe('every case reaches the kernel that it is for', () => {
   it.each(OPS)('%s', (op) => {
-    const checks = CHECKS.filter(({ bundle }) => bundle === op);
+    const checks = CHECKS.filter((check) => check.op === op);
     expect(checks.length).toBeGreaterThan(0);
     for (const { name, work } of checks) {
       const spy = vi.spyOn(KERNELS[op]!, 'trace');

@@ -1,20 +1,24 @@
 /** @file The default engine: a program is traced once into one ONNX graph, which onnxruntime optimises and runs. */
 import * as tf from '@tensorflow/tfjs';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import * as onnxruntime from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bank, Engine, Program, ProgramSpec } from '../engine.js';
+import { messageOf } from '../../errors.js';
 import { EngineError } from '../engine.js';
 import { outOfMemory } from '../out-of-memory.js';
 import { fed, sizeOf } from '../spec.js';
+import { isGpuFault } from '../tensorflow/gpu.js';
 import type { OnnxBank } from './bank.js';
 import { createOnnxBank, numbers } from './bank.js';
-import type { GpuBank } from './gpu-bank.js';
-import { copyModel, COPY_OUTPUT, createGpuBank } from './gpu-bank.js';
+import type { Copies, GpuBank } from './gpu-bank.js';
+import { COPY, copyModel, createGpuBank } from './gpu-bank.js';
 import { firstRefused } from './culprit.js';
+import { cudaAdvice } from './cuda.js';
+import { watchDeviceErrors } from './device-errors.js';
 import { writableInPlace } from './in-place.js';
 import type { Graph } from './proto.js';
 import { encodeModel } from './proto.js';
 import type { Target } from './recorder.js';
+import { loadRuntime, type Runtime } from './runtime.js';
 import type { Traced } from './trace.js';
 import { resultName, trace } from './trace.js';
 import { chooseWebgpuAdapter } from './webgpu.js';
@@ -23,72 +27,99 @@ export interface OnnxOptions {
   threads: number;
   /** `cpu`, `webgpu:0`, `cuda:0`. */
   device: string;
+  /** On `cpu`: where onnxruntime writes a profile of each program when that is disposed of; the files' names begin so. */
+  profile?: string;
 }
 
 /** @throws EngineError, kind `device`, if the device is not there or cannot be computed on */
-export function openOnnxEngine(options: OnnxOptions): Promise<Engine> {
-  const [kind, index = '0'] = options.device.split(':');
-  if (kind === 'webgpu') return openOnWebgpu(options.threads, Number(index));
-  if (kind === 'cpu') return Promise.resolve(openOnCpu(options));
-  return Promise.reject(new EngineError(`onnx on ${options.device}: not yet`, 'device'));
+export async function openOnnxEngine({ threads, device, profile }: OnnxOptions): Promise<Engine> {
+  const [, kind, index = '0'] = /^(cpu|webgpu|cuda)(?::(\d+))?$/.exec(device) ?? [];
+  switch (kind) {
+    case 'cpu': {
+      const on = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile };
+      return openInHostMemory({ runtime: loadRuntime(), threads, target: { device: 'cpu' }, on }, 'cpu');
+    }
+    case 'cuda':
+      return openOnCuda(threads, Number(index));
+    case 'webgpu':
+      return openOnWebgpu(threads, Number(index));
+    default:
+      throw new EngineError(`onnx computes on cpu, cuda:N or webgpu:N, not on ${device}`, 'device');
+  }
 }
 
-function openOnCpu({ threads, device }: OnnxOptions): Engine {
+/** Where and how graphs run. */
+interface Place {
+  runtime: Runtime;
+  threads: number;
+  target: Target;
+  /** What a session differs in from one on the CPU. */
+  on: InferenceSession.SessionOptions;
+}
+
+/** Weights lie in the host's memory; a GPU gets a copy for each run. */
+function openInHostMemory(place: Place, device: string): Engine {
   return {
-    ...facts(threads, device),
-    createBank: createOnnxBank,
+    ...facts(place, device),
+    createBank: (shapes) => createOnnxBank(place.runtime, shapes),
     compile: async (spec, bank) => {
-      const traced = trace(spec, bank.shapes, { device: 'cpu' });
-      return hostProgram(spec, traced, await createSession(spec.name, traced, threads));
+      const traced = trace(spec, bank.shapes, place.target);
+      const session = await createSession(spec.name, traced, place);
+      const { run, dispose } = hostProgram(place.runtime, spec, traced, session);
+      if (place.on.enableProfiling !== true) return { run, dispose };
+      return { run, dispose: () => (session.endProfiling(), dispose()) };
     },
     dispose: () => Promise.resolve(),
   };
 }
 
+/** onnxruntime-node leaves results in the memory of a GPU on WebGPU only, so here they come and go with each run. */
+async function openOnCuda(threads: number, index: number): Promise<Engine> {
+  const place: Place = { runtime: loadRuntime(index), threads, target: { device: 'cuda' }, on: CUDA };
+  const probe = await copySession(place); // the GPU has to be asked for something to be known to work
+  await probe.release();
+  return openInHostMemory(place, `cuda:${index}`);
+}
+
 async function openOnWebgpu(threads: number, index: number): Promise<Engine> {
   const adapter = await chooseWebgpuAdapter(index);
-  const target: Target = { device: 'webgpu' };
-  const copy = (location: Location): Promise<InferenceSession> =>
-    naming('copy', () =>
-      InferenceSession.create(copyModel(), {
-        ...sessionOptions(threads),
-        ...WEBGPU,
-        preferredOutputLocation: { [COPY_OUTPUT]: location },
-      }),
-    );
-  const copies = { up: await copy('gpu-buffer'), down: await copy('cpu') };
-  const { versions, ...rest } = facts(threads, `webgpu:${index}`);
+  const place: Place = { runtime: loadRuntime(), threads, target: { device: 'webgpu' }, on: WEBGPU };
+  const { runtime, target } = place;
+  const [up, down] = [await copySession(place, staying([COPY.output])), await copySession(place)];
+  const run = watchedRuns();
+  const copy = async (session: InferenceSession, tensor: Tensor): Promise<Tensor> =>
+    (await run('copy', session, { [COPY.input]: tensor }))[COPY.output] as Tensor;
+  const copies: Copies = { up: (tensor) => copy(up, tensor), down: (tensor) => copy(down, tensor) };
+  const { versions, ...rest } = facts(place, `webgpu:${index}`);
   return {
     ...rest,
     versions: { ...versions, adapter: adapter.name },
-    createBank: (shapes) => createGpuBank(shapes, copies),
+    createBank: (shapes) => createGpuBank(runtime, shapes, copies),
     compile: async (spec, bank) => {
       const traced = trace(spec, bank.shapes, target);
-      const on = { ...WEBGPU, preferredOutputLocation: staying(spec.writes) };
-      return gpuProgram(spec, traced, await createSession(spec.name, traced, threads, on));
+      const stays = staying(spec.writes.map(resultName));
+      const session = await createSession(spec.name, traced, place, stays);
+      return gpuProgram(runtime, spec, traced, session, run);
     },
     dispose: async () => {
-      await copies.up.release();
-      await copies.down.release();
+      await up.release();
+      await down.release();
     },
   };
 }
 
-function facts(threads: number, device: string): Pick<Engine, 'name' | 'device' | 'threads' | 'versions'> {
-  return {
-    name: 'onnx',
-    device,
-    threads,
-    versions: {
-      'onnxruntime-node': onnxruntime.env.versions.node ?? 'unknown',
-      '@tensorflow/tfjs': tf.version.tfjs,
-    },
+function facts(
+  { runtime, threads }: Place,
+  device: string,
+): Pick<Engine, 'name' | 'device' | 'threads' | 'versions'> {
+  const versions = {
+    'onnxruntime-node': runtime.env.versions.node ?? 'unknown',
+    '@tensorflow/tfjs': tf.version.tfjs,
   };
+  return { name: 'onnx', device, threads, versions };
 }
 
 // ---- Sessions
-
-type Location = 'cpu' | 'gpu-buffer';
 
 function sessionOptions(threads: number): InferenceSession.SessionOptions {
   return {
@@ -101,32 +132,47 @@ function sessionOptions(threads: number): InferenceSession.SessionOptions {
   };
 }
 
-/** A node that the provider lacks is an error, not a silent detour over the CPU. */
-const WEBGPU: InferenceSession.SessionOptions = {
-  executionProviders: ['webgpu'],
-  extra: { session: { disable_cpu_ep_fallback: '1' } },
+const ON_GPU: InferenceSession.SessionOptions = {
+  // A node that the provider lacks is an error, not a silent detour over the CPU.
+  extra: { session: { disable_cpu_ep_fallback: '1', use_deterministic_compute: '1' } },
   logSeverityLevel: 4, // what goes wrong is thrown as well, and told by us
 };
+const WEBGPU: InferenceSession.SessionOptions = { ...ON_GPU, executionProviders: ['webgpu'] };
+/** The one GPU that the process sees (cuda.ts). The Node binding passes no other option on to the provider. */
+const CUDA: InferenceSession.SessionOptions = {
+  ...ON_GPU,
+  executionProviders: [{ name: 'cuda', deviceId: 0 }],
+};
 
-/** @param on what the session differs in from one on the CPU */
 function createSession(
   what: string,
   { graph }: Traced,
-  threads: number,
-  on: InferenceSession.SessionOptions = {},
+  { runtime, threads, on }: Place,
+  stays: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
+  const options = { ...sessionOptions(threads), ...on };
   return naming(what, async () => {
     try {
-      return await InferenceSession.create(encodeModel(graph), { ...sessionOptions(threads), ...on });
+      return await runtime.InferenceSession.create(encodeModel(graph), { ...options, ...stays });
     } catch (error) {
-      throw leftToCpu(error) ? await explainLeftToCpu(graph, error) : error;
+      if (!leftToCpu(error)) throw error;
+      throw await explainLeftToCpu(graph, error, (part) => runtime.InferenceSession.create(part, options));
     }
   });
 }
 
-/** Names of results that stay on the GPU. */
-function staying(names: readonly string[]): Record<string, Location> {
-  return Object.fromEntries(names.map((name) => [resultName(name), 'gpu-buffer']));
+/** Outputs that stay on the GPU. */
+function staying(names: readonly string[]): InferenceSession.SessionOptions {
+  return { preferredOutputLocation: Object.fromEntries(names.map((name) => [name, 'gpu-buffer'])) };
+}
+
+/** A session that copies a tensor to the GPU or from there, or both. */
+function copySession(
+  { runtime, threads, on }: Place,
+  stays: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  const options = { ...sessionOptions(threads), ...on, ...stays };
+  return naming('copy', () => runtime.InferenceSession.create(copyModel(), options));
 }
 
 /** Whether a session was refused since the provider lacks some op. */
@@ -134,10 +180,14 @@ function leftToCpu(error: unknown): boolean {
   return error instanceof Error && /assigned to the default CPU EP/.test(error.message);
 }
 
-async function explainLeftToCpu(graph: Graph, cause: unknown): Promise<EngineError> {
+async function explainLeftToCpu(
+  graph: Graph,
+  cause: unknown,
+  create: (model: Uint8Array) => Promise<InferenceSession>,
+): Promise<EngineError> {
   const culprit = await firstRefused(graph, async (part) => {
     try {
-      await (await InferenceSession.create(encodeModel(part), { ...sessionOptions(1), ...WEBGPU })).release();
+      await (await create(encodeModel(part))).release();
       return true;
     } catch (error) {
       return !leftToCpu(error);
@@ -145,7 +195,7 @@ async function explainLeftToCpu(graph: Graph, cause: unknown): Promise<EngineErr
   });
   const { op = 'an op', domain = '' } = culprit?.node ?? {};
   return new EngineError(
-    `the WebGPU provider cannot compute ${domain && `${domain}.`}${op} (node ${(culprit?.index ?? 0) + 1} of ` +
+    `the provider of this device cannot compute ${domain && `${domain}.`}${op} (node ${(culprit?.index ?? 0) + 1} of ` +
       `${graph.nodes.length}), and nothing is computed on the CPU in its place: its kernel in src/engines/onnx/kernels must ` +
       'express it otherwise for this device',
     'cannot-trace',
@@ -156,16 +206,21 @@ async function explainLeftToCpu(graph: Graph, cause: unknown): Promise<EngineErr
 // ---- Programs
 
 /** Runs on tensors in the host's memory, written in place where that is safe. */
-function hostProgram(spec: ProgramSpec, traced: Traced, session: InferenceSession): Program {
+function hostProgram(
+  runtime: Runtime,
+  spec: ProgramSpec,
+  traced: Traced,
+  session: InferenceSession,
+): Program {
   const inPlace = writableInPlace(traced.graph, new Map(spec.writes.map((name) => [name, resultName(name)])));
   const outputs = Object.entries(traced.outputs).map(([name, shape]): [string, Tensor] => [
     name,
-    new Tensor('float32', new Float32Array(sizeOf(shape)), shape),
+    new runtime.Tensor('float32', new Float32Array(sizeOf(shape)), shape),
   ]);
   return {
     run: async (anyBank, inputs, renamed = (name) => name) => {
       const bank = asHostBank(anyBank);
-      const feeds = feedsOf(spec, inputs);
+      const feeds = feedsOf(runtime, spec, inputs);
       for (const name of spec.reads) feeds[name] = bank.current(renamed(name));
       const fetches: Record<string, Tensor> = {};
       for (const [name, tensor] of outputs) fetches[resultName(name)] = tensor;
@@ -182,15 +237,19 @@ function hostProgram(spec: ProgramSpec, traced: Traced, session: InferenceSessio
 }
 
 /** Runs on tensors in the GPU's memory; inputs go up and outputs come down, what is read and written stays. */
-function gpuProgram(spec: ProgramSpec, traced: Traced, session: InferenceSession): Program {
+function gpuProgram(
+  runtime: Runtime,
+  spec: ProgramSpec,
+  traced: Traced,
+  session: InferenceSession,
+  run: WatchedRun,
+): Program {
   return {
     run: async (anyBank, inputs, renamed = (name) => name) => {
       const bank = asGpuBank(anyBank);
-      const feeds = feedsOf(spec, inputs);
-      const results = await naming(spec.name, async () => {
-        for (const name of spec.reads) feeds[name] = await bank.current(renamed(name));
-        return session.run(feeds);
-      });
+      const feeds = feedsOf(runtime, spec, inputs);
+      for (const name of spec.reads) feeds[name] = await bank.current(renamed(name));
+      const results = await run(spec.name, session, feeds);
       const result = (name: string): Tensor => results[resultName(name)] as Tensor;
       for (const name of spec.writes) bank.replace(renamed(name), result(name));
       return Object.fromEntries(Object.keys(traced.outputs).map((name) => [name, numbers(result(name))]));
@@ -199,8 +258,23 @@ function gpuProgram(spec: ProgramSpec, traced: Traced, session: InferenceSession
   };
 }
 
-function feedsOf(spec: ProgramSpec, inputs: Record<string, Float32Array>): Record<string, Tensor> {
-  const feeds: Record<string, Tensor> = {};
+type Tensors = Record<string, Tensor>;
+/** Runs a session, and fails if the GPU failed. */
+type WatchedRun = (what: string, session: InferenceSession, feeds: Tensors) => Promise<Tensors>;
+
+function watchedRuns(): WatchedRun {
+  const deviceError = watchDeviceErrors();
+  return (what, session, feeds) =>
+    naming(what, async () => {
+      const results = await session.run(feeds);
+      const logged = deviceError();
+      if (logged !== undefined) throw new Error(`the GPU failed: ${logged}`);
+      return results;
+    });
+}
+
+function feedsOf({ Tensor }: Runtime, spec: ProgramSpec, inputs: Record<string, Float32Array>): Tensors {
+  const feeds: Tensors = {};
   for (const [name, shape] of Object.entries(spec.inputs)) {
     feeds[name] = new Tensor('float32', fed(spec, inputs, name), shape);
   }
@@ -217,13 +291,31 @@ function asGpuBank(bank: Bank): GpuBank {
   return bank as GpuBank;
 }
 
-/** Says what onnxruntime was doing when it failed, and tells a lack of memory from other faults. */
+/** Says what onnxruntime was doing when it failed, and tells a lack of memory and a lost GPU from other faults. */
 async function naming<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const kind = error instanceof EngineError ? error.kind : outOfMemory(error) ? 'out-of-memory' : 'fault';
-    throw new EngineError(`onnxruntime, ${what}: ${message}`, kind, { cause: error });
+    throw new EngineError(`onnxruntime, ${what}: ${readable(messageOf(error))}`, kindOf(error), {
+      cause: error,
+    });
   }
 }
+
+/** CUDA's faults come with paths of the build, the host's name and the call: what is left is what failed. */
+function readable(message: string): string {
+  const fault = /\b(CUDA|CUBLAS|CUDNN|CUDNN_FE|CURAND) (failure|error) \d+: [^;]*/.exec(message)?.[0].trim();
+  if (fault === undefined) return message;
+  const node = /while running (\w+) node/.exec(message)?.[1];
+  return `${node === undefined ? '' : `${node}: `}${fault}${cudaAdvice(fault)}`;
+}
+
+function kindOf(error: unknown): EngineError['kind'] {
+  if (error instanceof EngineError) return error.kind;
+  if (outOfMemory(error) !== undefined) return 'out-of-memory';
+  return isGpuFault(messageOf(error)) || LOST.test(messageOf(error)) ? 'device' : 'fault';
+}
+
+/** A GPU that is gone until a new process asks for it (its driver was reset, or it hung), or that never was there. */
+const LOST =
+  /device (is|was) lost|VK_ERROR_DEVICE_LOST|DXGI_ERROR_DEVICE_(REMOVED|HUNG|RESET)|CUDA (failure|error) \d+|Failed to load shared library/i;

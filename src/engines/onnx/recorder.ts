@@ -1,4 +1,5 @@
 /** @file What a trace writes into: nodes and constants of one ONNX graph, each made once. */
+import { createHash } from 'node:crypto';
 import type { Attribute, Graph, GraphElement, GraphNode, GraphValue, Initializer } from './proto.js';
 
 /** What the graph will run on. Whatever a kernel writes differently for a device hangs on this, and on nothing else. */
@@ -70,7 +71,9 @@ export function createRecorder(target: Target): Recorder {
     constant: (values, dims) => {
       const element =
         values instanceof Float32Array ? 'float32' : values instanceof Int32Array ? 'int32' : 'bool';
-      return initializer(`constant ${initializers.length}`, element, dims, values);
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const content = createHash('sha256').update(bytes).digest('base64');
+      return initializer(`${element} ${dims.join()} ${content}`, element, dims, values);
     },
     finish: (inputs, outputs) => {
       const named = nameResults(nodes, outputs);

@@ -11,19 +11,16 @@ export function gpuIndex(device: string): number | undefined {
 }
 
 /**
- * The one GPU that the process may see, in CUDA's words. A list of several in the environment counts from its start, as CUDA
- * itself counts; a list of one has been chosen by whoever started the process, under the device's number on this machine.
- * @throws RangeError if the list is too short
+ * The one GPU that the process may see, in CUDA's words: the one of this number on this machine, unless whoever started the
+ * process has chosen one (which may be named by its id).
+ * @throws RangeError if it is not among those that may be seen
  */
 export function visibleGpu(index: number, already: string | undefined): string {
-  const listed = already?.split(',').map((each) => each.trim()) ?? [];
-  if (listed.length === 0) return String(index);
-  if (listed.length === 1 && listed[0] !== '') return listed[0] as string;
-  const chosen = listed[index];
-  if (chosen === undefined || chosen === '') {
-    throw new RangeError(`cuda:${index} is not among CUDA_VISIBLE_DEVICES=${already}`);
-  }
-  return chosen;
+  const listed = already?.split(',').map((each) => each.trim()) ?? [String(index)];
+  const [only = '', ...others] = listed;
+  if (others.length === 0 && only !== '') return only;
+  if (listed.includes(String(index))) return String(index);
+  throw new RangeError(`cuda:${index} is not among CUDA_VISIBLE_DEVICES=${already}`);
 }
 
 /**

@@ -9,7 +9,8 @@ interface Sign {
 /** First match counts: the first cause, not what follows from it. */
 const SIGNS: readonly Sign[] = [
   {
-    pattern: /could not find cuda drivers/i,
+    // 303 is CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, here of libcuda itself.
+    pattern: /cuInit.*\b303\b|cannot open.*libcuda\.so/i,
     reason: "NVIDIA's driver is not installed here (no libcuda.so.1)",
   },
   { pattern: /CUDA_ERROR_NO_DEVICE|no CUDA-capable device/i, reason: 'the driver finds no GPU' },
@@ -26,7 +27,7 @@ const SIGNS: readonly Sign[] = [
     reason: 'the driver is too old for CUDA 12',
   },
   {
-    pattern: /cannot dlopen some GPU libraries/i,
+    pattern: /cannot dlopen some GPU libraries|could not find cuda drivers/i,
     reason: 'libraries of CUDA are missing: run `sweep engine install tensorflow --force`',
   },
   { pattern: /compute capability/i, reason: 'the GPU is too old for this build of TensorFlow' },

@@ -10,6 +10,9 @@ export const TFJS_NODE = '4.22.0';
 /** Node's stable binary interface that the binding is built for: one build serves all versions of Node. */
 export const NAPI = 8;
 
+/** Raised by hand when it is put together in another way, so that what is there already is not taken for it. */
+const REVISION = 2;
+
 /** With or without kernels for NVIDIA GPUs. */
 export type Build = 'cpu' | 'gpu';
 
@@ -34,7 +37,7 @@ export function installFolder(build: Build): string {
   return path.join(
     cacheFolder(),
     'engines',
-    `tensorflow-${TENSORFLOW}-${build}-${platform}-napi${NAPI}-tfjs-${TFJS_NODE}`,
+    `tensorflow-${TENSORFLOW}-${build}-${platform}-napi${NAPI}-tfjs-${TFJS_NODE}-r${REVISION}`,
   );
 }
 

@@ -44,7 +44,7 @@ export async function openTensorflowEngine({ threads, device }: TensorflowOption
   started ??= start({ threads, device });
   if (started.device !== device) {
     throw new EngineError(
-      `This process computes with TensorFlow on ${started.device}; a process has one device, so ${device} needs another.`,
+      `This process computes with TensorFlow on ${started.device}; a process has one device, so ${device} needs another`,
       'device',
     );
   }
@@ -71,7 +71,7 @@ function start({ threads, device }: TensorflowOptions): TensorflowOptions & { ve
     const reason = gpu
       ? askWhyNoGpu(install.binding, environment)
       : 'it takes a GPU although it is shown none';
-    throw new EngineError(`TensorFlow does not run on ${device}: ${reason}.`, 'device');
+    throw new EngineError(`TensorFlow does not run on ${device}: ${reason}`, 'device');
   }
   register(binding);
   return { threads, device, version: binding.TF_Version };
@@ -98,7 +98,7 @@ function installFor(device: string, gpu: boolean): Install {
   const install = gpu ? findInstall('gpu') : (findInstall('cpu') ?? findInstall('gpu'));
   if (install) return install;
   const command = `sweep engine install tensorflow${gpu ? '' : ' --cpu'}`;
-  throw new EngineError(`TensorFlow is not installed for ${device}: run \`${command}\`.`, 'device');
+  throw new EngineError(`TensorFlow is not installed for ${device}: run \`${command}\``, 'device');
 }
 
 function load({ binding }: Install): Binding {
@@ -118,7 +118,7 @@ function register(binding: Binding): void {
   const require = packageRequire();
   const theirs = require('@tensorflow/tfjs') as typeof tf;
   if (theirs.engine() !== tf.engine()) {
-    throw new EngineError('@tensorflow/tfjs-node-gpu uses another copy of @tensorflow/tfjs.', 'fault');
+    throw new EngineError('@tensorflow/tfjs-node-gpu uses another copy of @tensorflow/tfjs', 'fault');
   }
   restoreIsNullOrUndefined();
   require('./dist/register_all_kernels.js');
@@ -156,7 +156,7 @@ async function tryOut(engine: Engine): Promise<void> {
   const { y } = await program.run(bank, { x: Float32Array.of(1, 2, 3, 4), filter });
   const error = relativeError(Float32Array.of(4321), y ?? new Float32Array());
   if (!(error < 1e-6)) {
-    throw new EngineError(`TensorFlow on ${engine.device} computes a convolution wrongly.`, 'device');
+    throw new EngineError(`TensorFlow on ${engine.device} computes a convolution wrongly`, 'device');
   }
 }
 

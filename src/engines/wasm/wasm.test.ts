@@ -6,6 +6,7 @@ import { resolveParameters } from '../../definition/parameters.js';
 import { bankShapes, compileStep, initialBank } from '../../train/step.js';
 import { EngineError, type Engine } from '../engine.js';
 import { openEngine } from '../open.js';
+import { complain } from './wasm.js';
 
 let listeners: number;
 let engine: Engine;
@@ -48,8 +49,18 @@ describe('memory', () => {
     const error: unknown = await run.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(EngineError);
     expect(error).toMatchObject({ kind: 'out-of-memory', message: expect.stringMatching(/WebAssembly.*bytes.*4.29 GB/) as string }); // prettier-ignore
-    expect(bank.read('a')).toEqual(new Float32Array(1000).fill(3));
+    expect(await bank.read('a')).toEqual(new Float32Array(1000).fill(3));
     bank.dispose();
+  });
+
+  it('that XNNPACK lacks ends the op, which it would not by itself', () => {
+    const said = 'XNN status for xnn_create_fully_connected_nc_f32 is not successful. Got status 6. Use -c dbg to see XNN logs.'; // its words
+    const printed: string[] = [];
+    const print = (text: string): void => void printed.push(text);
+    expect(() => complain(said, print)).toThrow(expect.objectContaining({ kind: 'out-of-memory' }) as Error);
+    expect(() => complain(said.replace('6', '2'), print)).toThrow(expect.objectContaining({ kind: 'fault' }) as Error);
+    complain('something else', print);
+    expect(printed).toEqual(['something else']);
   });
 
   it('does not grow from update to update', async () => {

@@ -13,31 +13,55 @@ import { registerKernels } from './kernels.js';
 /** @throws EngineError if WebAssembly does not start here */
 export async function openWasmEngine({ device }: { threads: number; device: string }): Promise<Engine> {
   if (device !== 'cpu') throw new EngineError(`wasm computes on cpu, not on ${device}`, 'device');
-  const version = await (started ??= start());
-  return eagerEngine({
+  const { version, memory } = await (started ??= start());
+  const engine = eagerEngine({
     name: 'wasm',
     backend: 'wasm',
     device,
     threads: 1,
     versions: { '@tensorflow/tfjs-backend-wasm': version },
   });
+  return {
+    ...engine,
+    compile: async (spec, bank) => {
+      const program = await engine.compile(spec, bank);
+      return {
+        ...program,
+        run: (...given) =>
+          program.run(...given).catch((error: unknown) => {
+            const trapped = error instanceof Error && error.name === 'RuntimeError'; // WebAssembly's own, such as `memory access out of bounds`
+            throw trapped && isFull(memory) ? fullMemory(memory, spec.name, error) : error;
+          }),
+      };
+    },
+  };
 }
 
-let started: Promise<string> | undefined;
+interface Started {
+  /** Of the package. */
+  version: string;
+  memory: WasmMemory;
+}
 
-/** Starts the backend, which tfjs does asynchronously, and leaves the active one as it was. Gives the package's version. */
-async function start(): Promise<string> {
+let started: Promise<Started> | undefined;
+
+/** Starts the backend, which tfjs does asynchronously, and leaves the active one and the process' listeners as they were. */
+async function start(): Promise<Started> {
   const before = tf.getBackend();
-  const restoreListeners = watchListeners();
-  const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
+  const removeListeners = watchListeners();
+  const { version_wasm: version } = await import('@tensorflow/tfjs-backend-wasm');
   registerKernels();
+  const { warn } = console;
+  console.warn = (...words: unknown[]) => complain(words.join(' '), warn); // its runtime keeps this one
   // Its binary lies in its own folder, where it looks by itself; it takes the one with SIMD where the processor has that.
   const works = await tf.setBackend('wasm').catch(() => false);
-  restoreListeners();
-  if (works) tellFullMemory((tf.backend() as BackendWasm).wasm as unknown as WasmMemory);
-  if (before) await tf.setBackend(before);
+  console.warn = warn;
+  removeListeners();
   if (!works) throw new EngineError('tfjs’ WebAssembly backend does not start here', 'device');
-  return version_wasm;
+  const memory = (tf.backend() as BackendWasm).wasm as unknown as WasmMemory;
+  tellFullMemory(memory);
+  if (before) await tf.setBackend(before);
+  return { version, memory };
 }
 
 /**
@@ -56,6 +80,8 @@ function watchListeners(): () => void {
   };
 }
 
+// ---- Memory
+
 /** What tfjs' types leave out of the module that Emscripten makes. */
 interface WasmMemory {
   /** 0 where there is no memory. */
@@ -64,17 +90,38 @@ interface WasmMemory {
   HEAPU8: Uint8Array;
 }
 
+/** 65,535 pages: what tfjs lets its memory grow to, bytes. */
+const MOST = 65_535 * 65_536;
+
+const isFull = ({ HEAPU8 }: WasmMemory): boolean => HEAPU8.length >= MOST;
+
+function fullMemory({ HEAPU8 }: WasmMemory, what: string, cause?: Error): EngineError {
+  const held = (HEAPU8.length / 1e9).toFixed(2);
+  return new EngineError(
+    `WebAssembly cannot enlarge memory for ${what}: it holds ${held} GB and can have 4.29 GB at most`,
+    'out-of-memory',
+    { cause },
+  );
+}
+
 /** tfjs does not look at what `malloc` gives, so that a tensor for which there is no memory is written over others at address 0. */
-function tellFullMemory(wasm: WasmMemory): void {
-  wasm._free(wasm._malloc(8)); // its first call puts the function proper in its place
-  const malloc = wasm._malloc;
-  wasm._malloc = (bytes) => {
+function tellFullMemory(memory: WasmMemory): void {
+  memory._free(memory._malloc(8)); // its first call puts the function proper in its place
+  const malloc = memory._malloc;
+  memory._malloc = (bytes) => {
     const address = bytes < 2 ** 32 ? malloc(bytes) : 0; // it would see the number modulo that
-    if (address !== 0) return address;
-    const held = (wasm.HEAPU8.length / 1e9).toFixed(2);
-    throw new EngineError(
-      `WebAssembly cannot enlarge memory for a tensor of ${bytes} bytes: it holds ${held} GB and can have 4.29 GB at most`,
-      'out-of-memory',
-    );
+    if (address === 0) throw fullMemory(memory, `a tensor of ${bytes} bytes`);
+    return address;
   };
+}
+
+/** XNNPACK's status for a lack of memory, in which it leaves a result as it is, says so, and goes on. */
+const XNN_OUT_OF_MEMORY = '6';
+
+/** What the runtime prints as a warning. A failure of XNNPACK must end the op: its result holds no numbers. */
+export function complain(text: string, print: (text: string) => void): void {
+  const status = /XNN status for .*Got status (\d+)/.exec(text)?.[1];
+  if (status === undefined) return print(text);
+  if (status !== XNN_OUT_OF_MEMORY) throw new EngineError(`WebAssembly: ${text}`, 'fault');
+  throw new EngineError(`WebAssembly is out of memory: ${text}`, 'out-of-memory');
 }

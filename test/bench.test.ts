@@ -1,0 +1,24 @@
+/** @file `bench:engines` as a user runs it, on a tiny network. How fast anything is decides nothing here. */
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { expect, it } from 'vitest';
+
+const bench = (args: string[]) =>
+  execa(process.execPath, [fileURLToPath(new URL('../bench/engines.mjs', import.meta.url)), ...args], {
+    env: { BENCH_PYTHON: 'no-such-python' },
+    reject: false,
+  });
+
+it('says that PyTorch is missing, prints our own figures, and no goal that needs PyTorch', async () => {
+  const { exitCode, stdout } = await bench(['--quick', '--threads', '1', '64,1,2,1']);
+  expect(stdout).toContain('PyTorch does not work');
+  expect(stdout).toMatch(/^64,1,2,1 +1 +[\d.]+ +winograd +- +-/m);
+  expect(stdout).not.toMatch(/^goal /m);
+  expect(exitCode).toBe(0);
+});
+
+it('names what a cell is where it is given a wrong one', async () => {
+  const { exitCode, stderr } = await bench(['64,1']);
+  expect(stderr).toContain('64,1: expected patch,batch,filters,blocks, e.g. 64,16,16,3');
+  expect(exitCode).toBe(1);
+});
