@@ -4,17 +4,19 @@
  */
 import { EngineError } from '../../engines/engine.js';
 import { hostHash } from '../../machine.js';
-import type { AnyTrialConfig, Budget, ParameterValues, TrialConfig } from '../../protocol.js';
+import type { AnyTrialConfig, Budget, EngineName, ParameterValues, TrialConfig } from '../../protocol.js';
 import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
 import { BASE, planMemory, type MemoryLimit } from '../../train/memory.js';
 import { microBatches } from '../../train/step.js';
+import { formOf } from '../../train/winograd.js';
 import { translationWork, updateWork, wholeImageMemory } from './work.js';
 
 /** Where and by what a trial would be computed. */
 export interface Placement {
-  engine: string;
+  /** Null for a trainer that is not ours. */
+  engine: EngineName | null;
   device: string;
   threads: number;
 }
@@ -149,28 +151,31 @@ function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: numb
 
 /** Predicts by what decides it, once for each. */
 function memoryPredictor({
+  placement,
   limit,
   imageBytes,
   imagePixels,
 }: Machine): (trial: TrialConfig) => Omit<Prediction, 'seconds'> {
   const known = new Map<string, Omit<Prediction, 'seconds'>>();
-  return ({ parameters, microBatch }) => {
+  return (trial) => {
+    const { parameters, microBatch } = trial;
     const identity = `${shape(parameters)} ${microBatch}`;
     const before = known.get(identity);
     if (before !== undefined) return before;
     const { batch, norm } = parameters;
     const candidates =
       microBatch !== 'auto' ? [microBatch] : norm === 'batch' ? [batch] : microBatches(batch);
+    const form = formOf(trial, { name: placement.engine ?? 'cpu', device: placement.device });
     const held = BASE + imageBytes;
     const exam = held + wholeImageMemory(parameters, imagePixels);
     const peak = (predicted: number) => Math.round(Math.max(predicted, exam));
     let found: Omit<Prediction, 'seconds'>;
     try {
-      const plan = planMemory(parameters, candidates, limit, held);
+      const plan = planMemory(parameters, candidates, form, limit, held);
       found = { memoryBytes: peak(plan.predicted), microBatch: plan.microBatch };
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      const least = planMemory(parameters, candidates, { bytes: 0, strict: false }, held);
+      const least = planMemory(parameters, candidates, form, { bytes: 0, strict: false }, held);
       found = { memoryBytes: peak(least.predicted), microBatch: least.microBatch, refused: error.message };
     }
     known.set(identity, found);
