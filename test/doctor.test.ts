@@ -133,6 +133,7 @@ describe('sweep run', () => {
       file: path.join(folder, 'small.yaml'),
       results,
       retryFailed: false,
+      only: [],
       place: () => Promise.resolve({ engine: 'onnx', devices: ['cuda:98', 'cuda:99'], reason: 'a test' }),
       say: () => undefined,
       stream: fs.createWriteStream(path.join(folder, 'progress.txt')) as unknown as NodeJS.WriteStream,

@@ -7,7 +7,6 @@
  * mirrored border included, is one gather of whole rows, and each transform one multiplication by a small constant matrix.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Engine } from '../engines/engine.js';
 import type { TrialConfig } from '../protocol.js';
 import { generatorLayers, type GeneratorParameters, type Layer } from '../geometry.js';
 
@@ -190,7 +189,7 @@ export const DIRECT: Form = { winograd: false, memory: 'auto' };
  */
 export function formOf(
   { parameters, winograd = 'auto', memory = 'auto' }: Pick<TrialConfig, 'parameters' | 'winograd' | 'memory'>,
-  { name, device }: Pick<Engine, 'name' | 'device'>,
+  { name, device }: { name: string; device: string },
 ): Form {
   const fits = parameters.generator === 'resnet' && trunkFitsTiles(parameters.patch, parameters.patch);
   return {

@@ -9,8 +9,8 @@ import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
 import { BASE, planMemory, type MemoryLimit } from '../../train/memory.js';
+import { describeForm, formOf } from '../../train/winograd.js';
 import { microBatches } from '../../train/step.js';
-import { formOf } from '../../train/winograd.js';
 import { translationWork, updateWork, wholeImageMemory } from './work.js';
 
 /** Where and by what a trial would be computed. */
@@ -151,7 +151,7 @@ function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: numb
 
 /** Predicts by what decides it, once for each. */
 function memoryPredictor({
-  placement,
+  placement: { engine, device },
   limit,
   imageBytes,
   imagePixels,
@@ -159,13 +159,13 @@ function memoryPredictor({
   const known = new Map<string, Omit<Prediction, 'seconds'>>();
   return (trial) => {
     const { parameters, microBatch } = trial;
-    const identity = `${shape(parameters)} ${microBatch}`;
+    const form = formOf(trial, { name: engine ?? 'cpu', device });
+    const identity = `${shape(parameters)} ${microBatch} ${describeForm(form)}`;
     const before = known.get(identity);
     if (before !== undefined) return before;
     const { batch, norm } = parameters;
     const candidates =
       microBatch !== 'auto' ? [microBatch] : norm === 'batch' ? [batch] : microBatches(batch);
-    const form = formOf(trial, { name: placement.engine ?? 'cpu', device: placement.device });
     const held = BASE + imageBytes;
     const exam = held + wholeImageMemory(parameters, imagePixels);
     const peak = (predicted: number) => Math.round(Math.max(predicted, exam));

@@ -65,9 +65,9 @@ function openInHostMemory(place: Place, device: string): Engine {
     compile: async (spec, bank) => {
       const traced = trace(spec, bank.shapes, place.target);
       const session = await createSession(spec.name, traced, place);
-      const { run, dispose } = hostProgram(place.runtime, spec, traced, session);
-      if (place.on.enableProfiling !== true) return { run, dispose };
-      return { run, dispose: () => (session.endProfiling(), dispose()) };
+      const program = hostProgram(place.runtime, spec, traced, session);
+      if (place.on.enableProfiling !== true) return program;
+      return { ...program, dispose: () => (session.endProfiling(), program.dispose()) };
     },
     dispose: () => Promise.resolve(),
   };

@@ -46,17 +46,18 @@ export interface Graph {
 }
 
 const IR_VERSION = 8;
-const OPSETS = [
-  { domain: '', version: 17 },
-  { domain: 'com.microsoft', version: 1 },
-];
+const OPSET = { domain: '', version: 17 };
+/** onnxruntime's own operators; named in a file only where one is used, so that others can read it. */
+const OPSET_OF_ONNXRUNTIME = { domain: 'com.microsoft', version: 1 };
 
 /** The bytes of a ModelProto. */
 export function encodeModel(graph: Graph): Uint8Array {
+  const { domain } = OPSET_OF_ONNXRUNTIME;
+  const opsets = graph.nodes.some((node) => node.domain === domain) ? [OPSET, OPSET_OF_ONNXRUNTIME] : [OPSET];
   return message([
     varintField(1, IR_VERSION),
     bytesField(7, graphProto(graph)),
-    ...OPSETS.map(({ domain, version }) =>
+    ...opsets.map(({ domain, version }) =>
       bytesField(8, message([textField(1, domain), varintField(2, version)])),
     ),
   ]);
