@@ -71,7 +71,7 @@ describe('sweep plan', () => {
     expect(steady(dry.stdout)).toBe(steady(planned.stdout));
     expect(dry.stdout).toContain('grid: 2 settings listed\n  2 settings x 2 seeds = 4 trials');
     expect(dry.stdout).toContain('Note: patch and batch change together');
-    expect(dry.stdout).toMatch(/Where: each trial on cpu, .*engine onnx/);
+    expect(dry.stdout).toMatch(/Where: onnx on cpu: .*at once/);
     expect(dry.stdout).toMatch(/Time for what is left: about .* \(.* to .*\)/);
     expect(dry.stdout).toContain('no trial of this results folder has been measured here');
     expect(fs.existsSync(path.join(folder, 'results'))).toBe(false);

@@ -29,8 +29,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
-  /** Which trials to run now; the others stay as they are. */
-  only: Condition;
+  /** Which trials to run now; the others stay as they are. Without it: all. */
+  only?: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
@@ -66,10 +66,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
   const unlock = takeLock(run.results);
   try {
-    const { say } = run;
+    const { say, only = [] } = run;
     const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
-    if (!plan.trials.some((trial) => isAsked(trial, run.only))) {
+    if (!plan.trials.some((trial) => isAsked(trial, only))) {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
@@ -78,11 +78,11 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
-      if (!isAsked(trial, run.only) || status === 'done') return false;
+      if (!isAsked(trial, only) || status === 'done') return false;
       return status !== 'failed' || run.retryFailed;
     });
-    const asked = plan.trials.filter((trial) => isAsked(trial, run.only)).length;
-    const failed = plan.trials.filter((trial, at) => isAsked(trial, run.only) && statuses[at] === 'failed');
+    const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
+    const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
     const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
@@ -116,7 +116,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       stopping.close();
       progress.close();
     }
-    return summarise(store, plan.trials, label, stopping, run.only);
+    return summarise(store, plan.trials, label, stopping, only);
   } finally {
     store.close();
     unlock();

@@ -67,7 +67,7 @@ export async function makePlan({
   const { device, threads } = slots[0]!;
   const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
   const images = await sizeOfImages(definition, plan);
-  const machine = { placement: { engine: placement.engine ?? '', device, threads }, limit, ...images };
+  const machine = { placement: { engine: placement.engine, device, threads }, limit, ...images };
   const each = `${threads} thread${threads === 1 ? '' : 's'} each`;
   return {
     name: definition.name,

@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../../engines/engine.js';
 import { hostHash } from '../../machine.js';
-import type { AnyTrialConfig, Budget, ParameterValues, TrialConfig } from '../../protocol.js';
+import type { AnyTrialConfig, Budget, EngineName, ParameterValues, TrialConfig } from '../../protocol.js';
 import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
@@ -15,7 +15,8 @@ import { translationWork, updateWork, wholeImageMemory } from './work.js';
 
 /** Where and by what a trial would be computed. */
 export interface Placement {
-  engine: string;
+  /** Null for a trainer that is not ours. */
+  engine: EngineName | null;
   device: string;
   threads: number;
 }
@@ -158,7 +159,7 @@ function memoryPredictor({
   const known = new Map<string, Omit<Prediction, 'seconds'>>();
   return (trial) => {
     const { parameters, microBatch } = trial;
-    const form = formOf(trial, { name: engine, device });
+    const form = formOf(trial, { name: engine ?? 'cpu', device });
     const identity = `${shape(parameters)} ${microBatch} ${describeForm(form)}`;
     const before = known.get(identity);
     if (before !== undefined) return before;
