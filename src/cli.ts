@@ -46,6 +46,13 @@ const parser = yargs(hideBin(process.argv))
 
 class yargsError extends Error {}
 
+// Whoever reads what is printed may leave (`sweep run … | head`): what is being done goes on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 try {
   await parser.parseAsync();
 } catch (error) {

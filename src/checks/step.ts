@@ -1,5 +1,6 @@
 /** @file Checks of the whole update as a trial runs it: term by term, micro-batch by micro-batch, weights held by the bank. */
 import * as tf from '@tensorflow/tfjs';
+import { resolveParameters } from '../definition/parameters.js';
 import type { Values } from '../engines/compare.js';
 import type { TrialParameters } from '../protocol.js';
 import type { Smooth } from '../train/step.js';
@@ -8,31 +9,7 @@ import { DIRECT, type Form } from '../train/winograd.js';
 import type { Check, EngineWork } from './check.js';
 import { NETWORK_TOLERANCE } from './check.js';
 
-const RESNET: TrialParameters = {
-  patch: 24,
-  batch: 2,
-  lambda: 10,
-  gamma: 5,
-  paired: 0,
-  pairs: 'all',
-  generator: 'resnet',
-  filters: 2,
-  blocks: 1,
-  norm: 'instance',
-  upsample: 'transposed',
-  disc_filters: 2,
-  disc_layers: 2,
-  gan_loss: 'least-squares',
-  pool: 0,
-  lr: 2e-4,
-  schedule: 'constant',
-  beta1: 0.5,
-  beta2: 0.999,
-  images: 'all',
-  crop: 'random',
-  flip: false,
-  jitter: 0,
-};
+const RESNET = resolveParameters({ patch: 24, batch: 2, filters: 2, blocks: 1, disc_layers: 2 });
 
 /** Each generator, each adversarial loss, each norm, the paired term, and one batch in parts. */
 const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number }> = {

@@ -1,6 +1,7 @@
 /** @file The step in parts: term by term and micro-batch by micro-batch it must give the update of the whole. */
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resolveParameters } from '../definition/parameters.js';
 import type { Values } from '../engines/compare.js';
 import { readAll, relativeError } from '../engines/compare.js';
 import type { Engine } from '../engines/engine.js';
@@ -11,31 +12,7 @@ import type { Smooth, StepFeed, StepResult } from './step.js';
 import * as step from './step.js';
 import { trainStep } from './whole-step.js';
 
-const PARAMETERS = {
-  patch: 16,
-  batch: 4,
-  lambda: 10,
-  gamma: 5,
-  generator: 'resnet',
-  norm: 'instance',
-  upsample: 'transposed',
-  gan_loss: 'least-squares',
-  paired: 0,
-  pairs: 'all',
-  pool: 0,
-  schedule: 'constant',
-  crop: 'random',
-  images: 'all',
-  flip: false,
-  jitter: 0,
-  filters: 2,
-  blocks: 1,
-  disc_filters: 2,
-  disc_layers: 2,
-  lr: 2e-4,
-  beta1: 0.5,
-  beta2: 0.999,
-} as const satisfies TrialParameters;
+const PARAMETERS = resolveParameters({ patch: 16, batch: 4, filters: 2, blocks: 1, disc_layers: 2 });
 const SMOOTH: Smooth = {
   activation: (h) => tf.tanh(h),
   distance: (a, b) => tf.mean(tf.squaredDifference(a, b)),

@@ -1,4 +1,5 @@
 /** @file The memory of a step: predicted against measured, chosen by a limit, refused beyond it. */
+import { resolveParameters } from '../definition/parameters.js';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../engines/engine.js';
 import type { TrialParameters } from '../protocol.js';
@@ -14,31 +15,7 @@ import {
 import { microBatches } from './step.js';
 import { DIRECT } from './winograd.js';
 
-const PARAMETERS: TrialParameters = {
-  patch: 64,
-  batch: 16,
-  lambda: 10,
-  gamma: 5,
-  paired: 0,
-  pairs: 'all',
-  generator: 'resnet',
-  filters: 16,
-  blocks: 3,
-  norm: 'instance',
-  upsample: 'transposed',
-  disc_filters: 16,
-  disc_layers: 3,
-  gan_loss: 'least-squares',
-  pool: 0,
-  lr: 2e-4,
-  schedule: 'constant',
-  beta1: 0.5,
-  beta2: 0.999,
-  images: 'all',
-  crop: 'random',
-  flip: false,
-  jitter: 0,
-};
+const PARAMETERS = resolveParameters({ batch: 16, filters: 16, blocks: 3 });
 const strict = (bytes: number) => ({ bytes, strict: true });
 
 describe('the prediction', () => {

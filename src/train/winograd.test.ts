@@ -1,6 +1,7 @@
 /** @file Winograd's form and recomputing give what the direct form gives: values, gradients, whole updates, translations. */
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resolveParameters } from '../definition/parameters.js';
 import type { Values } from '../engines/compare.js';
 import { relativeError, relativeErrors, runOnce } from '../engines/compare.js';
 import type { Engine, ProgramSpec } from '../engines/engine.js';
@@ -10,31 +11,7 @@ import { reflectionPad } from './networks.js';
 import * as step from './step.js';
 import { DIRECT, formOf, tilesOf, transformFilter, type Form } from './winograd.js';
 
-const PARAMETERS: TrialParameters = {
-  patch: 32,
-  batch: 2,
-  lambda: 10,
-  gamma: 5,
-  paired: 0,
-  pairs: 'all',
-  generator: 'resnet',
-  filters: 2,
-  blocks: 2,
-  norm: 'instance',
-  upsample: 'transposed',
-  disc_filters: 2,
-  disc_layers: 2,
-  gan_loss: 'least-squares',
-  pool: 0,
-  lr: 2e-4,
-  schedule: 'constant',
-  beta1: 0.5,
-  beta2: 0.999,
-  images: 'all',
-  crop: 'random',
-  flip: false,
-  jitter: 0,
-};
+const PARAMETERS = resolveParameters({ patch: 32, batch: 2, filters: 2, blocks: 2, disc_layers: 2 });
 /** F(4x4, 3x3) rounds ten times as much as the direct form: its matrices hold numbers up to 8. */
 const TOLERANCE = 2e-5;
 const NETWORK_TOLERANCE = 1e-4;
