@@ -26,9 +26,17 @@ export interface KeyIngredients {
 
 /** Twelve lower-case hexadecimal digits that two trials share if and only if they are the same work. */
 export function trialKey(ingredients: KeyIngredients): string {
-  const { seed, budget, dataFingerprint, split, pairing, patient, range, mask } = ingredients;
   return digest({
+    ...common(ingredients),
     parameters: resolveParameters(ingredients.parameters),
+    numerics: ingredients.numerics ?? NUMERICS_VERSION,
+  });
+}
+
+/** What decides the result whoever trains. */
+function common(ingredients: Omit<KeyIngredients, 'parameters' | 'numerics'>): Record<string, unknown> {
+  const { seed, budget, dataFingerprint, split, pairing, patient, range, mask } = ingredients;
+  return {
     seed,
     budget,
     dataFingerprint,
@@ -37,8 +45,7 @@ export function trialKey(ingredients: KeyIngredients): string {
     patient: patient ?? null,
     range,
     mask: mask === 'auto' ? undefined : mask,
-    numerics: ingredients.numerics ?? NUMERICS_VERSION,
-  });
+  };
 }
 
 function digest(value: unknown): string {
@@ -53,20 +60,8 @@ export interface ForeignKeyIngredients extends Omit<KeyIngredients, 'parameters'
 }
 
 export function foreignTrialKey(ingredients: ForeignKeyIngredients): string {
-  const { parameters, command, seed, budget, dataFingerprint, split, pairing, patient, range, mask } =
-    ingredients;
-  return digest({
-    parameters,
-    command,
-    seed,
-    budget,
-    dataFingerprint,
-    split: canonicalSplit(split),
-    pairing,
-    patient: patient ?? null,
-    range,
-    mask: mask === 'auto' ? undefined : mask,
-  });
+  const { parameters, command } = ingredients;
+  return digest({ ...common(ingredients), parameters, command });
 }
 
 /** Shares as they are; lists as one hash, whatever their order. */

@@ -4,7 +4,7 @@
  *
  * Written in plain tfjs ops, so that autodiff gives both gradients and every engine runs it. An image is held by tiles of
  * 4x4 pixels, [16, tiles, batch, channels]: place in the tile first, so that what a tile needs of its neighbours, the
- * mirrored border included, is one gather of whole rows, and each transform one multiplication by a small constant matrix.
+ * mirrored border included, is one gather of whole rows, and each transform two multiplications by a small constant matrix.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { TrialConfig } from '../protocol.js';
