@@ -23,41 +23,51 @@ export const FEATURES = 2 + GREY_BINS + SCALES * DIRECTIONS;
 export function tileFeatures(values: Float32Array, width: number, height: number): number[][] {
   const [columns, rows] = [Math.max(1, Math.round(width / TILE)), Math.max(1, Math.round(height / TILE))];
   const tiles = columns * rows;
-  const sums = Array.from({ length: tiles }, () => new Float64Array(2 + GREY_BINS + SCALES * DIRECTIONS));
+  const sums = Array.from({ length: tiles }, () => new Float64Array(FEATURES));
   const counts = Array.from({ length: tiles }, () => new Float64Array(1 + SCALES));
-  const tileAt = (x: number, y: number, w: number, h: number) =>
-    Math.floor((y * rows) / h) * columns + Math.floor((x * columns) / w);
-
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const tile = tileAt(x, y, width, height);
-      const value = values[y * width + x]!;
-      const own = sums[tile]!;
-      own[0]! += value;
-      own[1]! += value * value;
-      own[2 + Math.min(GREY_BINS - 1, Math.floor(value * GREY_BINS))]!++;
-      counts[tile]![0]!++;
+  /** Calls `see` with every run of pixels of a row that lies in one tile: [from, end) of x in row y. */
+  const runs = (w: number, h: number, see: (tile: number, y: number, from: number, end: number) => void) => {
+    for (let y = 0; y < h; y++) {
+      const row = Math.floor((y * rows) / h) * columns;
+      for (let column = 0; column < columns; column++) {
+        see(row + column, y, Math.ceil((column * w) / columns), Math.ceil(((column + 1) * w) / columns));
+      }
     }
-  }
+  };
+
+  runs(width, height, (tile, y, from, end) => {
+    const own = sums[tile]!;
+    for (let x = from; x < end; x++) {
+      const value = values[y * width + x]!;
+      own[0] = own[0]! + value;
+      own[1] = own[1]! + value * value;
+      const bin = 2 + Math.min(GREY_BINS - 1, Math.floor(value * GREY_BINS));
+      own[bin] = own[bin]! + 1;
+    }
+    counts[tile]![0]! += end - from;
+  });
   let level = { values, width, height };
   for (let scale = 0; scale < SCALES; scale++) {
     if (scale > 0) level = halved(level);
     const { values: v, width: w, height: h } = level;
-    for (let y = 1; y < h - 1; y++) {
-      for (let x = 1; x < w - 1; x++) {
+    runs(w, h, (tile, y, from, end) => {
+      if (y === 0 || y === h - 1) return;
+      let [across, down, falling, rising, spots] = [0, 0, 0, 0, 0];
+      const [first, last] = [Math.max(1, from), Math.min(w - 1, end)];
+      for (let x = first; x < last; x++) {
         const at = y * w + x;
-        const tile = tileAt(x, y, w, h);
-        const own = sums[tile]!;
-        const to = 2 + GREY_BINS + scale * DIRECTIONS;
-        const [right, left, down, up] = [v[at + 1]!, v[at - 1]!, v[at + w]!, v[at - w]!];
-        own[to]! += Math.abs(right - left);
-        own[to + 1]! += Math.abs(down - up);
-        own[to + 2]! += Math.abs(v[at + w + 1]! - v[at - w - 1]!);
-        own[to + 3]! += Math.abs(v[at + w - 1]! - v[at - w + 1]!);
-        own[to + 4]! += Math.abs(right + left + down + up - 4 * v[at]!);
-        counts[tile]![1 + scale]!++;
+        const [right, left, below, above] = [v[at + 1]!, v[at - 1]!, v[at + w]!, v[at - w]!];
+        across += Math.abs(right - left);
+        down += Math.abs(below - above);
+        falling += Math.abs(v[at + w + 1]! - v[at - w - 1]!);
+        rising += Math.abs(v[at + w - 1]! - v[at - w + 1]!);
+        spots += Math.abs(right + left + below + above - 4 * v[at]!);
       }
-    }
+      const own = sums[tile]!;
+      const to = 2 + GREY_BINS + scale * DIRECTIONS;
+      [across, down, falling, rising, spots].forEach((sum, i) => (own[to + i] = own[to + i]! + sum));
+      counts[tile]![1 + scale]! += Math.max(0, last - first);
+    });
   }
   return sums.map((own, tile) => {
     const count = counts[tile]!;
