@@ -178,10 +178,12 @@ export interface Form {
   winograd: boolean;
   /** `low`: what a block would keep for the backward pass is computed again. */
   memory: 'auto' | 'low';
+  /** Threads of JavaScript that compute at once: two take one direction each. */
+  lanes: 1 | 2;
 }
 
 /** The plain form: convolutions as they are, what the backward pass needs is kept. */
-export const DIRECT: Form = { winograd: false, memory: 'auto' };
+export const DIRECT: Form = { winograd: false, memory: 'auto', lanes: 1 };
 
 /**
  * The form that a trial takes. Winograd's was faster than the direct one at every size that `npm run bench:forms` measures
@@ -189,18 +191,20 @@ export const DIRECT: Form = { winograd: false, memory: 'auto' };
  */
 export function formOf(
   { parameters, winograd = 'auto', memory = 'auto' }: Pick<TrialConfig, 'parameters' | 'winograd' | 'memory'>,
-  { name, device }: { name: string; device: string },
+  { name, device, threads }: { name: string; device: string; threads: number },
 ): Form {
   const fits = parameters.generator === 'resnet' && trunkFitsTiles(parameters.patch, parameters.patch);
+  const ours = name === 'onnx' && device === 'cpu';
   return {
-    winograd: winograd === 'auto' && fits && name === 'onnx' && device === 'cpu',
+    winograd: winograd === 'auto' && fits && ours,
     memory: parameters.generator === 'resnet' ? memory : 'auto',
+    lanes: ours && threads >= 2 && memory === 'auto' ? 2 : 1,
   };
 }
 
 /** For the record, e.g. `winograd, recomputed`. */
-export function describeForm({ winograd, memory }: Form): string {
-  return `${winograd ? 'winograd' : 'direct'}${memory === 'low' ? ', recomputed' : ''}`;
+export function describeForm({ winograd, memory, lanes }: Form): string {
+  return `${winograd ? 'winograd' : 'direct'}${memory === 'low' ? ', recomputed' : ''}${lanes === 2 ? ', two lanes' : ''}`;
 }
 
 /** Whether the residual blocks see an image of these sides by tiles: they work at a quarter of its sides. */
