@@ -9,7 +9,7 @@ import { openEngine } from '../../dist/engines/open.js';
 import { compileStep } from '../../dist/train/step.js';
 import { bankShapes } from '../../dist/train/bank.js';
 import { openInForm } from '../../dist/train/lane.js';
-import { describeForm } from '../../dist/train/winograd.js';
+import { describeForm } from '../../dist/train/form.js';
 import { startOf } from './cell.mjs';
 
 const task = JSON.parse(readFileSync(process.argv[2]));

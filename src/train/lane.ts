@@ -18,7 +18,8 @@ import {
   type Terms,
 } from './half.js';
 import type { TrialParameters } from '../protocol.js';
-import { formOf, type Form } from './winograd.js';
+import { formOf } from './form.js';
+import type { Form } from './winograd.js';
 
 /** Numbers of tensors of a bank by name, in the engine's own order. */
 export type Numbers = Record<string, Float32Array>;
@@ -204,8 +205,8 @@ function openLane(task: LaneTask): Lane {
     ask: (what, ...[argument]) => {
       const id = asked++;
       const answer = new Promise<never>((resolve, reject) => {
-        if (failed) reject(failed);
-        else open.set(id, { resolve, reject });
+        if (failed === undefined) open.set(id, { resolve, reject });
+        else reject(failed);
       });
       // What fails is told by whoever awaits it first; the others' failure is the same.
       answer.catch(() => undefined);
@@ -214,7 +215,7 @@ function openLane(task: LaneTask): Lane {
       return answer;
     },
     close: async () => {
-      worker.removeAllListeners('exit');
+      fail(new EngineError('the second lane was closed', 'fault'));
       await worker.terminate();
     },
   };

@@ -25,7 +25,8 @@ import type { NamedTensor } from './safetensors.js';
 import { compileStep } from './step.js';
 import { bankShapes, initialBank, savedShapes } from './bank.js';
 import { openValidator } from './validation.js';
-import { describeForm, type Form } from './winograd.js';
+import { describeForm } from './form.js';
+import type { Form } from './winograd.js';
 
 export interface TrialIo {
   emit: Emit;

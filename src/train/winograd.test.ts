@@ -11,7 +11,7 @@ import { reflectionPad } from './networks.js';
 import * as step from './step.js';
 import { bankShapes, gradientName, initialBank, weightShapes } from './bank.js';
 import type { Smooth } from './half.js';
-import { DIRECT, formOf, tilesOf, transformFilter, type Form } from './winograd.js';
+import { DIRECT, tilesOf, transformFilter, type Form } from './winograd.js';
 
 const PARAMETERS = resolveParameters({ patch: 32, batch: 2, filters: 2, blocks: 2, disc_layers: 2 });
 /** F(4x4, 3x3) rounds ten times as much as the direct form: its matrices hold numbers up to 8. */
@@ -172,31 +172,5 @@ describe('whole updates', () => {
     const again = await updated(onnx, { winograd: true, memory: 'low', lanes: 1 });
     expect(again['gx']).toEqual(kept['gx']);
     expect(again['loss/G']).toEqual(kept['loss/G']);
-  });
-});
-
-describe('the form of a trial', () => {
-  const on = (
-    name: Engine['name'],
-    device: string,
-    more: Partial<Parameters<typeof formOf>[0]> = {},
-    threads = 1,
-  ) => formOf({ parameters: PARAMETERS, ...more }, { name, device, threads });
-
-  it('is Winograd’s on the onnx engine on a CPU, where the patch fits tiles', () => {
-    expect(on('onnx', 'cpu').winograd).toBe(true);
-    expect(on('onnx', 'cpu', { parameters: { ...PARAMETERS, patch: 40 } }).winograd).toBe(false);
-    expect(on('onnx', 'cpu', { parameters: { ...PARAMETERS, generator: 'unet' } }).winograd).toBe(false);
-    expect(on('onnx', 'webgpu:0').winograd).toBe(false);
-    expect(on('wasm', 'cpu').winograd).toBe(false);
-    expect(on('onnx', 'cpu', { winograd: 'off' }).winograd).toBe(false);
-  });
-
-  it('recomputes only where asked to, and only residual blocks', () => {
-    expect(on('onnx', 'cpu').memory).toBe('auto');
-    expect(on('onnx', 'cpu', { memory: 'low' }).memory).toBe('low');
-    expect(
-      on('onnx', 'cpu', { memory: 'low', parameters: { ...PARAMETERS, generator: 'unet' } }).memory,
-    ).toBe('auto');
   });
 });

@@ -9,7 +9,7 @@ import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
 import { BASE, planMemory, type MemoryLimit } from '../../train/memory.js';
-import { describeForm, formOf } from '../../train/winograd.js';
+import { describeForm, formOf } from '../../train/form.js';
 import { microBatches } from '../../train/step.js';
 import { translationWork, updateWork, wholeImageMemory } from './work.js';
 
