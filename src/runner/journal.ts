@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { AttemptEnd } from '../store/writer.js';
 import { journalFile } from './layout.js';
-import { LineReader } from './lines.js';
+import { readLines } from './lines.js';
 import type { ProcessIdentity } from './processes.js';
 
 export type JournalEntry =
@@ -19,8 +19,7 @@ export function appendJournal(results: string, key: string, entry: JournalEntry)
 
 /** All whole lines of a trial's journal; an unreadable line (a crash in mid-write) is left out. */
 export function readJournal(results: string, key: string): JournalEntry[] {
-  const reader = new LineReader(journalFile(results, key));
-  return reader.read().flatMap((line) => {
+  return readLines(journalFile(results, key)).flatMap((line) => {
     try {
       return [JSON.parse(line) as JournalEntry];
     } catch {

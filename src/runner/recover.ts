@@ -8,17 +8,17 @@ import { and, eq } from 'drizzle-orm';
 import type { Store } from '../store/open.js';
 import { attempts, trials } from '../store/schema.js';
 import { endAttempt, startAttempt, trialId, type AttemptEnd } from '../store/writer.js';
-import { Ingest } from './ingest.js';
+import { ingestWhole } from './ingest.js';
 import { appendJournal, readJournal } from './journal.js';
 import { eventsFile, listAttempts } from './layout.js';
-import { LineReader } from './lines.js';
+import { readLines } from './lines.js';
 import { outlive } from './processes.js';
 
 /** Brings the store up to date for one trial that no live runner holds; waits for what a killed runner left running. */
 export async function recoverTrial(store: Store, key: string): Promise<void> {
   const numbers = listAttempts(store.results, key);
   if (numbers.length === 0) return;
-  const trial = trialId(store.db, key);
+  const trial = trialId(store, key);
   const journal = readJournal(store.results, key);
   for (const attempt of numbers) {
     const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
@@ -28,24 +28,24 @@ export async function recoverTrial(store: Store, key: string): Promise<void> {
     if (left?.t === 'process') await outlive(left);
     if (stored === undefined) {
       const begun = journal.find((entry) => entry.t === 'attempt' && entry.attempt === attempt);
-      startAttempt(store, trial, attempt, begun?.t === 'attempt' ? begun.wall : 0);
+      startAttempt(store, key, attempt, begun?.t === 'attempt' ? begun.wall : 0);
     }
-    new Ingest(store, trial, key, attempt).advance();
+    ingestWhole(store, key, attempt);
     const recorded = journal.find((entry) => entry.t === 'end' && entry.attempt === attempt);
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;
-      endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
+      endAttempt(store, key, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
       continue;
     }
     const end = endToldByEvents(store.results, key, attempt);
     const wall = Date.now() / 1000;
     appendJournal(store.results, key, { t: 'end', attempt, wall, ...end });
-    endAttempt(store, trial, attempt, end, wall);
+    endAttempt(store, key, attempt, end, wall);
   }
 }
 
 function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
-  const lines = new LineReader(eventsFile(results, key, attempt)).read();
+  const lines = readLines(eventsFile(results, key, attempt));
   const last = lines.findLast((line) => /"t":"(done|stopped)"/.test(line));
   const none = { exitCode: null, signal: null };
   if (last?.includes('"t":"done"')) return { outcome: 'done', reason: 'finished', ...none };
