@@ -3,7 +3,7 @@
  * slow disk delays nothing but itself. It holds the one connection that writes while trials run.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf, systemCode, UserError } from '../errors.js';
+import { systemCode, UserError } from '../errors.js';
 import type { TrialEvent } from '../protocol.js';
 import { openStore, storeError, type Store } from '../store/open.js';
 import { endAttempt, startAttempt, transact } from '../store/writer.js';
@@ -11,9 +11,10 @@ import { openIngest, type Ingest, type IngestPiece } from './ingest.js';
 
 /** How often events files are looked at, in milliseconds. */
 const LOOK_EVERY = 500;
-/** How long SQLite waits for a database that another program holds, and how long it is then left alone, in milliseconds. */
-const BUSY_PATIENCE = 1000;
-const BUSY_PAUSE = 250;
+/** How often a database that another program holds is tried again, in milliseconds. */
+const TRY_EVERY = 100;
+/** How long it may be held before the user is told, in milliseconds: a report takes no longer. */
+const HELD_LONG = 2000;
 /** Events in one transaction, about: many make it fast, few make it short. */
 const BATCH = 2000;
 /** Events told of one trial at once; of more metric events only the newest of each name are told. */
@@ -67,7 +68,8 @@ function serve(store: Store, tell: (message: FromWorker) => void, end: () => voi
   /** What was read and is not stored yet. */
   let read: Read[] = [];
   let woken = false;
-  let busy = false;
+  let busySince: number | undefined;
+  let told = false;
 
   const wake = () => {
     if (woken) return;
@@ -95,19 +97,24 @@ function serve(store: Store, tell: (message: FromWorker) => void, end: () => voi
         for (const message of asked) if (message.t === 'call') perform(store, message);
         for (const { piece } of read) if (piece.events.length > 0) piece.store();
       });
-      busy = false;
+      busySince = undefined;
+      told = false;
       return true;
     } catch (error) {
       if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
       // Nothing was begun: what is asked and read is kept, and no more is read.
-      if (!busy) tell({ t: 'notice', message: HELD });
-      busy = true;
-      setTimeout(wake, BUSY_PAUSE);
+      busySince ??= performance.now();
+      if (!told && performance.now() - busySince > HELD_LONG) {
+        tell({ t: 'notice', message: HELD });
+        told = true;
+      }
+      setTimeout(wake, TRY_EVERY);
       return false;
     }
   };
 
   const afterReading = ({ id, piece, last }: Read) => {
+    if (piece.notice !== undefined) tell({ t: 'notice', message: piece.notice });
     if (piece.events.length > 0) tell({ t: 'saw', id, events: worthTelling(piece.events) });
     if (!last || piece.more) return;
     followed.get(id)?.ingest.close();
@@ -170,17 +177,14 @@ if (parentPort !== null) {
   const tell = (message: FromWorker) => port.postMessage(message);
   /** Whatever goes wrong here is told; the events files hold all that is not stored. */
   const fail = (error: unknown) => {
-    const { exitCode, message } =
-      error instanceof UserError || systemCode(error) !== undefined
-        ? storeError(results, error)
-        : new UserError(`Events could not be stored: ${messageOf(error)}`, 1);
+    const { exitCode, message } = error instanceof UserError ? error : storeError(results, error);
     tell({ t: 'failed', exitCode, message });
     process.exit(1);
   };
   process.on('uncaughtException', fail);
   const store = openStore(results);
-  // Patience is ours: a call that waits in SQLite cannot be ended.
-  store.db.$client.pragma(`busy_timeout = ${BUSY_PATIENCE}`);
+  // Patience is ours: to end a thread that waits inside SQLite is to crash the process.
+  store.db.$client.pragma('busy_timeout = 0');
   const hear = serve(store, tell, () => {
     store.close();
     tell({ t: 'closed' });

@@ -2,6 +2,7 @@
 import type { TrialEvent, TrialEventType } from '../protocol.js';
 import type { Store } from '../store/open.js';
 import { readIngested, storeEvents } from '../store/writer.js';
+import { appendJournal } from './journal.js';
 import { eventsFile } from './layout.js';
 import { followLines, type FileChange } from './lines.js';
 
@@ -10,6 +11,8 @@ export interface IngestPiece {
   events: TrialEvent[];
   /** There may be more to read now. */
   more: boolean;
+  /** What the user should be told at once. */
+  notice: string | undefined;
   /** Stores the events and how far the file was read; once, and in the order of reading. */
   store(): void;
 }
@@ -29,9 +32,14 @@ export function openIngest(store: Store, key: string, attempt: number): Ingest {
     read() {
       const piece = lines.read();
       const events = piece.lines.map(parseEvent);
+      let notice: string | undefined;
       if (piece.change !== undefined) {
         rewritten++;
-        events.unshift(warning(`events-${piece.change}`, CHANGES[piece.change]));
+        const code = `events-${piece.change}`;
+        const message = CHANGES[piece.change];
+        appendJournal(store.results, key, { t: 'warning', attempt, wall: Date.now() / 1000, code, message });
+        events.unshift(warning(code, message));
+        notice = `Trial ${key}, attempt ${attempt}: ${message}`;
       }
       if (piece.tooLong > 0) {
         events.unshift(warning('line-too-long', 'A line of the events file is too long to be an event.'));
@@ -40,6 +48,7 @@ export function openIngest(store: Store, key: string, attempt: number): Ingest {
       return {
         events,
         more: piece.more,
+        notice,
         store: () => storeEvents(store, key, attempt, events, ingested),
       };
     },

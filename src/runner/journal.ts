@@ -9,6 +9,8 @@ import type { ProcessIdentity } from './processes.js';
 export type JournalEntry =
   | { t: 'attempt'; attempt: number; wall: number; device: string; threads: number; resume: number | null }
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
+  /** Something that the runner saw and nobody asked it to do. */
+  | { t: 'warning'; attempt: number; wall: number; code: string; message: string }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
 
 export function appendJournal(results: string, key: string, entry: JournalEntry): void {

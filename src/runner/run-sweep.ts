@@ -99,7 +99,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
 
     const progress = openProgress(wanted.length, run.stream);
     const ingest = openIngestThread(run.results, (message) => progress.say(message));
-    const stopping = listenForStop((message) => progress.say(message), () => ingest.hurry());
+    const stopping = listenForStop(
+      (message) => progress.say(message),
+      () => ingest.hurry(),
+    );
     const label = labeller(plan.trials, plan.varied);
     void ingest.failed.then(({ message }) => stopping.request(message));
     let fault: Error | undefined;

@@ -50,32 +50,34 @@ export function openStore(results: string): Store {
   }
 }
 
-/** What a failed call of the database means to the user: damaged, a full disk, or not to be used as it is. */
+/** What a failed call of the database means to the user: a full disk, a file that cannot be used as it is, or damage. */
 export function storeError(results: string, error: unknown): UserError {
   const file = databasePath(results);
-  const code = systemCode(error) ?? '';
+  // drizzle wraps what SQLite says.
+  const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = systemCode(reason) ?? '';
   const cause = { cause: error };
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
-    return new UserError(
-      `The database ${file} is damaged (${messageOf(error)}).\n` +
-        `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
-        ` (mv ${file} ${file}.damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
-      4,
-      cause,
-    );
-  }
   if (
     ['SQLITE_FULL', 'ENOSPC', 'EDQUOT'].includes(code) ||
     (code.startsWith('SQLITE_IOERR') && isFull(results))
   ) {
     return new UserError(
-      `The disk of ${results} is full (${messageOf(error)}).\n` +
+      `The disk of ${results} is full (${messageOf(reason)}).\n` +
         'Nothing that was measured is lost. Make room and run the sweep again: it goes on from there.',
       1,
       cause,
     );
   }
-  return new UserError(`The database ${file} cannot be used: ${messageOf(error)}`, 2, cause);
+  if (/^SQLITE_(BUSY|CANTOPEN|PERM|READONLY|AUTH|NOMEM)/.test(code) || !code.startsWith('SQLITE_')) {
+    return new UserError(`The database ${file} cannot be used: ${messageOf(reason)}`, 2, cause);
+  }
+  return new UserError(
+    `The database ${file} is damaged (${messageOf(reason)}).\n` +
+      `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
+      ` (mkdir damaged; mv ${file}* damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
+    4,
+    cause,
+  );
 }
 
 function isFull(folder: string): boolean {
