@@ -189,7 +189,7 @@ describe('a log that is not only appended to', () => {
 describe('a log that is spoilt', () => {
   test('lines that are no events become warnings that do not repeat them, and the rest is stored', () => {
     const spoilt = ['Epoch 1 of /home/smith/data', '{"t":"metric","step":2}', '[]', '"', '{"step":1}'];
-    fs.writeFileSync(file, metric(1) + spoilt.join('\n') + '\n\n' + Buffer.alloc(9) + '\n' + metric(2));
+    fs.writeFileSync(file, metric(1) + spoilt.join('\n') + `\n\n${'\0'.repeat(9)}\n` + metric(2));
     ingestWhole(store, KEY, 1);
     expect(steps()).toEqual([1, 2]);
     expect(codes()).toEqual(Array.from({ length: 6 }, () => 'unreadable-event'));

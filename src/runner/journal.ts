@@ -1,6 +1,7 @@
 /** @file The runner's own record of a trial: `runner.ndjson`, one JSON object a line, append only. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { systemCode } from '../errors.js';
 import type { AttemptEnd } from '../store/writer.js';
 import { journalFile } from './layout.js';
 import { readLines } from './lines.js';
@@ -15,8 +16,14 @@ export type JournalEntry =
 
 export function appendJournal(results: string, key: string, entry: JournalEntry): void {
   const file = journalFile(results, key);
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.appendFileSync(file, JSON.stringify(entry) + '\n');
+  const line = JSON.stringify(entry) + '\n';
+  try {
+    fs.appendFileSync(file, line);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.appendFileSync(file, line);
+  }
 }
 
 /** All whole lines of a trial's journal; an unreadable line (a crash in mid-write) is left out. */

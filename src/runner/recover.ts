@@ -6,13 +6,28 @@
  */
 import { and, eq } from 'drizzle-orm';
 import type { Store } from '../store/open.js';
-import { attempts, trials } from '../store/schema.js';
+import { readOutcomes } from '../store/queries.js';
+import { attempts } from '../store/schema.js';
 import { endAttempt, startAttempt, trialId, type AttemptEnd } from '../store/writer.js';
 import { ingestWhole } from './ingest.js';
 import { appendJournal, readJournal } from './journal.js';
 import { eventsFile, listAttempts } from './layout.js';
 import { readLines } from './lines.js';
 import { outlive } from './processes.js';
+
+/**
+ * Of these trials, those that have an attempt whose end the store does not hold. What it holds an end of was stored whole
+ * before, in the same order as it happened, so that of thousands of finished trials only the names of their attempts are read.
+ */
+export function unsettled(store: Store, trials: readonly { key: string }[]): string[] {
+  const outcomes = readOutcomes(store);
+  return trials
+    .map(({ key }) => key)
+    .filter((key) => {
+      const ended = outcomes.get(key)?.ended ?? [];
+      return listAttempts(store.results, key).some((attempt) => !ended.includes(attempt));
+    });
+}
 
 /** Brings the store up to date for one trial that no live runner holds; waits for what a killed runner left running. */
 export async function recoverTrial(store: Store, key: string): Promise<void> {
@@ -52,12 +67,4 @@ function endToldByEvents(results: string, key: string, attempt: number): Attempt
   if (last !== undefined)
     return { outcome: 'stopped', reason: 'saved and left after its runner was gone', ...none };
   return { outcome: 'lost', reason: 'ended without a word; its runner was gone', ...none };
-}
-
-/** Whether the store says that a trial is finished. */
-export function trialStatus(store: Store, key: string) {
-  return (
-    store.db.select({ status: trials.status }).from(trials).where(eq(trials.key, key)).get()?.status ??
-    'pending'
-  );
 }
