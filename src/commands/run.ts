@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
-import { showPlan } from './plan.js';
 import {
   fileArgument,
   placeTrials,
@@ -53,7 +52,8 @@ export const runCommand: CommandModule<object, RunArguments> = {
 };
 
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
-  if (args.dryRun) return showPlan(args);
+  // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
+  if (args.dryRun) return (await import('./plan.js')).showPlan(args);
   const { source, definition, only, memoryLimit } = readSweepFile(args);
   const summary = await runSweep({
     definition,
