@@ -25,6 +25,7 @@ export interface PlanRequest {
   results: string;
   only: Condition;
   memoryLimit: number | undefined;
+  devices?: string[] | undefined;
 }
 
 export type TrialState = 'done' | 'failed' | 'started' | 'new';
@@ -54,6 +55,7 @@ export async function makePlan({
   results,
   only,
   memoryLimit: given,
+  devices,
 }: PlanRequest): Promise<SweepPlan> {
   const plan = await planSweep(definition, { folder: path.dirname(file), say: () => undefined, draw: false });
   const trials = plan.trials.filter((trial) => isAsked(trial, only));
@@ -62,7 +64,7 @@ export async function makePlan({
   }
   const states = statesOf(results, trials);
   const left = states.filter((state) => state !== 'done').length;
-  const placement = await placeTrials(definition);
+  const placement = await placeTrials(definition, devices);
   const slots = makeSlots(definition, placement.devices, Math.max(1, left));
   const { device, threads } = slots[0]!;
   const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
