@@ -9,6 +9,18 @@ import type { ProcessIdentity } from './processes.js';
 export type JournalEntry =
   | { t: 'attempt'; attempt: number; wall: number; device: string; threads: number; resume: number | null }
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
+  /** What it waits for, while it is the first of those that wait. */
+  | { t: 'waiting'; wall: number; reason: string }
+  /** Where it was given a place, and why; `waited`: seconds in the queue, `predicted`: bytes of its peak. */
+  | {
+      t: 'placed';
+      wall: number;
+      attempt: number;
+      device: string;
+      reason: string;
+      waited: number;
+      predicted: number | null;
+    }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
 
 export function appendJournal(results: string, key: string, entry: JournalEntry): void {

@@ -10,7 +10,9 @@ import type { AnyTrialConfig, ParameterValues } from '../../protocol.js';
 import { readJournal } from '../../runner/journal.js';
 import { listAttempts } from '../../runner/layout.js';
 import { planSweep, type Plan } from '../../runner/plan.js';
-import { isAsked, makeSlots } from '../../runner/run-sweep.js';
+import { isAsked, sharesInWords } from '../../runner/run-sweep.js';
+import { shareOut } from '../../runner/share.js';
+import { availableCores } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readTimings, type Timing } from '../../store/queries.js';
 import { memoryLimit } from '../../train/memory.js';
@@ -65,12 +67,12 @@ export async function makePlan({
   const states = statesOf(results, trials);
   const left = states.filter((state) => state !== 'done').length;
   const placement = await placeTrials(definition, devices);
-  const slots = makeSlots(definition, placement.devices, Math.max(1, left));
-  const { device, threads } = slots[0]!;
+  const shares = shareOut(definition.resources, placement.devices, Math.max(1, left), availableCores());
+  const { most, threads } = shares;
+  const device = placement.devices[0]!;
   const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
   const images = await sizeOfImages(definition, plan);
   const machine = { placement: { engine: placement.engine, device, threads }, limit, ...images };
-  const each = `${threads} thread${threads === 1 ? '' : 's'} each`;
   return {
     name: definition.name,
     trials: trials.map(({ key, seed, parameters }, at) => ({
@@ -84,8 +86,8 @@ export async function makePlan({
     arithmetic: plan.arithmetic,
     warnings: plan.warnings,
     predictions: predict(trials, plan.images, machine, timings(results)),
-    placement: `${placement.reason}; ${slots.length} at once, ${each}`,
-    slots: slots.length,
+    placement: `${placement.reason}; ${sharesInWords(shares)}`,
+    slots: most,
     freeMemory: process.availableMemory(),
     results: shortest(results),
   };
