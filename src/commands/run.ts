@@ -78,6 +78,7 @@ function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArgu
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
     ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
+    ...(args['skip-bad'] ? [' --skip-bad'] : []),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';
