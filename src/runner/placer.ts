@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { availableCores } from '../machine.js';
 import { deviceName, listGpuProcesses, listGpus, type Gpu, type GpuProcess } from '../nvidia.js';
-import { deviceEnvironment, type AnyTrialConfig } from '../protocol.js';
+import { deviceEnvironment, ENVIRONMENT, type AnyTrialConfig } from '../protocol.js';
 import { pack, type Lack, type Machine, type Need, type Offer, type Place } from './pool.js';
 import { openRegistry, type Reservation, type Taken } from './registry.js';
 import { deviceRoom, hostRoom, type Holder } from './room.js';
@@ -16,6 +16,8 @@ export interface Forecast {
   host: number | null;
   /** Of the GPU's memory; null on a processor, too. */
   device: number | null;
+  /** What the trial is told that it may count on, to choose its micro-batch by. */
+  counts?: { host?: number | undefined; device?: number | undefined };
 }
 
 /** One place for a trial to run in; reserved until it is released. */
@@ -72,7 +74,11 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
     return {
       device,
       threads: shares.threads,
-      environment: { ...deviceEnvironment(device, known), ...registry.environment(id) },
+      environment: {
+        ...deviceEnvironment(device, known),
+        ...registry.environment(id),
+        ...memoryEnvironment(wish.counts),
+      },
       forecast: wish,
       reason,
       waited: (performance.now() - queuedAt) / 1000,
@@ -93,7 +99,7 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
     const answer = registry.decide((held) => {
       const places = devices.flatMap((name) => placeOf(name, held, shares, seen) ?? []);
       const cores = devices[0] === 'cpu' ? shares.threads : 0;
-      const needs = forecasts.map((wish): Need => ({ ...wish, cores }));
+      const needs = forecasts.map(({ host, device }): Need => ({ host, device, cores }));
       const packed = pack(needs, places, machineOf(held, shares, running));
       const { waits: head } = packed;
       const taken = (item: number, place: number): Taken => ({
@@ -140,6 +146,13 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
   return {
     offer,
     close: () => registry.close(),
+  };
+}
+
+function memoryEnvironment({ host, device }: Forecast['counts'] = {}): Record<string, string> {
+  return {
+    ...(host === undefined ? {} : { [ENVIRONMENT.memoryPlan]: String(Math.round(host)) }),
+    ...(device === undefined ? {} : { [ENVIRONMENT.deviceMemory]: String(Math.round(device)) }),
   };
 }
 
