@@ -77,7 +77,7 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
       environment: {
         ...deviceEnvironment(device, known),
         ...registry.environment(id),
-        ...memoryEnvironment(wish.counts),
+        ...memoryEnvironment(wish),
       },
       forecast: wish,
       reason,
@@ -149,11 +149,17 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
   };
 }
 
-function memoryEnvironment({ host, device }: Forecast['counts'] = {}): Record<string, string> {
-  return {
-    ...(host === undefined ? {} : { [ENVIRONMENT.memoryPlan]: String(Math.round(host)) }),
-    ...(device === undefined ? {} : { [ENVIRONMENT.deviceMemory]: String(Math.round(device)) }),
+function memoryEnvironment({ host, counts }: Forecast): Record<string, string> {
+  const values = {
+    [ENVIRONMENT.memoryPredicted]: host,
+    [ENVIRONMENT.memoryPlan]: counts?.host,
+    [ENVIRONMENT.deviceMemory]: counts?.device,
   };
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, bytes]) =>
+      bytes == null ? [] : [[name, String(Math.round(bytes))]],
+    ),
+  );
 }
 
 /** Whether only the end of one of this runner's own trials can make room. */
@@ -188,13 +194,11 @@ function placeOf(
   }
   // Where nobody tells how much memory there is, one trial.
   const limit = perDevice !== 'auto' ? perDevice : memory === null ? 1 : MOST_PER_GPU;
-  const told = [
-    Number.isFinite(limit)
-      ? `${here.length} of ${limit} trials were there`
-      : `${here.length} trials were there`,
-    ...(memory === null ? [] : [`${gigabytes(memory.free)} of ${gigabytes(memory.whole)} free`]),
-  ];
-  return { id, name, held: here.length, trials: limit - here.length, limit, memory, told: told.join(', ') };
+  const most = Number.isFinite(limit) ? ` of at most ${limit}` : '';
+  const free =
+    memory === null ? '' : `, ${gigabytes(memory.free)} of its ${gigabytes(memory.whole)} were free`;
+  const told = `of the devices with room it held the fewest trials: ${here.length}${most}${free}`;
+  return { id, name, held: here.length, trials: limit - here.length, limit, memory, told };
 }
 
 /** Of a GPU: what each trial there holds, and how much of it processes hold that are no trials. */
