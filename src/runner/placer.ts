@@ -176,7 +176,7 @@ interface KnownPlace extends Place {
   told: string;
 }
 
-/** Undefined for a GPU that is there no more. */
+/** Undefined for a GPU that was there and is no more. One that nvidia-smi never listed is taken at its word: the trial will tell. */
 function placeOf(
   name: string,
   held: readonly Reservation[],
@@ -184,7 +184,7 @@ function placeOf(
   seen: Gpus | undefined,
 ): KnownPlace | undefined {
   const gpu = seen?.found.find((each) => deviceName(each) === name);
-  if (name.startsWith('cuda') && gpu === undefined) return undefined;
+  if (gpu === undefined && seen?.known.has(name)) return undefined;
   const id = gpu?.uuid ?? name;
   const here = held.filter(({ device }) => device === id);
   let memory: Place['memory'] = null;
@@ -276,16 +276,20 @@ interface Gpus {
   found: Gpu[];
   reason: string;
   processes: GpuProcess[] | undefined;
+  /** Devices that were ever listed. */
+  known: Set<string>;
 }
 
 /** Asks nvidia-smi now and then. */
 function gpuWatch(): { look(): Promise<Gpus> } {
   let last: { at: number; seen: Gpus } | undefined;
+  const known = new Set<string>();
   return {
     async look() {
       if (last === undefined || performance.now() - last.at > GPUS_COUNT_FOR) {
         const [list, processes] = await Promise.all([listGpus(), listGpuProcesses()]);
-        last = { at: performance.now(), seen: { ...list, processes } };
+        list.found.forEach((gpu) => known.add(deviceName(gpu)));
+        last = { at: performance.now(), seen: { ...list, processes, known } };
       }
       return last.seen;
     },

@@ -5,13 +5,14 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores, hostHash } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
-import { readPeaks, type Peak } from '../store/queries.js';
+import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
+import { openIngestThread } from './ingest-thread.js';
 import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep, type Plan } from './plan.js';
@@ -19,7 +20,7 @@ import { appendJournal } from './journal.js';
 import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, trialStatus } from './recover.js';
+import { recoverTrial, unsettled } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
 import { listenForStop, type Stopping } from './stop.js';
@@ -82,9 +83,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const { key } of plan.trials) await recoverTrial(store, key);
+    for (const key of unsettled(store, plan.trials)) await recoverTrial(store, key);
 
-    const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
+    const outcomes = readOutcomes(store);
+    const statuses = plan.trials.map(({ key }) => outcomes.get(key)?.status ?? 'pending');
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
@@ -106,8 +108,14 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     );
 
     const progress = openProgress(wanted.length, run.stream);
-    const stopping = listenForStop((message) => progress.say(message));
+    const ingest = openIngestThread(run.results, (message) => progress.say(message));
+    const stopping = listenForStop(
+      (message) => progress.say(message),
+      () => ingest.hurry(),
+    );
     const label = labeller(plan.trials, plan.varied);
+    void ingest.failed.then(({ message }) => stopping.request(message));
+    let fault: Error | undefined;
     let placer: Placer | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
     const work = async (config: AnyTrialConfig, slot: Slot) => {
@@ -116,6 +124,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         recordPlace(store.results, config.key, slot);
         await runTrial({
           store,
+          ingest,
           config: placed(config, placement!),
           slot,
           label: label(config),
@@ -124,6 +133,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           progress,
           stopping,
         });
+      } catch (error) {
+        // The other trials save and leave before this is told in full.
+        fault ??= asError(error);
+        stopping.request(messageOf(error));
       } finally {
         if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
         slot.release();
@@ -144,6 +157,11 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         });
         await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
       }
+      await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
+      if (fault !== undefined) {
+        if (stopping.insisted === undefined) throw fault;
+        progress.say(messageOf(fault));
+      }
     } finally {
       placer?.close();
       stopping.close();
@@ -154,6 +172,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     store.close();
     unlock();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 /** A trial of ours is told its engine; another trainer is its own. */
@@ -236,7 +258,13 @@ function summarise(
   stopping: Stopping,
   only: Condition,
 ): SweepSummary {
-  const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const outcomes = readOutcomes(store);
+  const rows = trials.map((config) => {
+    const outcome = outcomes.get(config.key);
+    if (outcome === undefined)
+      throw new UserError(`The store lost trial ${config.key} while the sweep ran`, 4);
+    return { config, ...outcome };
+  });
   const done = rows.filter(({ status }) => status === 'done').length;
   const failed = rows
     .filter(({ status }) => status === 'failed')
@@ -253,13 +281,4 @@ function summarise(
   if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
   return { done, failed, left, leftOut, exitCode };
-}
-
-function readOutcome(store: Store, key: string) {
-  const trial = store.db.query.trials.findFirst({ where: (t, { eq }) => eq(t.key, key) }).sync();
-  if (trial === undefined) throw new UserError(`The store lost trial ${key} while the sweep ran`, 4);
-  const attempt = store.db.query.attempts
-    .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
-    .sync();
-  return { status: trial.status, reason: trial.reason, exitCode: attempt?.exitCode ?? null };
 }

@@ -1,6 +1,6 @@
 /** @file What a prediction must know of the machine and the images: looked up once, for the plan and for a run alike. */
 import { DataError } from '../../imaging/image.js';
-import { readPngSize } from '../../imaging/png.js';
+import { readImage } from '../../imaging/read.js';
 import type { Definition } from '../../definition/schema.js';
 import { deviceName, listGpus } from '../../nvidia.js';
 import type { Plan } from '../../runner/plan.js';
@@ -21,7 +21,7 @@ export async function memoryFacts(
   definition: Definition,
   plan: Pick<Plan, 'images'>,
   { engine, devices }: Placement,
-  { most, perDevice }: Shares,
+  { most, threads, perDevice }: Shares,
   given: number | undefined,
 ): Promise<MemoryFacts> {
   const free = memoryLimit({}).bytes;
@@ -35,7 +35,7 @@ export async function memoryFacts(
     if (frees.length > 0) deviceLimit = (SHARE_OF_DEVICE * Math.max(...frees)) / each;
   }
   const { imagePixels, imageBytes } = await sizeOfImages(definition, plan);
-  return { engine, device, limit, deviceLimit, imagePixels, imageBytes };
+  return { engine, device, threads, limit, deviceLimit, imagePixels, imageBytes };
 }
 
 /** Images of a data set are of one size, or nearly: the first stands for all. A trial holds them as far as it reads them. */
@@ -48,8 +48,8 @@ async function sizeOfImages({ data, trainer }: Definition, { images }: Pick<Plan
   else if (trainer === 'cyclegan') {
     for (const file of [x[0], y[0]]) {
       if (file === undefined) throw new DataError('A domain holds no image.');
-      const { width, height, bytes } = await readPngSize(file.path);
-      size = { pixels: width * height, bytes: Math.max(size.bytes, width * height * bytes) };
+      const { width, height, data: pixels } = await readImage(file);
+      size = { pixels: width * height, bytes: Math.max(size.bytes, pixels.byteLength) };
     }
   }
   return { imagePixels: size.pixels, imageBytes: held * size.bytes };

@@ -18,7 +18,8 @@ import { isForeignTrial } from '../../runner/plan.js';
 import type { Peak } from '../../store/queries.js';
 import { BASE, deviceMemory, memoryBesideGpu, planMemory, stepMemory, wholeImageMemory, type MemoryLimit } from '../../train/memory.js'; // prettier-ignore
 import { microBatches } from '../../train/step.js';
-import { describeForm, formOf, type Form } from '../../train/winograd.js';
+import { describeForm, formOf } from '../../train/form.js';
+import type { Form } from '../../train/winograd.js';
 
 export interface MemoryPrediction {
   /** Bytes of the host's memory; null where nothing is known. */
@@ -38,6 +39,7 @@ export interface MemoryFacts {
   /** Null for a trainer that is not ours. */
   engine: EngineName | null;
   device: string;
+  threads: number;
   /** Bytes of the host's memory for one trial, which it chooses its micro-batch by. */
   limit: MemoryLimit;
   /** The same of a GPU's memory; undefined on a processor, or where nobody tells. */
@@ -72,9 +74,9 @@ export function memoryPredictor(
 }
 
 function ofOurs(trial: TrialConfig, facts: MemoryFacts, peaks: readonly Peak[]): MemoryPrediction {
-  const { engine, device, limit, deviceLimit, imagePixels, imageBytes } = facts;
+  const { engine, device, threads, limit, deviceLimit, imagePixels, imageBytes } = facts;
   const { parameters, microBatch: wanted } = trial;
-  const form = formOf(trial, { name: engine ?? 'cpu', device });
+  const form = formOf(trial, { name: engine ?? 'cpu', device, threads });
   const candidates =
     wanted !== 'auto'
       ? [wanted]
