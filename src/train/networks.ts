@@ -19,7 +19,7 @@ export type Activation = (x: tf.Tensor4D) => tf.Tensor4D;
 
 /** Weights are drawn from N(0, 0.02) (Zhu et al. 2017). */
 const INITIAL_DEVIATION = 0.02;
-const NORM_EPSILON = 1e-5;
+export const NORM_EPSILON = 1e-5;
 
 // ---- Weights
 
@@ -32,7 +32,8 @@ function shapesOf(layers: readonly Layer[]): Record<string, Shape> {
   return shapes;
 }
 
-function filterShape({ kind, kernel, in: from, out: to }: Layer): [number, number, number, number] {
+/** As it lies in the bank. */
+export function filterShape({ kind, kernel, in: from, out: to }: Layer): [number, number, number, number] {
   return kind === 'transposed' ? [kernel, kernel, to, from] : [kernel, kernel, from, to];
 }
 

@@ -103,6 +103,18 @@ export function bankShapes(
   return shapes;
 }
 
+/** Those of one generator's weights alone, for translating; they take Winograd's form as `bankShapes` says. */
+export function generatorBankShapes(
+  parameters: TrialParameters,
+  network: 'G' | 'F',
+  form: Form,
+): Record<string, Shape> {
+  const held = bankShapes(parameters, form);
+  return Object.fromEntries(
+    Object.keys(networkShapes(parameters, network)).map((name) => [name, held[name]!]),
+  );
+}
+
 /** Name of a filter in Winograd's form, e.g. `G/block1/conv1/transformed`. */
 const transformedName = (filter: string): string => filter.replace(/filter$/, 'transformed');
 
