@@ -66,7 +66,7 @@ function compact(image: GreyImage): GreyImage {
 export interface Dataset {
   readonly size: number;
   /** Bits of all images; undefined where there are none. */
-  readonly bits: 8 | 16 | undefined;
+  readonly bits: number | undefined;
   /** Width and height of the smallest image, each on its own. */
   readonly smallest: { width: number; height: number };
   image(index: number): Promise<GreyImage>;

@@ -1,7 +1,7 @@
 /** @file Stored values to the network's [-1, 1] and back, by one fixed range a data set; never by the extremes of an image. */
 
 import type { TrialData } from '../protocol.js';
-import { DataError, type GreyImage } from './image.js';
+import { DataError, limitsOf, pixelsLike, type GreyImage, type Pixels } from './image.js';
 
 /** Stored values that the network's -1 and 1 stand for. */
 export type Range = [number, number];
@@ -55,16 +55,24 @@ export function networkToUnit(
   return linear(values, [-1, 1], 0, 1, out);
 }
 
-/** The network's [-1, 1] → stored values of `bits` bits, clamped to the range and to the depth, rounded. */
-export function fromNetwork(values: ArrayLike<number>, range: Range, bits: 8 | 16): Uint8Array | Uint16Array {
+/**
+ * The network's [-1, 1] → values as those of `like`: of its type, clamped to the range and to what its file could hold, rounded where they are
+ * whole numbers.
+ */
+export function fromNetwork(
+  values: ArrayLike<number>,
+  range: Range,
+  like: Pick<GreyImage, 'bits' | 'limits' | 'data'>,
+): Pixels {
   const [lo, hi] = range;
-  const most = 2 ** bits - 1;
-  const stored = bits === 16 ? new Uint16Array(values.length) : new Uint8Array(values.length);
-  for (let i = 0; i < stored.length; i++) {
-    const value = Math.min(1, Math.max(-1, values[i]!));
-    stored[i] = Math.min(most, Math.max(0, Math.round(lo + ((value + 1) / 2) * (hi - lo))));
+  const [least, most] = limitsOf(like);
+  const out = pixelsLike(like.data, values.length);
+  const whole = !(out instanceof Float32Array);
+  for (let i = 0; i < out.length; i++) {
+    const value = lo + ((Math.min(1, Math.max(-1, values[i]!)) + 1) / 2) * (hi - lo);
+    out[i] = Math.min(most, Math.max(least, whole ? Math.round(value) : value));
   }
-  return stored;
+  return out;
 }
 
 function linear(

@@ -108,7 +108,8 @@ export function decodePng(content: Uint8Array, name: string): GreyImage {
 /** The bytes of a grey PNG file. */
 export function encodePng(image: GreyImage): Uint8Array {
   const { width, height, bits, data } = image;
-  if (data.length !== width * height || (bits === 16) !== data instanceof Uint16Array) {
+  const fits = bits === 16 ? data instanceof Uint16Array : bits === 8 && data instanceof Uint8Array;
+  if (data.length !== width * height || !fits) {
     throw new RangeError(
       `An image of ${width} x ${height} with ${bits} bits does not match its ${data.length} values.`,
     );
