@@ -9,6 +9,7 @@ import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { runCommand } from './commands/run.js';
+import { translateCommand } from './commands/translate.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { packageVersion } from './version.js';
 
@@ -16,6 +17,7 @@ const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
   ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
   ['sweep report', 'write results/report.html'],
+  ['sweep translate 3f2a data/soft out', 'translate whole images by a trained generator'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
 
@@ -29,6 +31,7 @@ const parser = yargs(hideBin(process.argv))
   .command(planCommand)
   .command(initCommand)
   .command(reportCommand)
+  .command(translateCommand)
   .command(dataCommand)
   .command(doctorCommand)
   .command(engineCommand)

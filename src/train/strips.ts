@@ -319,7 +319,7 @@ function openStrips(
             const parts = sources.map((_, i) => normed(tensors, `x${i}`, channelsLast(tensors[`x${i}`]!)));
             let h = activate(parts.length === 1 ? parts[0]! : tf.concat(parts, 3), activation);
             layers.forEach((layer, i) => {
-              let filter = tf.reshape(tensors[`${network}/${layer.name}/filter`]!, filterShape(layer)) as tf.Tensor4D; // prettier-ignore
+              let filter = tf.reshape<tf.Rank.R4>(tensors[`${network}/${layer.name}/filter`]!, filterShape(layer)); // prettier-ignore
               if (channels !== undefined) {
                 filter = tf.slice(filter, [0, 0, channels[0], 0], [-1, -1, channels[1] - channels[0], -1]);
               }
