@@ -52,9 +52,15 @@ const open = new Map<ItkReader, Promise<Module>>();
 /**
  * Reads a file's content. Values are as the library gives them: NIfTI and MetaImage rescaled.
  * @param name what the reader is to take the file for: some go by its ending
+ * @param part `head`: without values
  * @throws Error if the content cannot be read
  */
-export async function readByItk(reader: ItkReader, content: Uint8Array, name: string): Promise<ItkImage> {
+export async function readByItk(
+  reader: ItkReader,
+  content: Uint8Array,
+  name: string,
+  part: 'head' | 'all' = 'all',
+): Promise<ItkImage> {
   let module = open.get(reader);
   if (module === undefined) {
     module = start(reader);
@@ -62,7 +68,7 @@ export async function readByItk(reader: ItkReader, content: Uint8Array, name: st
   }
   try {
     const opened = await module;
-    const image = run(opened, content, `/${name}`);
+    const image = run(opened, content, `/${name}`, part);
     if (opened.HEAPU8.length > KEPT_BYTES) open.delete(reader);
     return image;
   } catch (error) {
@@ -71,27 +77,33 @@ export async function readByItk(reader: ItkReader, content: Uint8Array, name: st
   }
 }
 
-function run(module: Module, content: Uint8Array, file: string): ItkImage {
+function run(module: Module, content: Uint8Array, file: string, part: 'head' | 'all'): ItkImage {
   const stack = module.stackSave();
   module.fs_writeFile(file, content);
   try {
     // Outputs 0 and 1: whether the file could be read, and the image.
-    if (module.callMain([file, '0', '1', '--memory-io']) !== 0) throw new Error('the library cannot read it');
-    const output = (what: string, part: number) =>
-      module.ccall(`itk_wasm_output_${what}`, 'number', ['number', 'number', 'number'], [0, 1, part]) >>> 0;
+    const options = part === 'head' ? ['--information-only'] : [];
+    if (module.callMain([file, '0', '1', '--memory-io', ...options]) !== 0) {
+      throw new Error('the library cannot read it');
+    }
+    const output = (what: string, which: number) =>
+      module.ccall(`itk_wasm_output_${what}`, 'number', ['number', 'number', 'number'], [0, 1, which]) >>> 0;
     const described = JSON.parse(module.UTF8ToString(output('json_address', 0))) as {
       imageType: { componentType: string; components: number };
       size: number[];
       spacing: number[];
       origin: number[];
     };
-    const bytes = (part: number) => {
-      const address = output('array_address', part);
-      return module.HEAPU8.slice(address, address + output('array_size', part)).buffer;
+    const bytes = (which: number) => {
+      const address = output('array_address', which);
+      return module.HEAPU8.slice(address, address + output('array_size', which)).buffer;
     };
     const { imageType, size, spacing, origin } = described;
     const values = new (typeOf(imageType.componentType))(bytes(0));
-    if (values.length !== imageType.components * size.reduce((product, side) => product * side, 1)) {
+    if (
+      part === 'all' &&
+      values.length !== imageType.components * size.reduce((product, side) => product * side, 1)
+    ) {
       throw new Error('the library gives fewer values than the head promises');
     }
     return {

@@ -4,7 +4,7 @@ import { parseDicom } from './dicom/header.js';
 import { DataError, limitsOf, type GreyImage } from './image.js';
 import { encodePng } from './png.js';
 import type { ReadImage } from './read.js';
-import { encodeTiff } from './tiff.js';
+import { encodeTiff } from './tiff-write.js';
 
 export const OUTPUT_FORMATS = ['png', 'tiff', 'dicom'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];

@@ -9,7 +9,7 @@ import { sideMultiple } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
 import { exportGenerator, modelCard, type Exported } from './export.js';
 import { decodeSafetensors } from './safetensors.js';
-import { initialBank, networkShapes } from './step.js';
+import { initialBank, networkShapes } from './bank.js';
 import { openTranslator } from './translator.js';
 
 /** Of the range, which is 2 in [-1, 1]. */

@@ -5,7 +5,8 @@ import type { Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { sideMultiple } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
-import { generatorBankShapes, initialBank, translate } from './step.js';
+import { generatorBankShapes, initialBank } from './bank.js';
+import { translate } from './step.js';
 import { generateByStrips, stripBankShapes } from './strips.js';
 
 /** Of the range, which is 2 in [-1, 1]. */
@@ -38,7 +39,7 @@ async function compare(
   [height, width]: [number, number],
   { rows, winograd = false }: { rows: number; winograd?: boolean },
 ): Promise<{ apart: number; spread: number; progress: number[] }> {
-  const shapes = generatorBankShapes(parameters, 'F', { winograd, memory: 'low' });
+  const shapes = generatorBankShapes(parameters, 'F', winograd);
   const bank = engine.createBank(stripBankShapes(shapes));
   const draw = noise();
   const weights = initialBank(parameters, () => 8 * draw());

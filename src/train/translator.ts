@@ -2,9 +2,10 @@
 import { EngineError, type Engine, type Program } from '../engines/engine.js';
 import { countWeights, generatorLayers, sideMultiple, sidesOf } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
+import { generatorBankShapes } from './bank.js';
 import { BASE, memoryLimit } from './memory.js';
 import type { NamedTensor } from './safetensors.js';
-import { generatorBankShapes, translate } from './step.js';
+import { translate } from './step.js';
 import { generateByStrips, stripBankShapes } from './strips.js';
 import { trunkFitsTiles, winogradLayers } from './winograd.js';
 
@@ -45,8 +46,7 @@ const SMALLEST = 8;
 export function openTranslator(engine: Engine, options: TranslatorOptions): Translator {
   const { parameters, network, weights, tile } = options;
   const winograd = winogradLayers(parameters).length > 0 && engine.name === 'onnx' && engine.device === 'cpu';
-  // `low`: filters in Winograd's form are made as they are needed; kept, they would take more than most images.
-  const shapes = generatorBankShapes(parameters, network, { winograd, memory: 'low' });
+  const shapes = generatorBankShapes(parameters, network, winograd);
   const bank = engine.createBank(stripBankShapes(shapes));
   for (const name of Object.keys(shapes)) {
     const tensor = weights[name];

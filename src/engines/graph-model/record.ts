@@ -179,7 +179,7 @@ const KERNELS: Record<string, Kernel> = {
   Conv2D: (g, { x, filter }, attributes) => {
     const { strides, pad } = attributes as unknown as tf.Conv2DAttrs;
     const info = tf.backend_util.computeConv2DInfo(shapeOf(x) as [number, number, number, number], shapeOf(filter) as [number, number, number, number], strides, 1, pad); // prettier-ignore
-    const node = g.node('Conv2D', [g.name(x!), g.name(filter!)], convolution(strides, pad as Pad));
+    const node = g.node('Conv2D', [g.name(x!), g.name(filter!)], convolution(strides, pad));
     return { node, shape: info.outShape };
   },
   // A transposed convolution. The sides of its result are computed from those of its input when it runs.
@@ -191,7 +191,7 @@ const KERNELS: Record<string, Kernel> = {
     const wanted = g.node('AddV2', [scaled, g.integers([0, 0, 0, inputShape[3]])], { T: type('int32') });
     const inputs = [wanted, g.name(filter!), g.name(dy!)];
     return {
-      node: g.node('Conv2DBackpropInput', inputs, convolution(strides, pad as Pad)),
+      node: g.node('Conv2DBackpropInput', inputs, convolution(strides, pad)),
       shape: inputShape,
     };
   },
