@@ -210,7 +210,7 @@ interface OverStrips {
   inPlace?: boolean;
   dropped?: boolean;
   sum?: Field;
-  done?: (part: number) => void;
+  done?: (part: number) => unknown;
 }
 
 function openStrips(
@@ -227,8 +227,8 @@ function openStrips(
   const heap = openHeap();
   const programs = openPrograms(engine, bank);
   const work = { done: 0, all: all.reduce((sum, layer) => sum + weightsOf(layer), 0) };
-  const worked = (layer: Layer, part: number): void => {
-    work.done += part * weightsOf(layer);
+  const worked = (layers: readonly Layer[], part: number): void => {
+    for (const layer of layers) work.done += part * weightsOf(layer);
     progress(Math.min(1, work.done / work.all));
   };
   const named = (name: string): Layer => {
@@ -285,6 +285,7 @@ function openStrips(
           tiled: false,
         });
     const whole = channels === undefined || channels[1] === last.in;
+    const readShare = channels === undefined ? 1 : (channels[1] - channels[0]) / last.in;
     const statistics = last.normed && whole;
     const readNorms = sources.map(({ norm }) => norm);
     await overStrips(
@@ -340,7 +341,7 @@ function openStrips(
         const key = JSON.stringify([layers.map(({ name }) => name), channels, relative, out[1] - out[0]]);
         return { key, spec, reads: rows, inputs };
       },
-      { inPlace, dropped, sum, done: (part) => worked(last, part) },
+      { inPlace, dropped, sum, done: (part) => dropped || worked(layers, part * readShare) },
     );
     await programs.clear();
     return into;
@@ -380,7 +381,7 @@ function openStrips(
         const key = JSON.stringify(['residual', activation, rows[1] - rows[0], first, count]);
         return { key, spec, reads: rows, inputs };
       },
-      { inPlace, done: (part) => worked(layer, part) },
+      { inPlace, done: (part) => worked([layer], part) },
     );
     return into;
   };
