@@ -145,7 +145,9 @@ export function parseIndex(
   }
   const empty = splits ? (['train', 'test'] as const).find((part) => split[part].length === 0) : undefined;
   if (empty !== undefined) {
-    throw new DataError(`${file}: its column split has no image for ${empty}. Training and the exam need some each.`);
+    throw new DataError(
+      `${file}: its column split has no image for ${empty}. Training and the exam need some each.`,
+    );
   }
   if (pairs.length === 0 && !splits) throw new DataError(`${file}: lists no pair.`);
   pairs.sort(([a], [b]) => a - b);
