@@ -10,6 +10,7 @@ import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { runCommand } from './commands/run.js';
 import { exitCodeOf, explain } from './commands/failure.js';
+import { isDiskFull } from './disk.js';
 import { packageVersion } from './version.js';
 
 const EXAMPLES: [string, string][] = [
@@ -46,10 +47,10 @@ const parser = yargs(hideBin(process.argv))
 
 class yargsError extends Error {}
 
-// Whoever reads what is printed may leave (`sweep run … | head`): what is being done goes on.
+// Whoever reads what is printed may leave (`sweep run … | head`), or have no room for it: what is being done goes on.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && !isDiskFull(error)) throw error;
   });
 }
 

@@ -5,19 +5,21 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
+import { isDiskFull } from '../disk.js';
 import { UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
+import { openGuard } from './guard.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, trialStatus } from './recover.js';
-import { runTrial, type Slot } from './run-trial.js';
+import { diskFullMessage, runTrial, type Slot } from './run-trial.js';
 import { listenForStop, type Stopping } from './stop.js';
 
 export interface SweepRun {
@@ -29,6 +31,10 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Runs no more trials than this. */
+  maxTrials?: number | undefined;
+  /** Whether the first trial that fails stops the sweep. */
+  failFast?: boolean;
   /** Which trials to run now; the others stay as they are. Without it: all. */
   only?: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
@@ -63,6 +69,15 @@ export interface SweepSummary {
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
+  try {
+    return await runUnlessFull(run);
+  } catch (error) {
+    if (isDiskFull(error)) throw new UserError(diskFullMessage(run.results), 1, { cause: error });
+    throw error;
+  }
+}
+
+async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
   const unlock = takeLock(run.results);
   try {
@@ -76,11 +91,12 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     for (const { key } of plan.trials) await recoverTrial(store, key);
 
     const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
-    const wanted = plan.trials.filter((trial, at) => {
+    const missing = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
       return status !== 'failed' || run.retryFailed;
     });
+    const wanted = missing.slice(0, run.maxTrials);
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
@@ -92,6 +108,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         asked,
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
+        later: missing.length - wanted.length,
         slots,
       }),
     );
@@ -99,18 +116,29 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const progress = openProgress(wanted.length, run.stream);
     const stopping = listenForStop((message) => progress.say(message));
     const label = labeller(plan.trials, plan.varied);
+    const guard = openGuard(wanted);
+    const { retry, resources } = run.definition;
     try {
-      const work = (config: AnyTrialConfig, slot: Slot) =>
-        runTrial({
+      const work = async (config: AnyTrialConfig, slot: Slot) => {
+        const verdict = await runTrial({
           store,
           config: placed(config, placement!),
           slot,
           label: label(config),
-          retries: run.definition.retry.limit,
+          retry,
+          timeLimit: resources.time === 'off' ? null : resources.time,
           memoryLimit: run.memoryLimit,
           progress,
           stopping,
         });
+        const guarded = guard.saw(config, verdict);
+        if (guarded !== undefined) stopping.halt(guarded);
+        if (run.failFast && verdict.outcome === 'failed') {
+          stopping.halt(
+            'Stopping: a trial failed (--fail-fast). Running trials save a checkpoint and leave.',
+          );
+        }
+      };
       await runPool(wanted, slots, work, () => !stopping.requested);
     } finally {
       stopping.close();
@@ -172,13 +200,16 @@ interface Announced {
   asked: number;
   failed: number;
   wanted: number;
+  /** Left to a later run by `--max-trials`. */
+  later: number;
   slots: Slot[];
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, later, slots }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
+  if (later > 0) parts.push(`${later} left to a later run by --max-trials`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
   if (wanted > 0)
     parts.push(
@@ -217,9 +248,11 @@ function summarise(
   const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
   const left = open.length - leftOut;
   let exitCode = 0;
-  if (failed.length > 0) exitCode = 1;
-  if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
-  if (stopping.requested) exitCode = stopping.insisted ?? 3;
+  if (failed.length > 0 || stopping.requested) exitCode = 1;
+  // Nothing was done, and what was tried cannot work: the guard may have spared the rest.
+  const none = done === 0 && (left === 0 || stopping.requested);
+  if (failed.length > 0 && none && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
+  if (stopping.byUser) exitCode = stopping.insisted ?? 3;
   return { done, failed, left, leftOut, exitCode };
 }
 

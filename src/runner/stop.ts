@@ -1,15 +1,21 @@
-/** @file What Ctrl-C does: the first asks, the second insists, the third kills (DESIGN section 8). */
+/** @file What stops a sweep: Ctrl-C, whose first asks, second insists and third kills (DESIGN section 8); or the runner itself. */
 import type { RunningTrial } from './executors/executor.js';
 
 /** Time for a step to end and a checkpoint to be written, in milliseconds. */
-const GRACE = 30_000;
+export const GRACE = 30_000;
 const SHORT_GRACE = 3000;
 
 export interface Stopping {
   /** No new trial starts once this is true. */
   readonly requested: boolean;
+  /** Aborted when it becomes true. */
+  readonly signal: AbortSignal;
+  /** Whether the user asked, by a signal. */
+  readonly byUser: boolean;
   /** Exit code after a second signal: 130 (SIGINT) or 143 (SIGTERM); undefined before. */
   readonly insisted: number | undefined;
+  /** Stops the sweep as the first Ctrl-C does, for a reason of the runner's own. */
+  halt(message: string): void;
   /** Follows a trial while it runs. */
   watch(trial: RunningTrial): void;
   close(): void;
@@ -19,9 +25,11 @@ export function listenForStop(say: (message: string) => void): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
   let insisted: number | undefined;
+  const request = new AbortController();
   const stopAll = (grace: number) => running.forEach((trial) => trial.stop(grace));
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
+    request.abort();
     if (signals === 1) {
       say(
         'Stopping: running trials save a checkpoint and leave, no new ones start. Ctrl-C again hurries them.',
@@ -42,15 +50,25 @@ export function listenForStop(say: (message: string) => void): Stopping {
   process.on('SIGHUP', onSignal); // the terminal was closed
   return {
     get requested() {
+      return request.signal.aborted;
+    },
+    signal: request.signal,
+    get byUser() {
       return signals > 0;
     },
     get insisted() {
       return insisted;
     },
+    halt(message) {
+      if (request.signal.aborted) return;
+      request.abort();
+      say(message);
+      stopAll(GRACE);
+    },
     watch(trial) {
       running.add(trial);
       void trial.exited.then(() => running.delete(trial));
-      if (signals > 0) trial.stop(GRACE);
+      if (request.signal.aborted) trial.stop(GRACE);
     },
     close() {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);

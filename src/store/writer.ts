@@ -32,6 +32,8 @@ export interface AttemptEnd {
   reason: string;
   exitCode: number | null;
   signal: string | null;
+  /** Class of its failure (docs/failures.md); null where it did not fail, or where that is not known. */
+  class?: string | null;
 }
 
 /** Stores a sweep and the trials it holds. Trials that other sweeps share keep their state. */
@@ -70,20 +72,24 @@ export function startAttempt(store: Store, trial: number, attempt: number, start
   });
 }
 
-/** Stores how an attempt ended, and with it what state the trial is in. */
+/**
+ * Stores how an attempt ended, and with it what state the trial is in.
+ * @param again another attempt follows, so that the trial has not failed
+ */
 export function endAttempt(
   store: Store,
   trial: number,
   attempt: number,
   end: AttemptEnd,
   ended: number,
+  again = false,
 ): void {
   store.db.transaction((tx) => {
     tx.update(attempts)
       .set({ ...end, ended })
       .where(and(eq(attempts.trial, trial), eq(attempts.attempt, attempt)))
       .run();
-    const status = end.outcome === 'lost' ? 'pending' : end.outcome;
+    const status = again || end.outcome === 'lost' ? 'pending' : end.outcome;
     tx.update(trials).set({ status, reason: end.reason }).where(eq(trials.id, trial)).run();
   });
 }

@@ -29,6 +29,8 @@ export interface TrialIo {
   emit: Emit;
   /** Asked between updates; once true, the trial saves and leaves. */
   stopRequested: () => boolean;
+  /** Called whenever the engine has computed something: what does not progress hangs. */
+  progressed?: () => void;
   trialDirectory: string;
   /** Checkpoint folder to go on from. */
   resume: string | undefined;
@@ -57,7 +59,8 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const images = await loadTrialImages(config, io.imageMemory);
   const drawPatches = patchSource(config, images);
   const budget = budgetMeter(config.budget, parameters, Math.max(...images.counts.train));
-  const { engine, reason } = await openFor(config, io);
+  const { engine: opened, reason } = await openFor(config, io);
+  const engine = withProgress(opened, io.progressed);
   const form = formOf(config, engine);
   const bank = engine.createBank(bankShapes(parameters, form));
 
@@ -90,6 +93,8 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     facts: { ...networkFacts(parameters), images: images.counts, range: images.range },
     form: describeForm(form),
   });
+  // What an attempt that runs out of memory was computed with.
+  io.emit({ t: 'memory', ...step.memory() });
 
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
@@ -187,6 +192,26 @@ async function openFor(
   }
   const choice = await chooseEngine({ engine, device: device ?? 'auto' });
   return { engine: await openEngine(choice.engine, { threads, device: choice.devices[0]! }), reason: choice.reason }; // prettier-ignore
+}
+
+/** The same engine, which tells when a program of its has ended. */
+function withProgress(engine: Engine, progressed: TrialIo['progressed']): Engine {
+  if (progressed === undefined) return engine;
+  return {
+    ...engine,
+    async compile(spec, bank) {
+      const program = await engine.compile(spec, bank);
+      progressed();
+      return {
+        ...program,
+        async run(...args) {
+          const outputs = await program.run(...args);
+          progressed();
+          return outputs;
+        },
+      };
+    },
+  };
 }
 
 /** The first state of a trial: all of it follows from the seed. */
