@@ -41,7 +41,6 @@ export const runCommand: CommandModule<object, RunArguments> = {
         type: 'number',
         requiresArg: true,
         describe: 'Run this many of the missing trials, and leave the others to a later run',
-        coerce: countOf,
       })
       .option('fail-fast', {
         type: 'boolean',
@@ -69,6 +68,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
 
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   if (args.dryRun) return showPlan(args);
+  const maxTrials = countOf(args.maxTrials);
   const { source, definition, only, memoryLimit } = readSweepFile(args);
   const summary = await runSweep({
     definition,
@@ -76,7 +76,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     file: path.resolve(args.file),
     results: args.results,
     retryFailed: args.retryFailed,
-    maxTrials: args.maxTrials,
+    maxTrials,
     failFast: args.failFast,
     only,
     memoryLimit,
