@@ -8,6 +8,9 @@ import { engineCommand } from './commands/engine.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
+import { logsCommand } from './commands/logs.js';
+import { showCommand } from './commands/show.js';
+import { whyCommand } from './commands/why.js';
 import { runCommand } from './commands/run.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { isDiskFull } from './disk.js';
@@ -16,6 +19,7 @@ import { packageVersion } from './version.js';
 const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
   ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
+  ["sweep why 'patch=64,seed=1'", 'why a trial ran where it did, or failed'],
   ['sweep report', 'write results/report.html'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
@@ -30,6 +34,9 @@ const parser = yargs(hideBin(process.argv))
   .command(planCommand)
   .command(initCommand)
   .command(reportCommand)
+  .command(showCommand)
+  .command(logsCommand)
+  .command(whyCommand)
   .command(dataCommand)
   .command(doctorCommand)
   .command(engineCommand)

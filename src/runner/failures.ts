@@ -45,7 +45,7 @@ export const FAILURES = {
     policy: 'asked to save and leave; no further attempt',
     wait: null,
     guarded: false,
-    advice: 'raise resources.time; --retry-failed then goes on from its checkpoint',
+    advice: 'raise resources.time',
   },
   'disk-full': {
     reason: 'the disk is full',

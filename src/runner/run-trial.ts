@@ -75,9 +75,7 @@ export async function runTrial(work: TrialWork): Promise<Verdict> {
   const { verdict, results } = attempt;
   if (verdict.class === 'disk-full') stopping.halt(diskFullMessage(store.results));
   const { outcome, reason } = verdict;
-  const told =
-    { done: results, stopped: reason, lost: reason, failed: '' }[outcome] ||
-    (await explainFailure(store, config, verdict));
+  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
   const took = duration((performance.now() - begun) / 1000);
   progress.ended(config.key, `${label}  ${outcome} on ${slot.device} in ${took}  ${told}`);
   return verdict;
