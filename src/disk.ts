@@ -1,9 +1,9 @@
-/** @file Whether the disk is full, by the system's own word, and how much is left. */
+/** @file A full disk: by the system's own word, how much is left, and what a user is told. */
 import fs from 'node:fs';
-import { systemCode } from './errors.js';
+import { systemCode, UserError } from './errors.js';
 
 /** Codes of a write for which there was no room; SQLite has words of its own. */
-const CODES = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
+const CODES = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 
 /** Whether an error, or a cause of it, says that there was no room to write. */
 export function isDiskFull(error: unknown): boolean {
@@ -28,4 +28,16 @@ export function freeSpace(folder: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a user is told where no more can be written; the terminal may name a folder. */
+export function diskFull(results: string, cause?: unknown): UserError {
+  const free = freeSpace(results);
+  const left = free === undefined ? '' : ` (${(free / 1e6).toFixed(1)} MB are left)`;
+  return new UserError(
+    `The disk of ${results} is full${left}.\n` +
+      'Nothing that was measured is lost. Make room and run the same command again: it goes on from there.',
+    1,
+    { cause },
+  );
 }

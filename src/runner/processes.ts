@@ -16,6 +16,7 @@ export interface ProcessIdentity {
  */
 export const PATIENCE = 8000;
 const LOOK_EVERY = 100;
+const HAS_PROC = fs.existsSync('/proc/self/stat');
 
 export function identify(pid: number): ProcessIdentity {
   return { pid, started: startTime(pid) ?? '' };
@@ -40,7 +41,7 @@ export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): vo
 }
 
 /** Whether a process group has a member. */
-export function groupLives(pid: number): boolean {
+function groupLives(pid: number): boolean {
   try {
     process.kill(-pid, 0);
     return true;
@@ -90,8 +91,6 @@ export function findDescendants(eventsFile: string): number[] {
   });
   return found.map(Number);
 }
-
-const HAS_PROC = fs.existsSync('/proc/self/environ');
 
 export function isSame({ pid, started }: ProcessIdentity): boolean {
   return started !== '' && startTime(pid) === started;

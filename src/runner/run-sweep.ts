@@ -5,21 +5,23 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { isDiskFull } from '../disk.js';
-import { UserError } from '../errors.js';
+import { diskFull, isDiskFull } from '../disk.js';
+import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
+import { readOutcomes } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { openGuard } from './guard.js';
+import { openIngestThread } from './ingest-thread.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, trialStatus } from './recover.js';
-import { diskFullMessage, runTrial, type Slot } from './run-trial.js';
+import { recoverTrial, unsettled } from './recover.js';
+import { runTrial, type Slot } from './run-trial.js';
 import { listenForStop, type Stopping } from './stop.js';
 
 export interface SweepRun {
@@ -72,8 +74,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   try {
     return await runUnlessFull(run);
   } catch (error) {
-    if (isDiskFull(error)) throw new UserError(diskFullMessage(run.results), 1, { cause: error });
-    throw error;
+    throw isDiskFull(error) ? diskFull(run.results, error) : error;
   }
 }
 
@@ -88,9 +89,10 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const { key } of plan.trials) await recoverTrial(store, key);
+    for (const key of unsettled(store, plan.trials)) await recoverTrial(store, key);
 
-    const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
+    const outcomes = readOutcomes(store);
+    const statuses = plan.trials.map(({ key }) => outcomes.get(key)?.status ?? 'pending');
     const missing = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
@@ -114,32 +116,48 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
     );
 
     const progress = openProgress(wanted.length, run.stream);
-    const stopping = listenForStop((message) => progress.say(message));
+    const ingest = openIngestThread(run.results, (message) => progress.say(message));
+    const stopping = listenForStop(
+      (message) => progress.say(message),
+      () => ingest.hurry(),
+    );
     const label = labeller(plan.trials, plan.varied);
     const guard = openGuard(wanted);
     const { retry, resources } = run.definition;
+    // Told in full at the end.
+    const stopFor = (reason: string) => stopping.request(reason.split('\n')[0]!);
+    void ingest.failed.then(({ message }) => stopFor(message));
+    let fault: Error | undefined;
     try {
       const work = async (config: AnyTrialConfig, slot: Slot) => {
-        const verdict = await runTrial({
-          store,
-          config: placed(config, placement!),
-          slot,
-          label: label(config),
-          retry,
-          timeLimit: resources.time === 'off' ? null : resources.time,
-          memoryLimit: run.memoryLimit,
-          progress,
-          stopping,
-        });
-        const guarded = guard.saw(config, verdict);
-        if (guarded !== undefined) stopping.halt(guarded);
-        if (run.failFast && verdict.outcome === 'failed') {
-          stopping.halt(
-            'Stopping: a trial failed (--fail-fast). Running trials save a checkpoint and leave.',
-          );
+        try {
+          const verdict = await runTrial({
+            store,
+            ingest,
+            config: placed(config, placement!),
+            slot,
+            label: label(config),
+            retry,
+            timeLimit: resources.time === 'off' ? null : resources.time,
+            memoryLimit: run.memoryLimit,
+            progress,
+            stopping,
+          });
+          const guarded = guard.saw(config, verdict);
+          if (guarded !== undefined) stopping.request(guarded);
+          if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
+        } catch (error) {
+          // The other trials save and leave before this is told in full.
+          fault ??= asError(error);
+          stopFor(messageOf(error));
         }
       };
       await runPool(wanted, slots, work, () => !stopping.requested);
+      await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
+      if (fault !== undefined) {
+        if (stopping.insisted === undefined) throw fault;
+        progress.say(messageOf(fault));
+      }
     } finally {
       stopping.close();
       progress.close();
@@ -149,6 +167,10 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
     store.close();
     unlock();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 /** A trial of ours is told its engine; another trainer is its own. */
@@ -235,7 +257,13 @@ function summarise(
   stopping: Stopping,
   only: Condition,
 ): SweepSummary {
-  const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const outcomes = readOutcomes(store);
+  const rows = trials.map((config) => {
+    const outcome = outcomes.get(config.key);
+    if (outcome === undefined)
+      throw new UserError(`The store lost trial ${config.key} while the sweep ran`, 4);
+    return { config, ...outcome };
+  });
   const done = rows.filter(({ status }) => status === 'done').length;
   const failed = rows
     .filter(({ status }) => status === 'failed')
@@ -254,13 +282,4 @@ function summarise(
   if (failed.length > 0 && none && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.byUser) exitCode = stopping.insisted ?? 3;
   return { done, failed, left, leftOut, exitCode };
-}
-
-function readOutcome(store: Store, key: string) {
-  const trial = store.db.query.trials.findFirst({ where: (t, { eq }) => eq(t.key, key) }).sync();
-  if (trial === undefined) throw new UserError(`The store lost trial ${key} while the sweep ran`, 4);
-  const attempt = store.db.query.attempts
-    .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
-    .sync();
-  return { status: trial.status, reason: trial.reason, exitCode: attempt?.exitCode ?? null };
 }

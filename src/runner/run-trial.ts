@@ -3,17 +3,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Definition } from '../definition/schema.js';
-import { freeSpace, isDiskFull } from '../disk.js';
+import { diskFull, freeSpace } from '../disk.js';
 import { openDataset, openImageCache } from '../imaging/dataset.js';
-import { listImages } from '../imaging/folder.js';
+import { listDomains } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
-import { EXIT, type AnyTrialConfig, type TrialEvent } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
-import { endAttempt, startAttempt, trialId } from '../store/writer.js';
-import type { Exit, RunningTrial } from './executors/executor.js';
+import type { RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
 import { FAILURES } from './failures.js';
-import { Ingest } from './ingest.js';
+import type { IngestThread } from './ingest-thread.js';
 import { appendJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
@@ -29,10 +28,10 @@ import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
 import { duration, type Progress } from './progress.js';
 import { GRACE, type Stopping } from './stop.js';
-import { hangLimit, openWatch, type Limits, type Watch } from './watch.js';
+import { hangLimit, openWatch, type Limits } from './watch.js';
 
-/** How often a running trial's events are brought into the store, in milliseconds. */
-const INGEST_EVERY = 500;
+/** How often is looked whether a running trial hangs or is out of time, in milliseconds. */
+const LOOK_EVERY = 500;
 /** Bytes at the end of a trial's output that may tell why it failed. */
 const LAST_WORDS = 8192;
 /** With fewer bytes free than this a disk is full: not even a line of events is sure of its place. */
@@ -46,6 +45,7 @@ export interface Slot {
 
 export interface TrialWork {
   store: Store;
+  ingest: IngestThread;
   config: AnyTrialConfig;
   slot: Slot;
   label: string;
@@ -57,38 +57,18 @@ export interface TrialWork {
   stopping: Stopping;
 }
 
-/** Runs a trial until it is done, stopped, or has used up its attempts. Where the disk is full it stops the sweep. */
+/** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
 export async function runTrial(work: TrialWork): Promise<Verdict> {
   const { store, config, slot, label, progress, stopping } = work;
   const begun = performance.now();
   progress.started(config.key, label);
-  let attempt: Attempt;
-  try {
-    attempt = await runAttempts(work);
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    // What could not be written down is found again in the trial's own events, by the next run.
-    const { reason } = FAILURES['disk-full'];
-    const verdict = { outcome: 'stopped', reason, class: 'disk-full', exitCode: null, signal: null } as const;
-    attempt = { verdict, results: '', seconds: 0 };
-  }
-  const { verdict, results } = attempt;
-  if (verdict.class === 'disk-full') stopping.halt(diskFullMessage(store.results));
+  const { verdict, results } = await runAttempts(work);
+  if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
   const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
   const took = duration((performance.now() - begun) / 1000);
   progress.ended(config.key, `${label}  ${outcome} on ${slot.device} in ${took}  ${told}`);
   return verdict;
-}
-
-/** What a user is told where nothing more can be written; the terminal may name a folder. */
-export function diskFullMessage(results: string): string {
-  const free = freeSpace(results);
-  const left = free === undefined ? '' : ` (${(free / 1e6).toFixed(1)} MB are left)`;
-  return (
-    `The disk is full: no more can be written in ${results}${left}. No new trials start, running ones stop.\n` +
-    'Nothing is lost: make space, then run the same command again, and it goes on from there.'
-  );
 }
 
 async function runAttempts(work: TrialWork): Promise<Attempt> {
@@ -147,22 +127,20 @@ interface Attempt {
  * @param decide whether another follows, so that both are written down at once
  */
 async function runAttempt(
-  { store, config, slot, retry, timeLimit, memoryLimit, progress, stopping }: TrialWork,
+  { store, ingest, config, slot, retry, timeLimit, memoryLimit, progress, stopping }: TrialWork,
   decide: (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined,
 ): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
   const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
   const resume = lastCheckpoint(results, key);
-  const trial = trialId(store.db, key);
   const started = Date.now() / 1000;
   const begun = performance.now();
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
   const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
   appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
-  startAttempt(store, trial, attempt, started);
+  ingest.call('startAttempt', key, attempt, started);
 
-  const ingest = new Ingest(store, trial, key, attempt);
   const foreign = isForeignTrial(config);
   const running = localExecutor.start({
     key,
@@ -176,19 +154,29 @@ async function runAttempt(
     ...slot,
   });
   stopping.watch(running);
-  const limits = { hang: hangLimit(retry.hang, foreign), time: timeLimit };
-  const { exit, seen, limit } = await follow(running, ingest, limits, {
-    begun: () => {
-      if (running.process !== undefined)
-        appendJournal(results, key, { t: 'process', attempt, ...running.process });
-    },
-    saw: (events) => progress.saw(key, events),
-    failed: () => stopping.halt(diskFullMessage(results)),
+  if (running.process !== undefined) {
+    try {
+      appendJournal(results, key, { t: 'process', attempt, ...running.process });
+    } catch (error) {
+      running.stop(GRACE);
+      await running.exited;
+      throw error;
+    }
+  }
+  const watch = watchOver(running, { hang: hangLimit(retry.hang, foreign), time: timeLimit });
+  const seen: Seen = {};
+  const following = ingest.follow(key, attempt, (events) => {
+    see(seen, events);
+    watch.saw(events);
+    progress.saw(key, events);
   });
+  const exit = await running.exited;
+  const limit = watch.close();
+  await following.finished();
 
   const output = lastOutput(outputFile(results, key, attempt));
-  const diskFull = (freeSpace(results) ?? Infinity) < NO_SPACE;
-  const verdict = judgeExit({ exit, last: seen.end, limit, output, diskFull });
+  const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
+  const verdict = judgeExit({ exit, last: seen.end, limit, output, diskFull: full });
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
   const end = { outcome, reason, exitCode, signal, class: verdict.class };
@@ -198,8 +186,28 @@ async function runAttempt(
     entries.push({ t: 'retry', attempt, wall: ended, class: verdict.class ?? 'fault', reason, ...next });
   }
   appendJournal(results, key, ...entries);
-  endAttempt(store, trial, attempt, end, ended, next !== undefined);
+  ingest.call('endAttempt', key, attempt, end, ended, next !== undefined);
   return { verdict, results: inWords(seen), seconds: (performance.now() - begun) / 1000 };
+}
+
+/** Ends a trial that hangs or has run for too long. `close` tells for what it was ended, if it was. */
+function watchOver(running: RunningTrial, limits: Limits) {
+  const now = () => performance.now() / 1000;
+  const watch = openWatch(limits, now());
+  let limit: ReturnType<typeof watch.overdue>;
+  const timer = setInterval(() => {
+    const overdue = watch.overdue(now());
+    if (overdue === 'hang') running.kill();
+    else if (overdue === 'time-limit') running.stop(GRACE);
+    limit ??= overdue;
+  }, LOOK_EVERY);
+  return {
+    saw: (events: TrialEvent[]) => watch.saw(events, now()),
+    close() {
+      clearInterval(timer);
+      return limit;
+    },
+  };
 }
 
 /** The end of what a trial printed; nothing where that cannot be read. */
@@ -241,78 +249,22 @@ function inWords({ metric, exam }: Seen): string {
     .join('  ');
 }
 
-interface Followed {
-  exit: Exit;
-  seen: Seen;
-  /** What the runner ended it for. */
-  limit: ReturnType<Watch['overdue']>;
-}
-
-interface Follower {
-  /** Called once, at the start. */
-  begun: () => void;
-  saw: (events: TrialEvent[]) => void;
-  /** Nothing more can be written down. */
-  failed: () => void;
-}
-
-/**
- * Brings events into the store while the trial runs, and what is left once it is gone. Ends it where it is overdue.
- * @throws what went wrong in writing, but not before the trial is gone
- */
-async function follow(
-  running: RunningTrial,
-  ingest: Ingest,
-  limits: Limits,
-  { begun, saw, failed }: Follower,
-): Promise<Followed> {
-  const seen: Seen = {};
-  const now = () => performance.now() / 1000;
-  const watch = openWatch(limits, now());
-  let fault: Error | undefined;
-  const attempt = (work: () => void) => {
-    if (fault !== undefined) return;
-    try {
-      work();
-    } catch (error) {
-      fault = error instanceof Error ? error : new Error(String(error));
-      if (isDiskFull(error)) failed();
-      running.stop(GRACE);
-    }
-  };
-  const advance = () => {
-    const events = ingest.advance();
-    for (const event of events) {
-      // Of the health flags only one ends a trial; the others are for the report.
-      const diverged = event.t === 'health' && event.code === 'diverged';
-      if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
-      else if (event.t === 'metric') seen.metric = event;
-      else if (event.t === 'exam') seen.exam = event;
-      else if (event.t === 'memory') seen.microBatch = event.micro_batch ?? seen.microBatch;
-    }
-    watch.saw(events, now());
-    saw(events);
-  };
-  let limit: Followed['limit'];
-  attempt(begun);
-  const timer = setInterval(() => {
-    attempt(advance);
-    limit ??= watch.overdue(now());
-    if (limit === 'hang') running.kill();
-    else if (limit === 'time-limit') running.stop(GRACE);
-  }, INGEST_EVERY);
-  const exit = await running.exited;
-  clearInterval(timer);
-  attempt(advance);
-  if (fault !== undefined) throw fault;
-  return { exit, seen, limit };
+function see(seen: Seen, events: TrialEvent[]): void {
+  for (const event of events) {
+    // Of the health flags only one ends a trial; the others are for the report.
+    const diverged = event.t === 'health' && event.code === 'diverged';
+    if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
+    else if (event.t === 'metric') seen.metric = event;
+    else if (event.t === 'exam') seen.exam = event;
+    else if (event.t === 'memory') seen.microBatch = event.micro_batch ?? seen.microBatch;
+  }
 }
 
 /** For the terminal alone, which may name files: why a trial failed, and where its output is. */
 async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Verdict): Promise<string> {
   const { key, data } = config;
   if (verdict.exitCode === EXIT.dataWrong && !isForeignTrial(config)) {
-    const culprit = await findBadImage([data.x, data.y], config.parameters.patch);
+    const culprit = await findBadImage(data, config.parameters.patch);
     if (culprit !== undefined) return culprit;
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;
@@ -322,11 +274,10 @@ async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Ver
   return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}${advice}\n     its output: ${output}`;
 }
 
-async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
+async function findBadImage(data: TrialData, patch: number): Promise<string | undefined> {
   try {
-    for (const folder of folders) {
-      for (const file of (await listImages(folder)).files)
-        await openDataset(openImageCache(0), [file], patch);
+    for (const { files } of await listDomains(data)) {
+      for (const file of files) await openDataset(openImageCache(0), [file], patch);
     }
   } catch (error) {
     if (error instanceof DataError) return error.message;

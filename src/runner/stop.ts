@@ -14,22 +14,23 @@ export interface Stopping {
   readonly byUser: boolean;
   /** Exit code after a second signal: 130 (SIGINT) or 143 (SIGTERM); undefined before. */
   readonly insisted: number | undefined;
-  /** Stops the sweep as the first Ctrl-C does, for a reason of the runner's own. */
-  halt(message: string): void;
+  /** Stops everything as the first signal does, for a reason of the runner's own, which the user is told. */
+  request(reason: string): void;
   /** Follows a trial while it runs. */
   watch(trial: RunningTrial): void;
   close(): void;
 }
 
-export function listenForStop(say: (message: string) => void): Stopping {
+/** @param hurry is called at the second signal */
+export function listenForStop(say: (message: string) => void, hurry: () => void): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
   let insisted: number | undefined;
-  const request = new AbortController();
+  const asked = new AbortController();
   const stopAll = (grace: number) => running.forEach((trial) => trial.stop(grace));
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
-    request.abort();
+    asked.abort();
     if (signals === 1) {
       say(
         'Stopping: running trials save a checkpoint and leave, no new ones start. Ctrl-C again hurries them.',
@@ -38,6 +39,7 @@ export function listenForStop(say: (message: string) => void): Stopping {
       return;
     }
     insisted = signal === 'SIGTERM' ? 143 : 130;
+    hurry();
     if (signals === 2) {
       say(`Hurrying: running trials have ${SHORT_GRACE / 1000} seconds left. Ctrl-C again kills them.`);
       stopAll(SHORT_GRACE);
@@ -50,25 +52,25 @@ export function listenForStop(say: (message: string) => void): Stopping {
   process.on('SIGHUP', onSignal); // the terminal was closed
   return {
     get requested() {
-      return request.signal.aborted;
+      return asked.signal.aborted;
     },
-    signal: request.signal,
+    signal: asked.signal,
     get byUser() {
       return signals > 0;
     },
     get insisted() {
       return insisted;
     },
-    halt(message) {
-      if (request.signal.aborted) return;
-      request.abort();
-      say(message);
+    request(reason) {
+      if (asked.signal.aborted) return;
+      asked.abort();
+      say(`${reason}\nRunning trials save a checkpoint and leave, no new ones start.`);
       stopAll(GRACE);
     },
     watch(trial) {
       running.add(trial);
       void trial.exited.then(() => running.delete(trial));
-      if (request.signal.aborted) trial.stop(GRACE);
+      if (asked.signal.aborted) trial.stop(GRACE);
     },
     close() {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);

@@ -2,7 +2,7 @@
 import { eventsFile, listAttempts } from '../../runner/layout.js';
 import type { MetricValues, TrialEvent } from '../../protocol.js';
 import { readJournal, type JournalEntry } from '../../runner/journal.js';
-import { LineReader } from '../../runner/lines.js';
+import { readLines } from '../../runner/lines.js';
 import { isSame } from '../../runner/processes.js';
 
 export interface AttemptStory {
@@ -45,7 +45,7 @@ export interface TrialStory {
 export function readStory(results: string, key: string, withEvents = true): TrialStory {
   const journal = readJournal(results, key);
   const attempts = listAttempts(results, key).map((attempt) => {
-    const lines = withEvents ? new LineReader(eventsFile(results, key, attempt)).read() : [];
+    const lines = withEvents ? readLines(eventsFile(results, key, attempt)) : [];
     return tellAttempt(attempt, lines.flatMap(parse), journal);
   });
   const last = attempts.at(-1);
