@@ -36,7 +36,7 @@ export class Ingest {
 }
 
 /** A line that is no event is kept as a warning: the log may come from a trainer that is not ours. */
-function parseEvent(line: string): TrialEvent {
+export function parseEvent(line: string): TrialEvent {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value === 'object' && value !== null && 't' in value) return value as TrialEvent;

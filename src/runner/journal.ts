@@ -11,10 +11,23 @@ export type JournalEntry =
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
 
+/** Appends an entry on a line of its own, also behind half a line that a killed runner or a full disk left. */
 export function appendJournal(results: string, key: string, entry: JournalEntry): void {
   const file = journalFile(results, key);
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.appendFileSync(file, JSON.stringify(entry) + '\n');
+  const descriptor = fs.openSync(file, 'a+');
+  try {
+    const line = JSON.stringify(entry) + '\n';
+    fs.writeFileSync(descriptor, endsInALine(descriptor) ? line : `\n${line}`);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function endsInALine(descriptor: number): boolean {
+  const { size } = fs.fstatSync(descriptor);
+  const last = Buffer.alloc(1);
+  return size === 0 || (fs.readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
 }
 
 /** All whole lines of a trial's journal; an unreadable line (a crash in mid-write) is left out. */

@@ -21,7 +21,8 @@ const REASONS: Record<number, { reason: string; retry: boolean }> = {
 /** @param last the trial's last `done`, `stopped` or `health` event of this attempt */
 export function judgeExit(exit: Exit, last: TrialEvent | undefined): Verdict {
   const { oomKilled, ...end } = exit;
-  if (exit.exitCode === EXIT.done && last?.t === 'done') {
+  // Written last of all: what happens to the process behind it changes nothing, and nothing finished is done again.
+  if (last?.t === 'done') {
     return { outcome: 'done', reason: last.reason, ...end, retry: false };
   }
   if (exit.exitCode === EXIT.done && last?.t === 'stopped') {

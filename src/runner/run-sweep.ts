@@ -16,7 +16,7 @@ import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, trialStatus } from './recover.js';
+import { recover, restore, trialStatus } from './recover.js';
 import { runTrial, type Slot } from './run-trial.js';
 import { listenForStop, type Stopping } from './stop.js';
 
@@ -63,19 +63,30 @@ export interface SweepSummary {
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
-  const store = openStore(run.results);
+  // The lock first: of two runners that start at once, one makes the database.
   const unlock = takeLock(run.results);
   try {
+    return await runLocked(run);
+  } finally {
+    unlock();
+  }
+}
+
+async function runLocked(run: SweepRun): Promise<SweepSummary> {
+  const store = openStore(run.results);
+  try {
     const { say, only = [] } = run;
+    await restore(store, say);
     const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
     if (!plan.trials.some((trial) => isAsked(trial, only))) {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const { key } of plan.trials) await recoverTrial(store, key);
+    const keys = plan.trials.map(({ key }) => key);
+    await recover(store, keys, say);
 
-    const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
+    const statuses = keys.map((key) => trialStatus(store, key));
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
@@ -119,7 +130,6 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     return summarise(store, plan.trials, label, stopping, only);
   } finally {
     store.close();
-    unlock();
   }
 }
 
@@ -136,13 +146,14 @@ function record(
   varied: string[],
 ): void {
   const { name, question } = definition;
-  const sweep = { name, question, source: withoutNames(source), varied };
+  const sweep = { name, question, source: withoutNames(source), varied, updated: Date.now() / 1000 };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
     return { key, parameters: { ...parameters }, seed, budget, dataFingerprint };
   });
   writeFileWhole(
     sweepRecordFile(store.results, name),
     JSON.stringify({ ...sweep, trials: entries }, null, 2) + '\n',
+    true,
   );
   storeSweep(store, sweep, entries);
 }

@@ -71,7 +71,8 @@ export function openExistingStore(results: string): Store {
   return openStore(results);
 }
 
-function makeWritable(folder: string): void {
+/** @throws UserError that says why a results folder cannot be made or written */
+export function makeWritable(folder: string): void {
   try {
     makeFolder(folder);
     if (!fs.statSync(folder).isDirectory()) throw new Error('it is a file');

@@ -1,5 +1,5 @@
 /** @file The one writer: every row of the database is written here. */
-import { and, eq, isNull } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull } from 'drizzle-orm';
 import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
 import type { Db, Store } from './open.js';
 import {
@@ -20,6 +20,8 @@ export interface SweepEntry {
   question: string;
   source: string;
   varied: string[];
+  /** When it was last run, Unix seconds. */
+  updated: number;
 }
 
 /** What of a trial goes into the database: no paths. */
@@ -36,25 +38,29 @@ export interface AttemptEnd {
 
 /** Stores a sweep and the trials it holds. Trials that other sweeps share keep their state. */
 export function storeSweep(store: Store, sweep: SweepEntry, entries: TrialEntry[]): void {
-  const updated = Date.now() / 1000;
   store.db.transaction((tx) => {
     const { id } = tx
       .insert(sweeps)
-      .values({ ...sweep, updated })
-      .onConflictDoUpdate({ target: sweeps.name, set: { ...sweep, updated } })
+      .values(sweep)
+      .onConflictDoUpdate({ target: sweeps.name, set: sweep })
       .returning({ id: sweeps.id })
       .get();
     tx.delete(sweepTrials).where(eq(sweepTrials.sweep, id)).run();
     entries.forEach((entry, position) => {
-      tx.insert(trials)
-        .values({ ...entry, status: 'pending' })
-        .onConflictDoNothing()
-        .run();
+      storeTrial(tx, entry);
       tx.insert(sweepTrials)
         .values({ sweep: id, trial: trialId(tx, entry.key), position })
         .run();
     });
   });
+}
+
+/** Stores a trial that is not there yet. */
+export function storeTrial(db: Pick<Db, 'insert'>, entry: TrialEntry): void {
+  db.insert(trials)
+    .values({ ...entry, status: 'pending' })
+    .onConflictDoNothing()
+    .run();
 }
 
 export function trialId(db: Pick<Db, 'select'>, key: string): number {
@@ -85,6 +91,31 @@ export function endAttempt(
       .run();
     const status = end.outcome === 'lost' ? 'pending' : end.outcome;
     tx.update(trials).set({ status, reason: end.reason }).where(eq(trials.id, trial)).run();
+  });
+}
+
+/** Removes attempts whose files are gone, and all that was read from them: the trial is what its other attempts made of it. */
+export function forgetAttempts(store: Store, trial: number, numbers: readonly number[]): void {
+  store.db.transaction((tx) => {
+    for (const table of [metrics, samples, checkpoints, exams, messages, attempts])
+      tx.delete(table)
+        .where(and(eq(table.trial, trial), inArray(table.attempt, [...numbers])))
+        .run();
+    const last = tx
+      .select()
+      .from(attempts)
+      .where(eq(attempts.trial, trial))
+      .orderBy(desc(attempts.attempt))
+      .get();
+    const status = last === undefined || last.outcome === 'lost' ? 'pending' : (last.outcome ?? 'running');
+    tx.update(trials)
+      .set({
+        status,
+        reason: last?.reason ?? null,
+        ...(last === undefined ? { step: 0, updates: null } : {}),
+      })
+      .where(eq(trials.id, trial))
+      .run();
   });
 }
 
