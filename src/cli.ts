@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { engineCommand } from './commands/engine.js';
+import { fsckCommand } from './commands/fsck.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
@@ -32,6 +33,7 @@ const parser = yargs(hideBin(process.argv))
   .command(dataCommand)
   .command(doctorCommand)
   .command(engineCommand)
+  .command(fsckCommand)
   .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()

@@ -43,11 +43,13 @@ function crashAt(point, nth) {
       pass('transaction');
       return result;
     });
-    const behind = (run) => (...given) => {
-      const result = run(...given);
-      pass('commit');
-      return result;
-    };
+    const behind =
+      (run) =>
+      (...given) => {
+        const result = run(...given);
+        pass('commit');
+        return result;
+      };
     const watched = behind(whole);
     for (const kind of ['default', 'deferred', 'immediate', 'exclusive']) watched[kind] = behind(whole[kind]);
     return watched;

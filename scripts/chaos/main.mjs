@@ -78,7 +78,11 @@ function readOptions() {
       console.log(USAGE);
       process.exit(0);
     }
-    const numbers = { kills: Number(values.kills), seed: Number(values.seed), atOnce: Number(values['at-once']) };
+    const numbers = {
+      kills: Number(values.kills),
+      seed: Number(values.seed),
+      atOnce: Number(values['at-once']),
+    };
     if (!Object.values(numbers).every((number) => Number.isInteger(number) && number > 0))
       throw new TypeError('--kills, --seed and --at-once are whole numbers from 1');
     return { ...numbers, keep: values.keep, sabotage: values.sabotage };

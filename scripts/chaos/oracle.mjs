@@ -70,10 +70,12 @@ function judgeRecord(key, entries, attempts, found) {
   for (const entry of entries) {
     const where = `trial ${key} attempt ${entry.attempt}`;
     if (entry.t === 'wrote' && !there.get(entry.attempt)?.has(entry.line)) found('lost', `${where}: the line ${entry.line}`); // prettier-ignore
-    if (entry.t === 'overlap') found('doubled', `${where} ran beside process ${entry.with} of the same trial`);
+    if (entry.t === 'overlap')
+      found('doubled', `${where} ran beside process ${entry.with} of the same trial`);
     if (entry.t === 'saved') saved = Math.max(saved, entry.step);
     if (entry.t === 'begin' && entry.from < saved) found('lost', `${where} began at ${entry.from}, saved was ${saved}`); // prettier-ignore
-    if (entry.t === 'begin' && done !== undefined) found('repeated', `${where} began, attempt ${done} was done`);
+    if (entry.t === 'begin' && done !== undefined)
+      found('repeated', `${where} began, attempt ${done} was done`);
     if (entry.t === 'done') done = entry.attempt;
   }
 }
@@ -117,7 +119,7 @@ function readDatabase(results) {
     read('select key, r.*, n.name metric from metrics r TRIAL join metric_names n on n.id = r.name', (r) => ['metric', r.metric, r.step, r.value]); // prettier-ignore
     read('select key, r.* from checkpoints r TRIAL', (r) => ['checkpoint', r.step, r.path]);
     read('select key, r.* from samples r TRIAL', (r) => ['sample', r.step, r.path]);
-    read('select key, r.* from exams r TRIAL', (r) => ['exam', r.step, JSON.parse(r["values"])]);
+    read('select key, r.* from exams r TRIAL', (r) => ['exam', r.step, JSON.parse(r['values'])]);
     read('select key, r.* from messages r TRIAL', (r) => ['message', r.type, r.text]);
     const status = Object.fromEntries(db.prepare('select key, status from trials').all().map((trial) => [trial.key, trial.status])); // prettier-ignore
     const metrics = db.prepare('select count(*) n from metrics').get().n;
@@ -142,5 +144,41 @@ function judgeWhole(key, attempts, results, trials, found) {
   for (let step = 1; step <= trial.updates; step++) {
     x = next(x, step);
     if (told.get(step) !== x) found('lost', `trial ${key} update ${step} is ${told.get(step)}, not ${x}`);
+  }
+}
+
+/** Every table as sorted rows of text, without ids that only count rows, and without when a row was made: to compare two databases. */
+export function dump(results) {
+  const db = new Database(path.join(results, 'sweep.db'), { readonly: true });
+  try {
+    const names = (sql) =>
+      Object.fromEntries(
+        db
+          .prepare(sql)
+          .all()
+          .map(({ id, name }) => [id, name]),
+      );
+    const known = {
+      trial: names('select id, key name from trials'),
+      sweep: names('select id, name from sweeps'),
+      name: names('select id, name from metric_names'),
+    };
+    const tables = db.prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '\\_\\_%' escape '\\'").all(); // prettier-ignore
+    return Object.fromEntries(
+      tables.map(({ name: table }) => {
+        const rows = db
+          .prepare(`select * from ${table}`)
+          .all()
+          .map(({ id: _id, stored: _stored, ...row }) => {
+            for (const column of ['trial', 'sweep', ...(table === 'metrics' ? ['name'] : [])]) {
+              if (column in row) row[column] = known[column][row[column]];
+            }
+            return JSON.stringify(row);
+          });
+        return [table, rows.sort()];
+      }),
+    );
+  } finally {
+    db.close();
   }
 }

@@ -83,7 +83,10 @@ async function main() {
   await sleep(PACE);
 }
 
+let savedStep;
 async function save(step, x) {
+  if (step === savedStep) return;
+  savedStep = step;
   const whole = path.join(folder, 'checkpoints', `step-${step}`);
   const state = JSON.stringify({ step, x });
   if (!fs.existsSync(whole)) {

@@ -7,9 +7,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { checkResults } from '../../dist/runner/fsck/check.js';
 import { CRASH_POINTS } from './hook.mjs';
 import { randomFrom, startTime } from './numbers.mjs';
-import { judge, readRecords } from './oracle.mjs';
+import { dump, judge } from './oracle.mjs';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const TRAINER = fileURLToPath(new URL('./trainer.mjs', import.meta.url));
@@ -60,7 +61,7 @@ export async function live({ folder, image, seed, kills, small = false, sabotage
     const finished = await disaster(world);
     await countOrphans(world);
     collect(world, judge({ ...world, trials: trialsOf(world), ended: false }));
-    await checkedByFsck(world, false);
+    checkedByFsck(world);
     if (tally.problems.length > 0) break;
     if (finished && !grow(world) && tally.kills === before) break; // as large as it gets, and nothing left to kill
     if (finished && trialsOf(world).length >= MOST_TRIALS) break;
@@ -199,7 +200,7 @@ async function diskFull(world) {
   const ballast = path.join(world.folder, 'ballast');
   const descriptor = fs.openSync(ballast, 'w');
   try {
-    for (let size = 65_536; size >= 1; ) {
+    for (let size = 65_536; size >= 1;) {
       try {
         if (fs.writeSync(descriptor, Buffer.alloc(size)) < size) size >>= 1;
       } catch {
@@ -247,11 +248,15 @@ const SMALL = [
 function start(world, more = {}) {
   const log = fs.openSync(path.join(world.record, '..', `${path.basename(world.folder)}.log`), 'a+');
   const from = fs.fstatSync(log).size;
-  const child = spawn(process.execPath, [CLI, 'run', 'sweep.yaml', '--results', world.results, '--retry-failed'], {
-    cwd: world.folder,
-    env: environment(world, more),
-    stdio: ['ignore', log, log],
-  });
+  const child = spawn(
+    process.execPath,
+    [CLI, 'run', 'sweep.yaml', '--results', world.results, '--retry-failed'],
+    {
+      cwd: world.folder,
+      env: environment(world, more),
+      stdio: ['ignore', log, log],
+    },
+  );
   let over = false;
   const ended = new Promise((resolve) => {
     const late = setTimeout(() => {
@@ -284,9 +289,17 @@ function environment(world, more = {}) {
 
 /** Runs another command to its end. */
 function sweep(world, args) {
-  const options = { cwd: world.folder, env: environment(world), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
+  const options = {
+    cwd: world.folder,
+    env: environment(world),
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  };
   try {
-    return { code: 0, output: execFileSync(process.execPath, [CLI, ...args, '--results', world.results], options) };
+    return {
+      code: 0,
+      output: execFileSync(process.execPath, [CLI, ...args, '--results', world.results], options),
+    };
   } catch (error) {
     return { code: error.status ?? error.signal, output: `${error.stdout}${error.stderr}` };
   }
@@ -300,7 +313,10 @@ async function die(world, runner, kill = true) {
 
 function ended(world, { code, signal, output }) {
   if (signal === 'SIGKILL') world.tally.kills++;
-  else if (![0, 1, 2, 3].includes(code) || output.includes('fault of CycleSweep'))
+  else if (
+    (signal !== 'SIGINT' /* before it listened */ && ![0, 1, 2, 3].includes(code)) ||
+    output.includes('fault of CycleSweep')
+  )
     fault(world, 'lost', `the runner ended with ${code ?? signal}: ${output.slice(-2000)}`);
   return code === 0;
 }
@@ -391,12 +407,38 @@ async function finish(world) {
   const verdict = judge({ ...world, trials: trialsOf(world), ended: true });
   collect(world, verdict);
   world.tally.rows += verdict.rows;
-  await checkedByFsck(world, true);
+  if (world.sabotage === undefined) checkedByCommand(world);
 }
 
-/** Our own check must not see damage where there is none; the oracle judges apart from it. */
-async function checkedByFsck(world, whole) {
-  if (world.sabotage !== undefined) return;
+/** Our own check must not see damage where the oracle sees none: both are tried by the other. */
+function checkedByFsck(world) {
+  if (world.sabotage !== undefined || !fs.existsSync(world.results)) return;
+  const { findings } = checkResults(world.results);
+  const damage = findings.filter(({ level, code }) => level === 'damaged' && code !== 'no-database');
+  for (const { where, what } of damage) fault(world, 'lost', `fsck: ${where}: ${what}`);
+}
+
+/** At the end the command itself is asked, and a database made anew must hold what the old one held. */
+function checkedByCommand(world) {
+  const check = sweep(world, ['fsck', '--json']);
+  const { damaged, findings } = JSON.parse(check.output);
+  if (check.code !== 0 || damaged || findings.some(({ level }) => level === 'unfinished'))
+    fault(world, 'lost', `fsck ended with ${check.code}: ${check.output}`);
+  const before = dump(world.results);
+  const rebuilt = sweep(world, ['fsck', '--rebuild']);
+  if (rebuilt.code !== 0)
+    fault(world, 'lost', `fsck --rebuild ended with ${rebuilt.code}: ${rebuilt.output}`);
+  const after = dump(world.results);
+  for (const table of Object.keys(before)) {
+    const lacks = before[table].filter((row) => !after[table].includes(row));
+    const more = after[table].filter((row) => !before[table].includes(row));
+    if (lacks.length + more.length > 0)
+      fault(
+        world,
+        'lost',
+        `rebuilt, ${table} lacks ${lacks.length} rows (${lacks[0]}) and has ${more.length} more (${more[0]})`,
+      );
+  }
 }
 
 function collect(world, { lost, doubled, repeated, problems }) {

@@ -68,13 +68,15 @@ export async function recover(
   for (const key of keys) await recoverTrial(store, key, say);
 }
 
-/** Fills a store that is empty though the folder is not: with the sweeps of the records, and every trial that has a folder. */
+/** Whether a store is new though its folder holds results: the database was deleted, or was never made. */
+export function isBehind({ results, db }: Store): boolean {
+  return db.select({ n: count() }).from(sweeps).get()!.n === 0 && listSweeps(results).length > 0;
+}
+
+/** Fills an empty store with the sweeps of the records, and with every trial that has a folder. */
 export async function restore(store: Store, say: (message: string) => void): Promise<void> {
-  const { results, db } = store;
-  const names = listSweeps(results);
-  if (names.length === 0 || db.select({ n: count() }).from(sweeps).get()!.n > 0) return;
-  say('The database is new, the results are not: it is made anew from the trials’ event files.');
-  for (const name of names) {
+  const { results } = store;
+  for (const name of listSweeps(results)) {
     const record = readSweepRecord(results, name);
     if (typeof record === 'string')
       say(`The record of sweep ${name} cannot be read (${record}): its trials are kept.`);

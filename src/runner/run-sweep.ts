@@ -16,7 +16,7 @@ import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recover, restore, trialStatus } from './recover.js';
+import { isBehind, recover, restore, trialStatus } from './recover.js';
 import { runTrial, type Slot } from './run-trial.js';
 import { listenForStop, type Stopping } from './stop.js';
 
@@ -76,7 +76,10 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
   try {
     const { say, only = [] } = run;
-    await restore(store, say);
+    if (isBehind(store)) {
+      say('The database is new, the results are not: it is made anew from the trials’ own files.');
+      await restore(store, say);
+    }
     const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
     if (!plan.trials.some((trial) => isAsked(trial, only))) {

@@ -30,9 +30,8 @@ export function databasePath(results: string): string {
  * One process at a time writes (the runner holds the results lock); readers may be many: the journal is a WAL.
  * @throws UserError 2 if the folder cannot be written, 4 if the database is damaged
  */
-export function openStore(results: string): Store {
+export function openStore(results: string, file = databasePath(results)): Store {
   makeWritable(results);
-  const file = databasePath(results);
   let connection: Database.Database | undefined;
   try {
     connection = new Database(file);
@@ -50,14 +49,26 @@ export function openStore(results: string): Store {
     if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
       throw new UserError(
         `The database ${file} is damaged (${messageOf(error)}).\n` +
-          `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
-          ` (mv ${file} ${file}.damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
+          `What was measured is safe in ${path.join(results, 'trials')}: sweep fsck --rebuild makes the database anew from there.`,
         4,
         { cause: error },
       );
     }
     throw new UserError(`The database ${file} cannot be opened: ${messageOf(error)}`, 2, { cause: error });
   }
+}
+
+/**
+ * Opens the database as it is, changing nothing, also beside a live runner.
+ * @throws the error of SQLite if it is no database
+ */
+export function openForReading(results: string): Pick<Store, 'db' | 'close'> & { faults: () => string[] } {
+  const connection = new Database(databasePath(results), { readonly: true, fileMustExist: true });
+  const faults = () => {
+    const rows = connection.prepare<[], { integrity_check: string }>('PRAGMA integrity_check(10)').all();
+    return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+  };
+  return { db: drizzle(connection, { schema }), close: () => connection.close(), faults };
 }
 
 /** Opens a results folder that must be there already, for reading commands. */

@@ -1,5 +1,5 @@
 /** @file The one writer: every row of the database is written here. */
-import { and, desc, eq, inArray, isNull } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, notInArray } from 'drizzle-orm';
 import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
 import type { Db, Store } from './open.js';
 import {
@@ -52,6 +52,15 @@ export function storeSweep(store: Store, sweep: SweepEntry, entries: TrialEntry[
         .values({ sweep: id, trial: trialId(tx, entry.key), position })
         .run();
     });
+    // What was planned, never begun, and is planned no more.
+    tx.delete(trials)
+      .where(
+        and(
+          notInArray(trials.id, tx.select({ id: sweepTrials.trial }).from(sweepTrials)),
+          notInArray(trials.id, tx.select({ id: attempts.trial }).from(attempts)),
+        ),
+      )
+      .run();
   });
 }
 
