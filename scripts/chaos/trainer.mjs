@@ -18,6 +18,8 @@ const PACE = Number(env.CHAOS_PACE ?? 4);
 const CHECKPOINT_EVERY = 7;
 /** Every so many lines one is written in two halves with a pause between, which a kill then tears. */
 const TORN_EVERY = 9;
+/** A trial that hears nothing lives long enough to be an orphan, in milliseconds. */
+const DEAF_FOR = 15_000;
 /** What sysexits.h calls a temporary failure: the runner may try again. */
 const TRY_AGAIN = 75;
 
@@ -59,6 +61,7 @@ function write(text) {
 }
 
 async function main() {
+  if (env.CHAOS_DEAF !== undefined) await sleep(DEAF_FOR);
   let [step, x] = [0, first(seed, cell)];
   if (env.SWEEP_RESUME) ({ step, x } = JSON.parse(fs.readFileSync(path.join(env.SWEEP_RESUME, 'state.json'), 'utf8'))); // prettier-ignore
   note({ t: 'begin', pid: process.pid, started: startTime(process.pid), from: step });

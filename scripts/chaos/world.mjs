@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { checkResults } from '../../dist/runner/fsck/check.js';
 import { CRASH_POINTS } from './hook.mjs';
 import { randomFrom, startTime } from './numbers.mjs';
@@ -26,16 +27,16 @@ const DAMAGED = 4;
 
 /**
  * Lives through `kills` kills.
- * @param options folder: an empty one; image: a grey PNG for the data, which nobody looks at; small: the folder is on a file system
- *   that is filled up now and then; sabotage: see main.mjs
+ * @param options folder: an empty one; record: where the trainers' own records go; image: a grey PNG for the data, which nobody looks
+ *   at; small: the folder is on a file system that is filled up now and then; sabotage: see main.mjs
  * @returns {Promise<{kills, rows, lost, doubled, repeated, orphans, problems: string[], disasters: object}>}
  */
-export async function live({ folder, image, seed, kills, small = false, sabotage, say }) {
+export async function live({ folder, record, image, seed, kills, small, sabotage }) {
   const random = randomFrom(seed);
   const world = {
     folder,
     results: path.join(folder, 'results'),
-    record: small ? fs.mkdtempSync(path.join(path.dirname(folder), 'record-')) : path.join(folder, 'record'),
+    record,
     random,
     sabotage,
     cells: 2 + whole(random, 3),
@@ -44,7 +45,6 @@ export async function live({ folder, image, seed, kills, small = false, sabotage
     slots: 1 + whole(random, 4),
     moved: 0,
     tally: { kills: 0, rows: 0, lost: 0, doubled: 0, repeated: 0, orphans: 0, problems: [], disasters: {} },
-    say,
   };
   fs.mkdirSync(world.record, { recursive: true });
   for (const domain of ['x', 'y']) {
@@ -68,7 +68,6 @@ export async function live({ folder, image, seed, kills, small = false, sabotage
     before = tally.kills;
   }
   await finish(world);
-  if (small) fs.rmSync(world.record, { recursive: true, force: true });
   return tally;
 }
 
@@ -246,7 +245,7 @@ const SMALL = [
 
 /** Starts `sweep run` as a user would. */
 function start(world, more = {}) {
-  const log = fs.openSync(path.join(world.record, '..', `${path.basename(world.folder)}.log`), 'a+');
+  const log = fs.openSync(`${world.record}.log`, 'a+');
   const from = fs.fstatSync(log).size;
   const child = spawn(
     process.execPath,
@@ -402,8 +401,12 @@ function writeSweepFile({ folder, cells, seeds, updates, slots }) {
 async function finish(world) {
   const { code, signal, output } = await start(world).ended;
   if (code !== 0) fault(world, 'lost', `the last run ended with ${code ?? signal}: ${output.slice(-2000)}`);
-  SABOTAGE[world.sabotage]?.(world);
-  if (world.sabotage === 'repeat') await start(world).ended;
+  if (SABOTAGE[world.sabotage] !== undefined) {
+    const db = new Database(path.join(world.results, 'sweep.db'));
+    db.exec(SABOTAGE[world.sabotage]);
+    db.close();
+    await start(world).ended;
+  }
   const verdict = judge({ ...world, trials: trialsOf(world), ended: true });
   collect(world, verdict);
   world.tally.rows += verdict.rows;
@@ -454,8 +457,12 @@ function fault(world, kind, what) {
   world.tally.problems.push(`${kind}: ${what} [in ${world.last}]`);
 }
 
-/** What must be found: see main.mjs. */
-const SABOTAGE = {};
+/** What a faulty runner would leave, in SQL; `orphan` is a trainer that hears nothing. Each must be found. */
+const SABOTAGE = {
+  lose: 'delete from metrics where step = 3 and attempt = 1',
+  double: "insert into messages select null, trial, attempt, type, step, code, text, stored from messages where step = 11", // prettier-ignore
+  repeat: "update trials set status = 'pending' where id = 1",
+};
 
 function choose(random, weighted) {
   let at = random() * weighted.reduce((sum, [weight]) => sum + weight, 0);

@@ -75,7 +75,9 @@ function inWords({ findings, runner, trials, attempts, events, rows, unjudged }:
   const looked = `${trials} trials, ${attempts} attempts, ${events} events, ${rows} rows`;
   const damaged = findings.filter(({ level }) => level === 'damaged').length;
   lines.push(
-    damaged === 0 ? `${looked}: nothing is lost, nothing is stored twice.` : `${looked}: ${damaged} faults.`,
+    damaged === 0
+      ? `${looked}: nothing is lost, nothing is stored twice.`
+      : `${looked}: ${damaged} fault${damaged === 1 ? '' : 's'}.`,
   );
   return lines.join('\n');
 }

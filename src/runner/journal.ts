@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { AttemptEnd } from '../store/writer.js';
-import { journalFile } from './layout.js';
+import { journalFile, listAttempts } from './layout.js';
 import { LineReader } from './lines.js';
 import type { ProcessIdentity } from './processes.js';
 
@@ -40,4 +40,10 @@ export function readJournal(results: string, key: string): JournalEntry[] {
       return [];
     }
   });
+}
+
+/** Number of a trial's next attempt: never one that was given before, even where its folder was removed. */
+export function nextAttempt(results: string, key: string): number {
+  const told = readJournal(results, key).map(({ attempt }) => attempt);
+  return Math.max(0, ...listAttempts(results, key), ...told.filter(Number.isInteger)) + 1;
 }

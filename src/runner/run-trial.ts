@@ -10,7 +10,7 @@ import { endAttempt, startAttempt, trialId } from '../store/writer.js';
 import type { Exit, RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
 import { Ingest } from './ingest.js';
-import { appendJournal } from './journal.js';
+import { appendJournal, nextAttempt } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -89,7 +89,7 @@ async function runAttempt({
 }: TrialWork): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
-  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const attempt = nextAttempt(results, key);
   const resume = lastCheckpoint(results, key);
   const trial = trialId(store.db, key);
   const started = Date.now() / 1000;

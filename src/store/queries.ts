@@ -105,7 +105,7 @@ export function readSweep(store: Store, name?: string): SweepRecord {
     const names = known.map((row) => row.name).join(', ');
     throw new UserError(
       name === undefined
-        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml`
+        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml\nIf one was run, sweep fsck says what is wrong.`
         : `There is no sweep ${name} in ${store.results}. Known: ${names === '' ? 'none' : names}`,
     );
   }

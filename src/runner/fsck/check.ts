@@ -261,7 +261,7 @@ function checkEnd(
   saidDone: boolean,
   damaged: (code: string, what: string) => void,
 ): void {
-  const begun = journal.find((entry) => entry.t === 'attempt');
+  const begun = journal.findLast((entry) => entry.t === 'attempt');
   if (begun?.t === 'attempt' && begun.wall !== row.started)
     damaged('attempt-differs', 'journal and database give it two beginnings');
   if (row.outcome === null) return;
