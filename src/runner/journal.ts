@@ -3,12 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { AttemptEnd } from '../store/writer.js';
 import { journalFile, listAttempts } from './layout.js';
-import { LineReader } from './lines.js';
+import { readLines } from './lines.js';
 import type { ProcessIdentity } from './processes.js';
 
 export type JournalEntry =
   | { t: 'attempt'; attempt: number; wall: number; device: string; threads: number; resume: number | null }
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
+  /** Something that the runner saw and nobody asked it to do. */
+  | { t: 'warning'; attempt: number; wall: number; code: string; message: string }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
 
 /** Appends an entry on a line of its own, also behind half a line that a killed runner or a full disk left. */
@@ -32,8 +34,7 @@ function endsInALine(descriptor: number): boolean {
 
 /** All whole lines of a trial's journal; an unreadable line (a crash in mid-write) is left out. */
 export function readJournal(results: string, key: string): JournalEntry[] {
-  const reader = new LineReader(journalFile(results, key));
-  return reader.read().flatMap((line) => {
+  return readLines(journalFile(results, key)).flatMap((line) => {
     try {
       return [JSON.parse(line) as JournalEntry];
     } catch {

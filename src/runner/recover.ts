@@ -22,7 +22,7 @@ import {
   type TrialEntry,
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
-import { Ingest, parseEvent } from './ingest.js';
+import { ingestWhole, parseEvent } from './ingest.js';
 import { appendJournal, readJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
@@ -33,7 +33,7 @@ import {
   sweepRecordFile,
   trialDirectory,
 } from './layout.js';
-import { LineReader } from './lines.js';
+import { readLines } from './lines.js';
 import { outlive } from './processes.js';
 import { CAN_FIND_STRAYS, outliveStrays } from './strays.js';
 
@@ -117,7 +117,7 @@ export function readTrialEntry(results: string, key: string): TrialEntry | strin
 function adoptTrials(store: Store): string[] {
   return listTrials(store.results).filter((key) => {
     const entry = readTrialEntry(store.results, key);
-    if (typeof entry !== 'string') storeTrial(store.db, entry);
+    if (typeof entry !== 'string') storeTrial(store, entry);
     return store.db.select().from(trials).where(eq(trials.key, key)).get() !== undefined;
   });
 }
@@ -134,7 +134,7 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     say(
       `Trial ${key}: the files of attempt ${gone.join(', ')} were removed; the database forgets what it read from them.`,
     );
-    forgetAttempts(store, row.id, gone);
+    forgetAttempts(store, key, gone);
   }
   if (numbers.length === 0) return;
   if (row.status !== 'done') setBrokenCheckpointsAside(results, key, say);
@@ -152,23 +152,23 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
       const folder = attemptDirectory(results, key, attempt);
       startAttempt(
         store,
-        row.id,
+        key,
         attempt,
         begun?.t === 'attempt' ? begun.wall : fs.statSync(folder).mtimeMs / 1000,
       );
     }
-    new Ingest(store, row.id, key, attempt).advance();
+    ingestWhole(store, key, attempt);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;
-      endAttempt(store, row.id, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
+      endAttempt(store, key, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
       continue;
     }
     const end = endToldByEvents(results, key, attempt);
     const wall = Date.now() / 1000;
     appendJournal(results, key, { t: 'end', attempt, wall, ...end });
-    endAttempt(store, row.id, attempt, end, wall);
+    endAttempt(store, key, attempt, end, wall);
   }
 }
 
@@ -177,7 +177,7 @@ function sizeOf(file: string): number {
 }
 
 function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
-  const events = new LineReader(eventsFile(results, key, attempt)).read().map(parseEvent);
+  const events = readLines(eventsFile(results, key, attempt)).map(parseEvent);
   const none = { exitCode: null, signal: null };
   const last = events.findLast(saysHowItEnded);
   if (last?.t === 'done') return { outcome: 'done', reason: last.reason ?? 'finished', ...none };

@@ -5,12 +5,13 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
+import { openIngestThread } from './ingest-thread.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
@@ -111,21 +112,40 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     );
 
     const progress = openProgress(wanted.length, run.stream);
-    const stopping = listenForStop((message) => progress.say(message));
+    const ingest = openIngestThread(run.results, (message) => progress.say(message));
+    const stopping = listenForStop(
+      (message) => progress.say(message),
+      () => ingest.hurry(),
+    );
     const label = labeller(plan.trials, plan.varied);
+    void ingest.failed.then(({ message }) => stopping.request(message));
+    let fault: Error | undefined;
     try {
-      const work = (config: AnyTrialConfig, slot: Slot) =>
-        runTrial({
-          store,
-          config: placed(config, placement!),
-          slot,
-          label: label(config),
-          retries: run.definition.retry.limit,
-          memoryLimit: run.memoryLimit,
-          progress,
-          stopping,
-        });
+      const work = async (config: AnyTrialConfig, slot: Slot) => {
+        try {
+          await runTrial({
+            store,
+            ingest,
+            config: placed(config, placement!),
+            slot,
+            label: label(config),
+            retries: run.definition.retry.limit,
+            memoryLimit: run.memoryLimit,
+            progress,
+            stopping,
+          });
+        } catch (error) {
+          // The other trials save and leave before this is told in full.
+          fault ??= asError(error);
+          stopping.request(messageOf(error));
+        }
+      };
       await runPool(wanted, slots, work, () => !stopping.requested);
+      await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
+      if (fault !== undefined) {
+        if (stopping.insisted === undefined) throw fault;
+        progress.say(messageOf(fault));
+      }
     } finally {
       stopping.close();
       progress.close();
@@ -134,6 +154,10 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
   } finally {
     store.close();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 /** A trial of ours is told its engine; another trainer is its own. */

@@ -6,10 +6,8 @@ import { listImages } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type AnyTrialConfig, type TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
-import { endAttempt, startAttempt, trialId } from '../store/writer.js';
-import type { Exit, RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
-import { Ingest } from './ingest.js';
+import type { IngestThread } from './ingest-thread.js';
 import { appendJournal, nextAttempt } from './journal.js';
 import {
   attemptDirectory,
@@ -26,9 +24,6 @@ import { identify } from './processes.js';
 import { duration, type Progress } from './progress.js';
 import type { Stopping } from './stop.js';
 
-/** How often a running trial's events are brought into the store, in milliseconds. */
-const INGEST_EVERY = 500;
-
 /** One place for a trial to run in. */
 export interface Slot {
   device: string;
@@ -37,6 +32,7 @@ export interface Slot {
 
 export interface TrialWork {
   store: Store;
+  ingest: IngestThread;
   config: AnyTrialConfig;
   slot: Slot;
   label: string;
@@ -81,6 +77,7 @@ interface Attempt {
 
 async function runAttempt({
   store,
+  ingest,
   config,
   slot,
   memoryLimit,
@@ -91,14 +88,12 @@ async function runAttempt({
   const { results } = store;
   const attempt = nextAttempt(results, key);
   const resume = lastCheckpoint(results, key);
-  const trial = trialId(store.db, key);
   const started = Date.now() / 1000;
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
   const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
   appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
-  startAttempt(store, trial, attempt, started);
+  ingest.call('startAttempt', key, attempt, started);
 
-  const ingest = new Ingest(store, trial, key, attempt);
   const running = localExecutor.start({
     key,
     attempt,
@@ -114,13 +109,19 @@ async function runAttempt({
     appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
   }
   stopping.watch(running);
-  const { exit, seen } = await follow(running, ingest, (events) => progress.saw(key, events));
+  const seen: Seen = {};
+  const following = ingest.follow(key, attempt, (events) => {
+    see(seen, events);
+    progress.saw(key, events);
+  });
+  const exit = await running.exited;
+  await following.finished();
 
   const verdict = judgeExit(exit, seen.end);
   const { outcome, reason, exitCode, signal } = verdict;
   const ended = Date.now() / 1000;
   appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });
-  endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, ended);
+  ingest.call('endAttempt', key, attempt, { outcome, reason, exitCode, signal }, ended);
   return { verdict, results: inWords(seen) };
 }
 
@@ -144,29 +145,14 @@ function inWords({ metric, exam }: Seen): string {
     .join('  ');
 }
 
-/** Brings events into the store while the trial runs, and what is left once it is gone. */
-async function follow(
-  running: RunningTrial,
-  ingest: Ingest,
-  saw: (events: TrialEvent[]) => void,
-): Promise<{ exit: Exit; seen: Seen }> {
-  const seen: Seen = {};
-  const advance = () => {
-    const events = ingest.advance();
-    for (const event of events) {
-      // Of the health flags only one ends a trial; the others are for the report.
-      const diverged = event.t === 'health' && event.code === 'diverged';
-      if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
-      else if (event.t === 'metric') seen.metric = event;
-      else if (event.t === 'exam') seen.exam = event;
-    }
-    saw(events);
-  };
-  const timer = setInterval(advance, INGEST_EVERY);
-  const exit = await running.exited;
-  clearInterval(timer);
-  advance();
-  return { exit, seen };
+function see(seen: Seen, events: TrialEvent[]): void {
+  for (const event of events) {
+    // Of the health flags only one ends a trial; the others are for the report.
+    const diverged = event.t === 'health' && event.code === 'diverged';
+    if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
+    else if (event.t === 'metric') seen.metric = event;
+    else if (event.t === 'exam') seen.exam = event;
+  }
 }
 
 /** For the terminal alone, which may name files: why a trial failed, and where its output is. */

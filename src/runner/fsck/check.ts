@@ -6,7 +6,9 @@ import fs from 'node:fs';
 import { asc, eq } from 'drizzle-orm';
 import { messageOf, systemCode } from '../../errors.js';
 import { databasePath, openForReading, type Db } from '../../store/open.js';
+import type { TrialEvent } from '../../protocol.js';
 import { attempts, sweeps, sweepTrials, trials } from '../../store/schema.js';
+import { parseEvent } from '../ingest.js';
 import { readJournal, type JournalEntry } from '../journal.js';
 import { eventsFile, listAttempts, listSweeps, listTrials } from '../layout.js';
 import { liveRunner } from '../lock.js';
@@ -14,7 +16,7 @@ import { readSweepRecord, readTrialEntry } from '../recover.js';
 import { findStrays } from '../strays.js';
 import { checkJournal, checkNamedFiles, wholeLines } from './files.js';
 import { GO_ON, REBUILD, type Finding, type Report } from './finding.js';
-import { beyond, expectedRows, parse, storedRows } from './rows.js';
+import { beyond, expectedRows, storedRows } from './rows.js';
 
 export interface Check {
   findings: Finding[];
@@ -190,7 +192,7 @@ function checkTrial(work: Work, trial: Trial): void {
     const entry = readTrialEntry(results, key);
     const what = typeof entry === 'string' ? `config.json cannot be read: ${entry}` : undefined;
     if (what !== undefined) report({ level: 'damaged', code: 'config-broken', where, what, mend: GO_ON });
-    checkJournal(results, key, report);
+    checkJournal(results, key, journal.length, report);
   }
   for (const { attempt } of stored.filter((row) => !there.includes(row.attempt))) {
     report({
@@ -201,7 +203,7 @@ function checkTrial(work: Work, trial: Trial): void {
       mend: 'put the folder back; the next sweep run forgets the attempt, and runs the trial again unless another one finished it',
     });
   }
-  const events: NonNullable<ReturnType<typeof parse>>[] = [];
+  const events: TrialEvent[] = [];
   for (const attempt of there) {
     const row = stored.find((each) => each.attempt === attempt);
     events.push(...checkAttempt(work, trial, attempt, row, journal.filter((entry) => entry.attempt === attempt))); // prettier-ignore
@@ -217,7 +219,7 @@ function checkAttempt(
   attempt: number,
   row: Attempt | undefined,
   journal: JournalEntry[],
-) {
+): TrialEvent[] {
   const where = `trial ${key} attempt ${attempt}`;
   const file = eventsFile(results, key, attempt);
   const over = row?.outcome != null;
@@ -232,11 +234,13 @@ function checkAttempt(
     report({ level: 'damaged', code: 'events-short', where, what, mend: 'put the file back as it was' });
     return [];
   }
-  const lines = wholeLines(file, over ? Infinity : row.ingested);
-  const [expected, there] = [expectedRows(lines), storedRows(db, id, attempt)];
-  const [missing, extra] = [beyond(expected, there), beyond(there, expected)];
+  const events = wholeLines(file, over ? Infinity : row.ingested).map(parseEvent);
+  const [expected, there] = [expectedRows(events), storedRows(db, id, attempt)];
+  const missing = beyond(expected, there);
+  // What an events file said before it was shortened or replaced stays.
+  const extra = row.rewritten > 0 ? [] : beyond(there, expected);
   check.attempts++;
-  check.events += lines.length;
+  check.events += events.length;
   check.rows += [...there.values()].reduce((sum, count) => sum + count, 0);
   const damaged = (code: string, what: string) =>
     report({ level: 'damaged', code, where, what, mend: REBUILD });
@@ -244,7 +248,6 @@ function checkAttempt(
     damaged('rows-missing', `${missing.length} rows that its events tell are not in the database, the first is ${missing[0]}`); // prettier-ignore
   if (extra.length > 0)
     damaged('rows-extra', `${extra.length} rows of the database stand in no line of its events, the first is ${extra[0]}`); // prettier-ignore
-  const events = lines.map(parse).filter((event) => event !== undefined);
   checkEnd(
     row,
     journal,

@@ -1,9 +1,9 @@
 /** @file What a check finds in a trial's own files: its journal, its checkpoints, its samples. */
 import fs from 'node:fs';
 import path from 'node:path';
+import type { TrialEvent } from '../../protocol.js';
 import { checkpointFault } from '../checkpoints.js';
 import { journalFile, trialDirectory } from '../layout.js';
-import { parse } from './rows.js';
 import { GO_ON, type Report } from './finding.js';
 
 /** Whole lines of a file up to a byte; what follows the last newline is half a line, which a kill left. */
@@ -18,9 +18,9 @@ export function wholeLines(file: string, bytes = Infinity): string[] {
 }
 
 /** Lines of the journal that cannot be read are told: each is one decision that a killed runner had half written. */
-export function checkJournal(results: string, key: string, report: Report): void {
-  const torn = wholeLines(journalFile(results, key)).filter((line) => parse(line) === undefined).length;
-  if (torn === 0) return;
+export function checkJournal(results: string, key: string, readable: number, report: Report): void {
+  const torn = wholeLines(journalFile(results, key)).length - readable;
+  if (torn <= 0) return;
   report({
     level: 'note',
     code: 'journal-torn',
@@ -30,17 +30,11 @@ export function checkJournal(results: string, key: string, report: Report): void
   });
 }
 
-interface Named {
-  t?: unknown;
-  kind?: unknown;
-  path?: unknown;
-}
-
 /** Checkpoints that lie there are whole, the last one that was announced lies there (or a later one), and so do the samples. */
 export function checkNamedFiles(
   results: string,
   key: string,
-  events: readonly Named[],
+  events: readonly TrialEvent[],
   report: Report,
 ): void {
   const folder = trialDirectory(results, key);
@@ -68,8 +62,8 @@ export function checkNamedFiles(
       mend: `${GO_ON}: it sets the checkpoint aside and takes the one before it, or begins anew`,
     });
   }
-  const named = events.findLast(({ t, kind }) => t === 'checkpoint' && kind === 'last');
-  if (typeof named?.path === 'string' && !there.some((name) => stepOf(name) >= stepOf(String(named.path)))) {
+  const named = events.filter((event) => event.t === 'checkpoint').findLast(({ kind }) => kind === 'last');
+  if (named !== undefined && !there.some((name) => stepOf(name) >= stepOf(named.path))) {
     report({
       level: 'damaged',
       code: 'checkpoint-missing',
@@ -78,16 +72,15 @@ export function checkNamedFiles(
       mend: `put it back; else ${GO_ON}, and an unfinished trial begins anew`,
     });
   }
-  const missing = events.filter(
-    ({ t, path: file }) =>
-      t === 'sample' && typeof file === 'string' && !fs.existsSync(path.join(folder, file)),
-  );
+  const missing = events
+    .filter((event) => event.t === 'sample')
+    .filter((sample) => !fs.existsSync(path.join(folder, sample.path)));
   if (missing.length > 0) {
     report({
       level: 'damaged',
       code: 'sample-missing',
       where,
-      what: `${missing.length} sample images are gone, the first is ${String(missing[0]!.path)}`,
+      what: `${missing.length} sample images are gone, the first is ${missing[0]!.path}`,
       mend: 'put them back; the report leaves out what is missing',
     });
   }

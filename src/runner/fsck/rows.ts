@@ -1,26 +1,20 @@
 /**
- * @file The rows that an attempt's event lines must have become, and those that are in the database. Written apart from the writer,
- * since a mistake that both shared would not be found.
+ * @file The rows that an attempt's events must have become, and those that are in the database. Written apart from the writer, since a
+ * mistake that both shared would not be found.
  */
 import { and, eq } from 'drizzle-orm';
+import type { TrialEvent } from '../../protocol.js';
 import type { Db } from '../../store/open.js';
 import { checkpoints, exams, messages, metricNames, metrics, samples } from '../../store/schema.js';
 
 /** Rows as text, each under a heading that says what it is: `metric`, `checkpoint`, `sample`, `exam`, `message`. */
 export type Rows = Map<string, number>;
 
-interface AnyEvent {
-  t?: unknown;
-  step?: unknown;
-  v?: unknown;
-  [field: string]: unknown;
-}
-
 /** Types that become columns of the attempt or the trial, or nothing: no row is theirs. */
-const WITHOUT_ROWS = new Set(['start', 'memory', 'alive', 'done', 'stopped']);
+const WITHOUT_ROWS: ReadonlySet<string> = new Set(['start', 'memory', 'alive', 'done', 'stopped']);
 
 /** Counts rows that must be there. Of what an attempt tells twice (a metric's step, a sample, an exam) the first counts. */
-export function expectedRows(lines: readonly string[]): Rows {
+export function expectedRows(events: readonly TrialEvent[]): Rows {
   const rows: Rows = new Map();
   const told = new Set<string>();
   const once = (identity: unknown[], ...cells: unknown[]) => {
@@ -29,21 +23,23 @@ export function expectedRows(lines: readonly string[]): Rows {
     told.add(text);
     add(rows, ...identity, ...cells);
   };
-  for (const line of lines) {
-    const event = parse(line);
-    if (event === undefined) {
-      add(rows, 'message', 'warning', 0, 'unreadable-event', `Not an event: ${line.slice(0, 200)}`);
-      continue;
-    }
-    const { t, step } = event;
-    if (t === 'metric') {
-      for (const [name, value] of Object.entries(event.v as Record<string, unknown>))
-        once(['metric', name, step], event.wall, event.pixels, value);
-    } else if (t === 'sample') once(['sample', step, event.name, event.role], event.path);
-    else if (t === 'exam') once(['exam', step, event.split], event.v, event.images);
-    else if (t === 'checkpoint') add(rows, 'checkpoint', step, event.kind, event.path, event.bytes);
-    else if (t === 'health' || t === 'warning') add(rows, 'message', t, step, event.code, event.message);
-    else if (!WITHOUT_ROWS.has(String(t))) add(rows, 'message', String(t), null, null, JSON.stringify(event));
+  for (const event of events) {
+    if (event.t === 'metric') {
+      for (const [name, value] of Object.entries<unknown>(event.v))
+        once(
+          ['metric', name, event.step],
+          event.wall,
+          event.pixels,
+          typeof value === 'number' ? value : null,
+        );
+    } else if (event.t === 'sample') once(['sample', event.step, event.name, event.role], event.path);
+    else if (event.t === 'exam') once(['exam', event.step, event.split], event.v, event.images);
+    else if (event.t === 'checkpoint')
+      add(rows, 'checkpoint', event.step, event.kind, event.path, event.bytes);
+    else if (event.t === 'health' || event.t === 'warning')
+      add(rows, 'message', event.t, event.step, event.code, event.message);
+    else if (!WITHOUT_ROWS.has(event.t))
+      add(rows, 'message', String(event.t), null, null, JSON.stringify(event));
   }
   return rows;
 }
@@ -75,15 +71,6 @@ export function beyond(more: Rows, less: Rows): string[] {
   return [...more].flatMap(([row, count]) =>
     Array.from({ length: Math.max(0, count - (less.get(row) ?? 0)) }, () => row),
   );
-}
-
-export function parse(line: string): AnyEvent | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && 't' in value ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function add(rows: Rows, ...cells: unknown[]): void {
