@@ -19,6 +19,7 @@ Runs sweeps of cheap trials, kills runners and trials at random instants, damage
   --kills K      kills to deal (default 200)
   --seed N       seed of what happens and when (default 1)
   --at-once N    worlds side by side (default 2)
+  --full-disk    only worlds whose disk is full now and then; else they are every fourth
   --keep         keep the folders, also where nothing is wrong
   --sabotage X   break something on purpose: lose, double, repeat or orphan. The command must then fail.`;
 
@@ -31,6 +32,10 @@ const SMALL_SIZE = '12m';
 const KILLS_A_SMALL_WORLD = 8;
 
 const options = readOptions();
+if (!fs.existsSync('/proc/self/environ')) {
+  console.error('npm run chaos finds processes through /proc: it runs on Linux alone.');
+  process.exit(2);
+}
 const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-chaos-')));
 const image = path.join(scratch, 'grey.png');
 await writePng(image, { width: 16, height: 16, bits: 8, data: new Uint8Array(256).map((_, at) => at) });
@@ -57,7 +62,8 @@ process.exit(bad === 0 ? 0 : 1);
 
 async function oneWorld() {
   const number = ++worlds;
-  const small = options.small === undefined && number % SMALL_EVERY === 0 && canMakeFileSystem;
+  const small =
+    options.small === undefined && (options.fullDisk || number % SMALL_EVERY === 0) && canMakeFileSystem;
   const wanted = Math.min(small ? KILLS_A_SMALL_WORLD : KILLS_A_WORLD, options.kills - promised);
   promised += wanted;
   const seed = options.seed * 1000 + number;
@@ -102,6 +108,7 @@ function readOptions() {
         seed: { type: 'string', default: '1' },
         'at-once': { type: 'string', default: '2' },
         keep: { type: 'boolean', default: false },
+        'full-disk': { type: 'boolean', default: false },
         sabotage: { type: 'string' },
         small: { type: 'string' }, // a small file system: how this command calls itself
         help: { type: 'boolean', default: false },
@@ -118,7 +125,13 @@ function readOptions() {
     };
     if (!Object.values(numbers).every((number) => Number.isInteger(number) && number > 0))
       throw new TypeError('--kills, --seed and --at-once are whole numbers from 1');
-    return { ...numbers, keep: values.keep, sabotage: values.sabotage, small: values.small };
+    return {
+      ...numbers,
+      keep: values.keep,
+      fullDisk: values['full-disk'],
+      sabotage: values.sabotage,
+      small: values.small,
+    };
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`);
     process.exit(2);

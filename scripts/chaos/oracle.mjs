@@ -169,7 +169,8 @@ export function dump(results) {
         const rows = db
           .prepare(`select * from ${table}`)
           .all()
-          .map(({ id: _id, stored: _stored, ...row }) => {
+          .map((row) => {
+            for (const column of ['id', 'stored']) delete row[column];
             for (const column of ['trial', 'sweep', ...(table === 'metrics' ? ['name'] : [])]) {
               if (column in row) row[column] = known[column][row[column]];
             }

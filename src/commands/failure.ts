@@ -21,6 +21,12 @@ export function explain(error: unknown): string {
       'sweep fsck says what is wrong, sweep fsck --rebuild makes the database anew from them.'
     );
   }
+  if (/^(ENOSPC|EDQUOT|SQLITE_FULL)$/.test(systemCode(error) ?? '')) {
+    return (
+      `The disk is full (${messageOf(error)}). Nothing that was measured is lost.\n` +
+      'Make room and give the same command again: it goes on from there.'
+    );
+  }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `This is a fault of CycleSweep, not of yours. Please report it with what follows.\n${detail}`;
 }
