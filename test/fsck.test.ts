@@ -66,7 +66,7 @@ describe('a folder in order', () => {
     expect(fs.readdirSync(results, { recursive: true }).filter((name) => !/-(wal|shm)$/.test(String(name)))).toHaveLength(before); // prettier-ignore
   });
 
-  test('stays so when it is moved or copied', async () => {
+  test('stays so when it is moved or copied', () => {
     const moved = path.join(folder, 'moved');
     fs.renameSync(results, moved);
     expect(found(moved)).toEqual([]);
@@ -117,7 +117,7 @@ describe('damage', () => {
     expect(again.all).toContain('2 done before, 0 to run');
   });
 
-  test('of files is found: events cut off, a checkpoint broken or gone, a sample gone, a journal without an end', async () => {
+  test('of files is found: events cut off, a checkpoint broken or gone, a sample gone, a journal without an end', () => {
     fs.truncateSync(path.join(attempt(), 'events.ndjson'), 100);
     expect(found()).toEqual(['damaged events-short']);
     fs.cpSync(whole, results, { recursive: true });
