@@ -18,6 +18,7 @@ export interface SweepFileArguments {
   engine?: string;
   device?: string;
   'memory-limit'?: string;
+  'skip-bad': boolean;
 }
 
 export const fileArgument = {
@@ -51,6 +52,11 @@ export const sweepFileOptions = {
     requiresArg: true,
     describe: 'Where it is computed: cpu, cuda, cuda:0, webgpu, webgpu:1 (instead of the file’s device)',
   },
+  'skip-bad': {
+    type: 'boolean',
+    default: false,
+    describe: 'Leave out images that cannot be read and list them, rather than refuse the data',
+  },
   'memory-limit': {
     type: 'string',
     requiresArg: true,
@@ -75,6 +81,7 @@ export function readSweepFile(args: SweepFileArguments): {
   const set = [...args.set];
   if (args.engine !== undefined) set.push(`engine=${args.engine}`);
   if (args.device !== undefined) set.push(`device=${args.device}`);
+  if (args['skip-bad']) set.push('data.skip_bad=true');
   const definition = readDefinition(source, args.file, { set });
   const only = readOnly(args.only, definition);
   const limit = args['memory-limit'];

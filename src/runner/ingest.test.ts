@@ -28,7 +28,7 @@ afterEach(() => {
 function newStore(results: string): { store: Store; file: string } {
   const made = openStore(results);
   const trial = { key: KEY, parameters: {}, seed: 1, budget: { updates: 9 }, dataFingerprint: '' };
-  storeSweep(made, { name: 'test', question: '', source: '', varied: [] }, [trial]);
+  storeSweep(made, { name: 'test', question: '', source: '', varied: [], updated: 0 }, [trial]);
   startAttempt(made, KEY, 1, 0);
   const events = eventsFile(results, KEY, 1);
   fs.mkdirSync(path.dirname(events), { recursive: true });
@@ -189,7 +189,7 @@ describe('a log that is not only appended to', () => {
 describe('a log that is spoilt', () => {
   test('lines that are no events become warnings that do not repeat them, and the rest is stored', () => {
     const spoilt = ['Epoch 1 of /home/smith/data', '{"t":"metric","step":2}', '[]', '"', '{"step":1}'];
-    fs.writeFileSync(file, metric(1) + spoilt.join('\n') + '\n\n' + Buffer.alloc(9) + '\n' + metric(2));
+    fs.writeFileSync(file, metric(1) + spoilt.join('\n') + `\n\n${'\0'.repeat(9)}\n` + metric(2));
     ingestWhole(store, KEY, 1);
     expect(steps()).toEqual([1, 2]);
     expect(codes()).toEqual(Array.from({ length: 6 }, () => 'unreadable-event'));

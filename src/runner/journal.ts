@@ -1,6 +1,7 @@
 /** @file The runner's own record of a trial: `runner.ndjson`, one JSON object a line, append only. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { systemCode } from '../errors.js';
 import type { AttemptEnd } from '../store/writer.js';
 import { journalFile, listAttempts } from './layout.js';
 import { readLines } from './lines.js';
@@ -16,13 +17,22 @@ export type JournalEntry =
 /** Appends an entry on a line of its own, also behind half a line that a killed runner or a full disk left. */
 export function appendJournal(results: string, key: string, entry: JournalEntry): void {
   const file = journalFile(results, key);
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  const descriptor = fs.openSync(file, 'a+');
+  const line = JSON.stringify(entry) + '\n';
+  const descriptor = openForAppending(file);
   try {
-    const line = JSON.stringify(entry) + '\n';
     fs.writeFileSync(descriptor, endsInALine(descriptor) ? line : `\n${line}`);
   } finally {
     fs.closeSync(descriptor);
+  }
+}
+
+function openForAppending(file: string): number {
+  try {
+    return fs.openSync(file, 'a+');
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    return fs.openSync(file, 'a+');
   }
 }
 

@@ -5,11 +5,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../store/open.js';
+import { readOutcomes } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { appendJournal, nextAttempt, readJournal } from './journal.js';
 import { attemptDirectory, eventsFile, journalFile, lastCheckpoint, trialDirectory } from './layout.js';
 import { takeLock } from './lock.js';
-import { recover, trialStatus } from './recover.js';
+import { recover } from './recover.js';
 import { CAN_FIND_STRAYS, findStrays } from './strays.js';
 
 const KEY = '0123456789ab';
@@ -33,6 +34,7 @@ beforeEach(() => {
 afterEach(() => store.close());
 
 const look = () => recover(store, [KEY], (message) => said.push(message));
+const status = () => readOutcomes(store).get(KEY)?.status;
 const rows = (sql: string) => store.db.$client.prepare(sql).all();
 
 /** An attempt as a runner leaves it that is killed while its trial runs. */
@@ -55,7 +57,7 @@ describe('a trial whose runner was killed', () => {
   it('is done if it wrote so, also with the blanks that other languages put into JSON', async () => {
     attempt(1, `${METRIC}{"t": "done", "step": 2, "reason": "finished"}\n`);
     await look();
-    expect(trialStatus(store, KEY)).toBe('done');
+    expect(status()).toBe('done');
   });
 
   it('is not done because a message speaks of it, or because half a line says so', async () => {
@@ -64,14 +66,14 @@ describe('a trial whose runner was killed', () => {
       `{"t":"warning","step":1,"code":"x","message":"\\"t\\":\\"done\\""}\n{"t":"done","step":2,"reas`,
     );
     await look();
-    expect(trialStatus(store, KEY)).toBe('pending');
+    expect(status()).toBe('pending');
     expect(rows('select outcome from attempts')).toEqual([{ outcome: 'lost' }]);
   });
 
   it('that diverged is not tried again', async () => {
     attempt(1, `{"t":"health","step":1,"code":"diverged","message":"training diverged"}\n`);
     await look();
-    expect(trialStatus(store, KEY)).toBe('failed');
+    expect(status()).toBe('failed');
   });
 
   it('keeps what it wrote behind the end that was recorded', async () => {
@@ -89,7 +91,7 @@ describe('a journal', () => {
     fs.appendFileSync(journalFile(results, KEY), '{"t":"end","attempt":1,"wa');
     await look();
     expect(readJournal(results, KEY).map(({ t }) => t)).toEqual(['attempt', 'end']);
-    expect(trialStatus(store, KEY)).toBe('pending');
+    expect(status()).toBe('pending');
   });
 
   it('that was never begun is no hindrance, and gives no number twice', async () => {
@@ -109,11 +111,11 @@ describe('what somebody removed', () => {
     fs.rmSync(attemptDirectory(results, KEY, 1), { recursive: true });
     await look();
     expect(rows('select attempt from metrics')).toEqual([{ attempt: 2 }]);
-    expect(trialStatus(store, KEY)).toBe('done');
+    expect(status()).toBe('done');
     fs.rmSync(attemptDirectory(results, KEY, 2), { recursive: true });
     await look();
     expect(rows('select * from metrics')).toEqual([]);
-    expect(trialStatus(store, KEY)).toBe('pending');
+    expect(status()).toBe('pending');
     expect(said.join()).toContain('were removed');
   });
 });

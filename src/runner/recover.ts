@@ -10,6 +10,7 @@ import { count, eq } from 'drizzle-orm';
 import { messageOf, UserError } from '../errors.js';
 import type { AnyTrialConfig, TrialEvent } from '../protocol.js';
 import { databasePath, type Store } from '../store/open.js';
+import { readOutcomes, type Outcome } from '../store/queries.js';
 import { attempts, sweeps, trials } from '../store/schema.js';
 import {
   endAttempt,
@@ -65,7 +66,28 @@ export async function recover(
     );
   }
   await outliveStrays(results, say);
-  for (const key of keys) await recoverTrial(store, key, say);
+  const outcomes = readOutcomes(store);
+  for (const key of keys) {
+    const outcome = outcomes.get(key);
+    if (outcome === undefined) continue;
+    if (!isSettled(results, key, outcome)) await recoverTrial(store, key, say);
+    if (outcome.status !== 'done') setBrokenCheckpointsAside(results, key, say);
+  }
+}
+
+/**
+ * Whether the store holds the ends of all attempts that are there, and all that they wrote. It was stored in the order in which it
+ * happened, so that of thousands of finished trials only names and sizes are read.
+ */
+function isSettled(results: string, key: string, { attempts }: Outcome): boolean {
+  const there = listAttempts(results, key);
+  return (
+    there.length === attempts.length &&
+    attempts.every(
+      ({ attempt, ended, ingested }) =>
+        ended && there.includes(attempt) && sizeOf(eventsFile(results, key, attempt)) <= ingested,
+    )
+  );
 }
 
 /** Whether a store is new though its folder holds results: the database was deleted, or was never made. */
@@ -137,7 +159,6 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     forgetAttempts(store, key, gone);
   }
   if (numbers.length === 0) return;
-  if (row.status !== 'done') setBrokenCheckpointsAside(results, key, say);
   let journal: JournalEntry[] | undefined;
   for (const attempt of numbers) {
     const stored = rows.find((each) => each.attempt === attempt);
@@ -189,12 +210,4 @@ function endToldByEvents(results: string, key: string, attempt: number): Attempt
 
 function saysHowItEnded(event: TrialEvent): boolean {
   return event.t === 'done' || event.t === 'stopped' || (event.t === 'health' && event.code === 'diverged');
-}
-
-/** Whether the store says that a trial is finished. */
-export function trialStatus(store: Store, key: string) {
-  return (
-    store.db.select({ status: trials.status }).from(trials).where(eq(trials.key, key)).get()?.status ??
-    'pending'
-  );
 }

@@ -10,6 +10,7 @@ import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
+import { readOutcomes } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { openIngestThread } from './ingest-thread.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
@@ -17,7 +18,7 @@ import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { isBehind, recover, restore, trialStatus } from './recover.js';
+import { isBehind, recover, restore } from './recover.js';
 import { runTrial, type Slot } from './run-trial.js';
 import { listenForStop, type Stopping } from './stop.js';
 
@@ -87,10 +88,14 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    const keys = plan.trials.map(({ key }) => key);
-    await recover(store, keys, say);
+    await recover(
+      store,
+      plan.trials.map(({ key }) => key),
+      say,
+    );
 
-    const statuses = keys.map((key) => trialStatus(store, key));
+    const outcomes = readOutcomes(store);
+    const statuses = plan.trials.map(({ key }) => outcomes.get(key)?.status ?? 'pending');
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
@@ -242,7 +247,13 @@ function summarise(
   stopping: Stopping,
   only: Condition,
 ): SweepSummary {
-  const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const outcomes = readOutcomes(store);
+  const rows = trials.map((config) => {
+    const outcome = outcomes.get(config.key);
+    if (outcome === undefined)
+      throw new UserError(`The store lost trial ${config.key} while the sweep ran`, 4);
+    return { config, ...outcome };
+  });
   const done = rows.filter(({ status }) => status === 'done').length;
   const failed = rows
     .filter(({ status }) => status === 'failed')
@@ -259,13 +270,4 @@ function summarise(
   if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
   return { done, failed, left, leftOut, exitCode };
-}
-
-function readOutcome(store: Store, key: string) {
-  const trial = store.db.query.trials.findFirst({ where: (t, { eq }) => eq(t.key, key) }).sync();
-  if (trial === undefined) throw new UserError(`The store lost trial ${key} while the sweep ran`, 4);
-  const attempt = store.db.query.attempts
-    .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
-    .sync();
-  return { status: trial.status, reason: trial.reason, exitCode: attempt?.exitCode ?? null };
 }

@@ -2,9 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { openDataset, openImageCache } from '../imaging/dataset.js';
-import { listImages } from '../imaging/folder.js';
+import { listDomains } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
-import { EXIT, type AnyTrialConfig, type TrialEvent } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
 import { localExecutor } from './executors/local.js';
 import type { IngestThread } from './ingest-thread.js';
@@ -159,7 +159,7 @@ function see(seen: Seen, events: TrialEvent[]): void {
 async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Verdict): Promise<string> {
   const { key, data } = config;
   if (verdict.exitCode === EXIT.dataWrong && !isForeignTrial(config)) {
-    const culprit = await findBadImage([data.x, data.y], config.parameters.patch);
+    const culprit = await findBadImage(data, config.parameters.patch);
     if (culprit !== undefined) return culprit;
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;
@@ -168,11 +168,10 @@ async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Ver
   return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}\n     its output: ${output}`;
 }
 
-async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
+async function findBadImage(data: TrialData, patch: number): Promise<string | undefined> {
   try {
-    for (const folder of folders) {
-      for (const file of (await listImages(folder)).files)
-        await openDataset(openImageCache(0), [file], patch);
+    for (const { files } of await listDomains(data)) {
+      for (const file of files) await openDataset(openImageCache(0), [file], patch);
     }
   } catch (error) {
     if (error instanceof DataError) return error.message;

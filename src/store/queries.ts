@@ -305,3 +305,38 @@ export function readTimings({ db }: Store): Timing[] {
     };
   });
 }
+
+/** What became of a trial so far. */
+export interface Outcome {
+  status: TrialStatus;
+  reason: string | null;
+  /** Exit code of its last attempt. */
+  exitCode: number | null;
+  /** Its attempts as far as they are stored: whether their end is, and how many bytes of their events. */
+  attempts: { attempt: number; ended: boolean; ingested: number }[];
+}
+
+/** The outcome of every trial, by key: read in one query, since there may be tens of thousands. */
+export function readOutcomes({ db }: Store): Map<string, Outcome> {
+  const rows = db
+    .select({
+      key: trials.key,
+      status: trials.status,
+      reason: trials.reason,
+      attempt: attempts.attempt,
+      outcome: attempts.outcome,
+      exitCode: attempts.exitCode,
+      ingested: attempts.ingested,
+    })
+    .from(trials)
+    .leftJoin(attempts, eq(attempts.trial, trials.id))
+    .orderBy(asc(attempts.attempt))
+    .all();
+  const outcomes = new Map<string, Outcome>();
+  for (const { key, status, reason, attempt, outcome, exitCode, ingested } of rows) {
+    const known = outcomes.get(key)?.attempts ?? [];
+    if (attempt !== null) known.push({ attempt, ended: outcome !== null, ingested: ingested ?? 0 });
+    outcomes.set(key, { status, reason, exitCode, attempts: known });
+  }
+  return outcomes;
+}

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
-import type { GreyImage } from '../imaging/image.js';
+import { pixelsLike, type GreyImage } from '../imaging/image.js';
 import { fromNetwork, networkToUnit, toNetwork, toUnit, type Range } from '../imaging/intensity.js';
 import { psnr, ssim } from '../imaging/quality.js';
 import { region, shrink } from '../imaging/thumbnail.js';
@@ -53,7 +53,7 @@ export async function sitExam(
     const y = heldOut.y === undefined ? undefined : cropTo(multiple, await heldOut.y());
     if (y !== undefined) scores.push({ index: heldOut.index, v: score(x, gx!, y, range) });
     if (at < SHOWN) {
-      const picture = (values: Float32Array) => ({ ...x, data: fromNetwork(values, range, x.bits) });
+      const picture = (values: Float32Array) => ({ ...x, data: fromNetwork(values, range, x) });
       const pictures: Picture[] = [
         { role: 'x', image: x },
         { role: 'gx', image: picture(gx!) },
@@ -120,7 +120,7 @@ function writeSamples(
 function cropTo(multiple: number, image: GreyImage): GreyImage {
   const [width, height] = [image.width - (image.width % multiple), image.height - (image.height % multiple)];
   if (width === image.width && height === image.height) return image;
-  const data = image.bits === 16 ? new Uint16Array(width * height) : new Uint8Array(width * height);
+  const data = pixelsLike(image.data, width * height);
   for (let row = 0; row < height; row++) {
     data.set(image.data.subarray(row * image.width, row * image.width + width), row * width);
   }

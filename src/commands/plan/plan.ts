@@ -5,7 +5,7 @@ import type { Condition } from '../../definition/conditions.js';
 import type { Definition } from '../../definition/schema.js';
 import { UserError } from '../../errors.js';
 import { DataError } from '../../imaging/image.js';
-import { readPngSize } from '../../imaging/png.js';
+import { readImage } from '../../imaging/read.js';
 import type { AnyTrialConfig, ParameterValues } from '../../protocol.js';
 import { readJournal } from '../../runner/journal.js';
 import { listAttempts } from '../../runner/layout.js';
@@ -121,8 +121,8 @@ async function sizeOfImages({ data, trainer }: Definition, { images }: Plan) {
   else if (trainer === 'cyclegan') {
     for (const file of [x[0], y[0]]) {
       if (file === undefined) throw new DataError('A domain holds no image.');
-      const { width, height, bytes } = await readPngSize(file.path);
-      size = { pixels: width * height, bytes: Math.max(size.bytes, width * height * bytes) };
+      const { width, height, data: pixels } = await readImage(file);
+      size = { pixels: width * height, bytes: Math.max(size.bytes, pixels.byteLength) };
     }
   }
   return { testImages: test[0].length, imagePixels: size.pixels, imageBytes: held * size.bytes };
