@@ -279,6 +279,7 @@ function environment(world, more = {}) {
   return {
     ...process.env,
     CYCLESWEEP_CACHE: path.join(world.folder, 'cache'),
+    CYCLESWEEP_STATE: path.join(world.folder, 'state'),
     CHAOS_RECORD: world.record,
     NODE_OPTIONS: `--import=${HOOK}`,
     ...(world.sabotage === 'orphan' ? { CHAOS_DEAF: '1' } : {}),

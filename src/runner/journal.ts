@@ -12,6 +12,18 @@ export type JournalEntry =
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
   /** Something that the runner saw and nobody asked it to do. */
   | { t: 'warning'; attempt: number; wall: number; code: string; message: string }
+  /** What it waits for, while it is the first of those that wait. */
+  | { t: 'waiting'; wall: number; reason: string }
+  /** Where it was given a place, and why; `waited`: seconds in the queue, `predicted`: bytes of its peak. */
+  | {
+      t: 'placed';
+      wall: number;
+      attempt: number;
+      device: string;
+      reason: string;
+      waited: number;
+      predicted: number | null;
+    }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
 
 /** Appends an entry on a line of its own, also behind half a line that a killed runner or a full disk left. */
@@ -53,8 +65,13 @@ export function readJournal(results: string, key: string): JournalEntry[] {
   });
 }
 
-/** Number of a trial's next attempt: never one that was given before, even where its folder was removed. */
-export function nextAttempt(results: string, key: string): number {
-  const told = readJournal(results, key).map(({ attempt }) => attempt);
-  return Math.max(0, ...listAttempts(results, key), ...told.filter(Number.isInteger)) + 1;
+/** What a journal says of one attempt. */
+export function entriesOf(journal: readonly JournalEntry[], attempt: number) {
+  return journal.filter((entry) => 'attempt' in entry).filter((entry) => entry.attempt === attempt);
+}
+
+/** A number for a trial's next attempt: never one that was given before, even where its folder was removed. */
+export function newAttempt(results: string, key: string): number {
+  const begun = readJournal(results, key).flatMap((entry) => (entry.t === 'attempt' ? [entry.attempt] : []));
+  return Math.max(0, ...listAttempts(results, key), ...begun) + 1;
 }

@@ -36,7 +36,8 @@ export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): vo
   }
 }
 
-function isSame({ pid, started }: ProcessIdentity): boolean {
+/** Whether the process still lives. */
+export function isSame({ pid, started }: ProcessIdentity): boolean {
   return started !== '' && startTime(pid) === started;
 }
 

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../store/open.js';
 import { readOutcomes } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
-import { appendJournal, nextAttempt, readJournal } from './journal.js';
+import { appendJournal, newAttempt, readJournal } from './journal.js';
 import { attemptDirectory, eventsFile, journalFile, lastCheckpoint, trialDirectory } from './layout.js';
 import { takeLock } from './lock.js';
 import { recover } from './recover.js';
@@ -99,7 +99,7 @@ describe('a journal', () => {
     await look();
     expect(rows('select attempt, outcome from attempts')).toEqual([{ attempt: 1, outcome: 'lost' }]);
     fs.rmSync(attemptDirectory(results, KEY, 1), { recursive: true });
-    expect(nextAttempt(results, KEY)).toBe(2);
+    expect(newAttempt(results, KEY)).toBe(2);
   });
 });
 

@@ -24,7 +24,7 @@ import {
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { ingestWhole, parseEvent } from './ingest.js';
-import { appendJournal, readJournal, type JournalEntry } from './journal.js';
+import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -165,7 +165,7 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     // A process that nobody knew of may have written on behind the recorded end.
     if (stored?.outcome && stored.ingested >= sizeOf(eventsFile(results, key, attempt))) continue;
     journal ??= readJournal(results, key);
-    const entries = journal.filter((entry) => entry.attempt === attempt);
+    const entries = entriesOf(journal, attempt);
     const left = entries.find((entry) => entry.t === 'process');
     if (left?.t === 'process' && !CAN_FIND_STRAYS) await outlive(left);
     if (stored === undefined) {

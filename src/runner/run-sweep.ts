@@ -16,10 +16,13 @@ import { openIngestThread } from './ingest-thread.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
+import { appendJournal, newAttempt } from './journal.js';
+import { openPlacer, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { isBehind, recover, restore } from './recover.js';
-import { runTrial, type Slot } from './run-trial.js';
+import { runTrial } from './run-trial.js';
+import { shareOut, type Shares } from './share.js';
 import { listenForStop, type Stopping } from './stop.js';
 
 export interface SweepRun {
@@ -104,7 +107,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
-    const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
+    const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
@@ -112,7 +115,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
         asked,
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
-        slots,
+        shares,
       }),
     );
 
@@ -125,33 +128,50 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const label = labeller(plan.trials, plan.varied);
     void ingest.failed.then(({ message }) => stopping.request(message));
     let fault: Error | undefined;
+    let placer: Placer | undefined;
+    const work = async (config: AnyTrialConfig, slot: Slot) => {
+      try {
+        if (stopping.requested) return; // while its place was looked for
+        recordPlace(store.results, config.key, slot);
+        await runTrial({
+          store,
+          ingest,
+          config: placed(config, placement!),
+          slot,
+          label: label(config),
+          retries: run.definition.retry.limit,
+          memoryLimit: run.memoryLimit,
+          progress,
+          stopping,
+        });
+      } catch (error) {
+        // The other trials save and leave before this is told in full.
+        fault ??= asError(error);
+        stopping.request(messageOf(error));
+      } finally {
+        slot.release();
+      }
+    };
     try {
-      const work = async (config: AnyTrialConfig, slot: Slot) => {
-        try {
-          await runTrial({
-            store,
-            ingest,
-            config: placed(config, placement!),
-            slot,
-            label: label(config),
-            retries: run.definition.retry.limit,
-            memoryLimit: run.memoryLimit,
-            progress,
-            stopping,
-          });
-        } catch (error) {
-          // The other trials save and leave before this is told in full.
-          fault ??= asError(error);
-          stopping.request(messageOf(error));
-        }
-      };
-      await runPool(wanted, slots, work, () => !stopping.requested);
+      if (placement !== undefined) {
+        placer = openPlacer({
+          devices: placement.devices,
+          shares: shares!,
+          forecast: () => ({ host: null, device: null }),
+          waits(trial, reason) {
+            if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
+            progress.waits(reason);
+          },
+        });
+        await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
+      }
       await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
       if (fault !== undefined) {
         if (stopping.insisted === undefined) throw fault;
         progress.say(messageOf(fault));
       }
     } finally {
+      placer?.close();
       stopping.close();
       progress.close();
     }
@@ -190,16 +210,12 @@ function record(
   storeSweep(store, sweep, entries);
 }
 
-/**
- * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
- * many as the sweep asks for, dealt out. The cores are shared out among them.
- */
-export function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
-  const cores = availableCores();
-  const most = devices[0] === 'cpu' ? cores : devices.length;
-  const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
-  const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
-  return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
+/** Why a trial runs where it does goes to its journal before its first process starts. */
+function recordPlace(results: string, key: string, { device, reason, waited, forecast }: Slot): void {
+  const attempt = newAttempt(results, key);
+  const predicted = forecast.device ?? forecast.host;
+  const wall = Date.now() / 1000;
+  appendJournal(results, key, { t: 'placed', wall, attempt, device, reason, waited, predicted });
 }
 
 /** Whether a trial is among those that `--only` asks for. */
@@ -210,23 +226,26 @@ export function isAsked(
   return meets({ ...parameters, seed }, only);
 }
 
+/** e.g. `2 at once, 1 thread each`; on GPUs memory may allow fewer. */
+export function sharesInWords({ most, threads, perDevice }: Shares): string {
+  const few = perDevice === 'auto' ? 'up to ' : '';
+  return `${few}${most} at once, ${threads} thread${threads === 1 ? '' : 's'} each`;
+}
+
 interface Announced {
   statuses: string[];
   asked: number;
   failed: number;
   wanted: number;
-  slots: Slot[];
+  shares: Shares | undefined;
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
-  if (wanted > 0)
-    parts.push(
-      `${slots.length} at once, ${slots[0]!.threads} thread${slots[0]!.threads > 1 ? 's' : ''} each`,
-    );
+  if (shares !== undefined) parts.push(sharesInWords(shares));
   return `Sweep ${name}: ${parts.join(', ')}`;
 }
 

@@ -8,7 +8,7 @@ import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../p
 import type { Store } from '../store/open.js';
 import { localExecutor } from './executors/local.js';
 import type { IngestThread } from './ingest-thread.js';
-import { appendJournal, nextAttempt } from './journal.js';
+import { appendJournal, newAttempt } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -21,14 +21,9 @@ import {
 import { judgeExit, type Verdict } from './outcome.js';
 import { isForeignTrial } from './plan.js';
 import { identify } from './processes.js';
+import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
 import type { Stopping } from './stop.js';
-
-/** One place for a trial to run in. */
-export interface Slot {
-  device: string;
-  threads: number;
-}
 
 export interface TrialWork {
   store: Store;
@@ -86,12 +81,13 @@ async function runAttempt({
 }: TrialWork): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
-  const attempt = nextAttempt(results, key);
+  const attempt = newAttempt(results, key);
   const resume = lastCheckpoint(results, key);
   const started = Date.now() / 1000;
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
   const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
-  appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
+  const { device, threads, environment } = slot;
+  appendJournal(results, key, { t: 'attempt', attempt, wall: started, device, threads, resume: resumeStep });
   ingest.call('startAttempt', key, attempt, started);
 
   const running = localExecutor.start({
@@ -103,9 +99,12 @@ async function runAttempt({
     resume,
     memoryLimit,
     ...(isForeignTrial(config) ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
-    ...slot,
+    device,
+    threads,
+    environment,
   });
   if (running.pid !== undefined) {
+    slot.started(running.pid);
     appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
   }
   stopping.watch(running);

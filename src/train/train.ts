@@ -13,7 +13,7 @@ import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protoc
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
-import { loadTrialImages, patchSource } from './data.js';
+import { loadTrialImages, patchSource, thresholdsOf } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
 import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
@@ -106,6 +106,15 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     io.emit({ t: 'memory', ...step.memory() });
     [savedAt, savedStep] = [performance.now(), state.step];
   };
+  const examAt = (config.exam?.at ?? []).filter((share) => share < 1);
+  const exam = () =>
+    sitExam(config, { ...images, thresholds: thresholdsOf(images) }, engine, bank, state.step, io);
+  const leaveExam = () =>
+    io.emit({
+      t: 'stopped',
+      step: state.step,
+      reason: 'asked to stop during the exam, which it sits when it goes on',
+    });
   /** Milliseconds since the last metric event: drawing patches, and all of the updates. */
   let [waiting, working] = [0, 0];
 
@@ -165,15 +174,19 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       state.pending = { sums: {}, counts: {} };
       [waiting, working] = [0, 0];
     }
-    const ssim = validated?.['val/ssim'];
-    if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
-    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
+    const score = validated && validator!.score(validated);
+    if (score !== undefined && score > (state.best?.score ?? -Infinity))
+      state.best = { step: state.step, score };
+    // Before the checkpoint: a trial that is killed in between sits this exam again.
+    const due = examAt.some((share) => budget.share(state) >= share && budget.share(before) < share);
+    if (due && !(await exam())) return leaveExam();
+    if (due || tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
   }
   await validator?.dispose();
   await step.dispose();
 
   // Whole held-out images, translated with the trained generators.
-  await sitExam(config, images, engine, bank, state.step, io);
+  if (!(await exam())) return leaveExam();
   io.emit({ t: 'memory', ...step.memory() });
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();

@@ -4,15 +4,16 @@
  */
 import fs from 'node:fs';
 import { asc, eq } from 'drizzle-orm';
-import { messageOf, systemCode } from '../../errors.js';
+import { messageOf, systemCode, UserError } from '../../errors.js';
 import { databasePath, openForReading, type Db } from '../../store/open.js';
 import type { TrialEvent } from '../../protocol.js';
 import { attempts, sweeps, sweepTrials, trials } from '../../store/schema.js';
 import { parseEvent } from '../ingest.js';
-import { readJournal, type JournalEntry } from '../journal.js';
+import { entriesOf, readJournal, type JournalEntry } from '../journal.js';
 import { eventsFile, listAttempts, listSweeps, listTrials } from '../layout.js';
 import { liveRunner } from '../lock.js';
 import { readSweepRecord, readTrialEntry } from '../recover.js';
+import { deadReservations } from '../registry.js';
 import { findStrays } from '../strays.js';
 import { checkJournal, checkNamedFiles, wholeLines } from './files.js';
 import { GO_ON, REBUILD, type Finding, type Report } from './finding.js';
@@ -49,6 +50,7 @@ export function checkResults(results: string): Check {
   const report: Report = (finding) => findings.push(finding);
   if (runner !== undefined) check.unjudged.push(`what runner ${runner} has not stored yet`);
   else checkProcesses(results, report);
+  checkRegistry(report);
 
   const opened = openDatabase(results, report);
   if (opened === undefined) return check;
@@ -105,6 +107,20 @@ function checkProcesses(results: string, report: Report): void {
       what: `process ${pid} runs, and no runner holds it`,
       mend: `wait some seconds, for a trial whose runner was killed saves and leaves; else ${GO_ON}, which ends it, or kill ${pid}`,
     });
+  }
+}
+
+function checkRegistry(report: Report): void {
+  const where = 'devices of this machine';
+  try {
+    const dead = deadReservations();
+    if (dead === 0) return;
+    const what = `${dead} reservation${dead === 1 ? ' is' : 's are'} of processes that are gone`;
+    report({ level: 'note', code: 'reservation-dead', where, what, mend: 'nothing: they count for nothing, and the next sweep run removes them' }); // prettier-ignore
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const [what = '', ...mend] = error.message.split('. ');
+    report({ level: 'damaged', code: 'registry-damaged', where, what, mend: mend.join('. ') });
   }
 }
 
@@ -206,7 +222,7 @@ function checkTrial(work: Work, trial: Trial): void {
   const events: TrialEvent[] = [];
   for (const attempt of there) {
     const row = stored.find((each) => each.attempt === attempt);
-    events.push(...checkAttempt(work, trial, attempt, row, journal.filter((entry) => entry.attempt === attempt))); // prettier-ignore
+    events.push(...checkAttempt(work, trial, attempt, row, entriesOf(journal, attempt))); // prettier-ignore
   }
   if (!live) checkNamedFiles(results, key, events, report);
   checkStatus(work, trial, stored);
