@@ -72,6 +72,9 @@ export function entriesOf(journal: readonly JournalEntry[], attempt: number) {
 
 /** A number for a trial's next attempt: never one that was given before, even where its folder was removed. */
 export function newAttempt(results: string, key: string): number {
-  const begun = readJournal(results, key).flatMap((entry) => (entry.t === 'attempt' ? [entry.attempt] : []));
+  // A place is given to an attempt that is still to begin.
+  const begun = readJournal(results, key).flatMap((entry) =>
+    'attempt' in entry && entry.t !== 'placed' ? [entry.attempt] : [],
+  );
   return Math.max(0, ...listAttempts(results, key), ...begun) + 1;
 }
