@@ -138,14 +138,14 @@ export async function examinePhantom(
     ...named({ dice: mean(dice) }, '_yx'),
     ...named({ dice: mean(known.y) }, '_untranslated_yx'),
     ...named({ dice: mean(known.x) }, '_ceiling_yx'),
-    ...Object.assign(
+    ...(Object.assign(
       {},
       ...DIRECTIONS.flatMap(({ from, suffix }) => [
         named({ nodules: nodules[from].translated.contrasts.length }, suffix),
         named(ofNodules(nodules[from].translated), suffix),
         named(ofNodules(nodules[from].untranslated), `_untranslated${suffix}`),
       ]),
-    ),
+    ) as MetricValues),
   };
 }
 
