@@ -24,11 +24,12 @@ export const DEVICES_OF: Readonly<Record<EngineName, readonly DeviceKind[]>> = {
 /**
  * What the process that is to compute on a device has in its environment, beside the device's name. CUDA then shows it that GPU
  * alone, as number 0, and counts as nvidia-smi does.
+ * @param id `GPU-…` or `MIG-…`, which stays that of the device when the numbers of others change; an instance has no other
  */
-export function deviceEnvironment(device: string): Record<string, string> {
+export function deviceEnvironment(device: string, id?: string): Record<string, string> {
   const [kind, index] = device.split(':');
   if (kind !== 'cuda' || index === undefined) return {};
-  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: index };
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: id ?? index };
 }
 
 /** Names of the environment variables through which a trial is told its work. */
@@ -159,16 +160,27 @@ export interface TrialData {
   /** Absolute folder of domain Y. */
   y: string;
   /**
-   * Which image of X and which of Y show the same anatomy: those of the same file stem, or those that an index file names (its
-   * absolute path; columns x and y).
+   * Which image of X and which of Y show the same anatomy: those of the same file stem, those at the same place of one frame of reference (DICOM),
+   * or those that an index file names (its absolute path; columns x and y).
    */
-  pairing: 'none' | 'by-name' | { index: string };
-  /** Fixed intensity range of the data set, or `auto`: the full range of the stored bit depth. */
-  range: 'auto' | [number, number];
+  pairing: 'none' | 'by-name' | 'by-position' | { index: string };
+  /**
+   * Fixed intensity range of the data set; `auto`: -1024 to 3071 Hounsfield units for a CT, else the full range of the stored bit depth; or
+   * percentiles of all training images of both domains, 0 to 100.
+   */
+  range: 'auto' | [number, number] | { percentiles: [number, number] };
+  /** `apply`: values as the window or VOI LUT of each DICOM file shows them; missing: as rescaled. */
+  voi?: 'apply';
+  /** Axis along which volumes are cut into slices; missing: axial. */
+  axis?: 'coronal' | 'sagittal';
+  /** Files that cannot be read and were left out when that was asked for, by name below their folder. */
+  skip?: { x: string[]; y: string[] };
   /** Stored value above which a pixel belongs to the body; `auto`: Otsu's threshold of the domain's training images. */
   mask: 'auto' | number;
   split: Split;
-  /** Regular expression whose first group takes the patient from a file name; without it the file stem stands for the patient. */
+  /**
+   * Regular expression whose first group takes the patient from a file name; without it a DICOM header's patient, a slice's volume, or else the file stem.
+   */
   patient?: string;
 }
 

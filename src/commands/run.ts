@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
-import { showPlan } from './plan.js';
 import {
   fileArgument,
   placeTrials,
@@ -48,13 +47,15 @@ export const runCommand: CommandModule<object, RunArguments> = {
         'what that would be, without running it',
       )
       .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
+      .example('$0 run sweeps/patch.yaml --devices 0,2', 'on two GPUs of NVIDIA')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
   handler: run,
 };
 
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
-  if (args.dryRun) return showPlan(args);
-  const { source, definition, only, memoryLimit } = readSweepFile(args);
+  // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
+  if (args.dryRun) return (await import('./plan.js')).showPlan(args);
+  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
     source,
@@ -63,7 +64,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     retryFailed: args.retryFailed,
     only,
     memoryLimit,
-    place: () => placeTrials(definition),
+    place: () => placeTrials(definition, devices),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -78,6 +79,8 @@ function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArgu
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
     ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
+    ...(args['skip-bad'] ? [' --skip-bad'] : []),
+    ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';

@@ -55,7 +55,14 @@ describe('a right file', () => {
       budget: { pixels: 40_000_000 },
       exam: { at: [1], extent: 'core' },
       retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
+      resources: {
+        trials: 'auto',
+        threads: 'auto',
+        trials_per_gpu: 'auto',
+        micro_batch: 'auto',
+        memory: 'auto',
+        winograd: 'auto',
+      },
       engine: 'auto',
       device: 'auto',
     });
@@ -67,6 +74,9 @@ describe('a right file', () => {
       'split: { train: 0.5, validation: 0.25, test: 0.25 } }\nbudget: { updates: 10k }\ngrid: { patch: 64 }';
     const { data, budget } = readDefinition(text, 'a.yaml');
     expect(data).toEqual({
+      axis: 'axial',
+      skip_bad: false,
+      voi: 'ignore',
       x: 'a',
       y: '../b',
       pairing: 'by-name',

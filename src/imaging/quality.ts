@@ -11,7 +11,7 @@ const GAUSSIAN = normalised(
 const UNIFORM = normalised(new Float64Array(7).fill(1));
 
 /** [height * width] values; any unit, the same for both images. */
-export type Values = Float32Array | Float64Array | Uint8Array | Uint16Array;
+export type Values = Float32Array | Float64Array | Uint8Array | Uint16Array | Int16Array;
 
 /** mean|a - b|. */
 export function meanAbsoluteError(a: Values, b: Values): number {

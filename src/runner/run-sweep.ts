@@ -5,19 +5,24 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
+import { readOutcomes } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
-import { sweepRecordFile, writeFileWhole } from './layout.js';
+import { openIngestThread } from './ingest-thread.js';
+import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
+import { appendJournal } from './journal.js';
+import { openPlacer, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, trialStatus } from './recover.js';
-import { runTrial, type Slot } from './run-trial.js';
+import { recoverTrial, unsettled } from './recover.js';
+import { runTrial } from './run-trial.js';
+import { shareOut, type Shares } from './share.js';
 import { listenForStop, type Stopping } from './stop.js';
 
 export interface SweepRun {
@@ -73,9 +78,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const { key } of plan.trials) await recoverTrial(store, key);
+    for (const key of unsettled(store, plan.trials)) await recoverTrial(store, key);
 
-    const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
+    const outcomes = readOutcomes(store);
+    const statuses = plan.trials.map(({ key }) => outcomes.get(key)?.status ?? 'pending');
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
@@ -84,7 +90,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
-    const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
+    const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
@@ -92,17 +98,27 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         asked,
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
-        slots,
+        shares,
       }),
     );
 
     const progress = openProgress(wanted.length, run.stream);
-    const stopping = listenForStop((message) => progress.say(message));
+    const ingest = openIngestThread(run.results, (message) => progress.say(message));
+    const stopping = listenForStop(
+      (message) => progress.say(message),
+      () => ingest.hurry(),
+    );
     const label = labeller(plan.trials, plan.varied);
-    try {
-      const work = (config: AnyTrialConfig, slot: Slot) =>
-        runTrial({
+    void ingest.failed.then(({ message }) => stopping.request(message));
+    let fault: Error | undefined;
+    let placer: Placer | undefined;
+    const work = async (config: AnyTrialConfig, slot: Slot) => {
+      try {
+        if (stopping.requested) return; // while its place was looked for
+        recordPlace(store.results, config.key, slot);
+        await runTrial({
           store,
+          ingest,
           config: placed(config, placement!),
           slot,
           label: label(config),
@@ -111,8 +127,34 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           progress,
           stopping,
         });
-      await runPool(wanted, slots, work, () => !stopping.requested);
+      } catch (error) {
+        // The other trials save and leave before this is told in full.
+        fault ??= asError(error);
+        stopping.request(messageOf(error));
+      } finally {
+        slot.release();
+      }
+    };
+    try {
+      if (placement !== undefined) {
+        placer = openPlacer({
+          devices: placement.devices,
+          shares: shares!,
+          forecast: () => ({ host: null, device: null }),
+          waits(trial, reason) {
+            if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
+            progress.waits(reason);
+          },
+        });
+        await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
+      }
+      await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
+      if (fault !== undefined) {
+        if (stopping.insisted === undefined) throw fault;
+        progress.say(messageOf(fault));
+      }
     } finally {
+      placer?.close();
       stopping.close();
       progress.close();
     }
@@ -121,6 +163,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     store.close();
     unlock();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 /** A trial of ours is told its engine; another trainer is its own. */
@@ -147,16 +193,12 @@ function record(
   storeSweep(store, sweep, entries);
 }
 
-/**
- * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
- * many as the sweep asks for, dealt out. The cores are shared out among them.
- */
-export function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
-  const cores = availableCores();
-  const most = devices[0] === 'cpu' ? cores : devices.length;
-  const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
-  const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
-  return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
+/** Why a trial runs where it does goes to its journal before its first process starts. */
+function recordPlace(results: string, key: string, { device, reason, waited, forecast }: Slot): void {
+  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const predicted = forecast.device ?? forecast.host;
+  const wall = Date.now() / 1000;
+  appendJournal(results, key, { t: 'placed', wall, attempt, device, reason, waited, predicted });
 }
 
 /** Whether a trial is among those that `--only` asks for. */
@@ -167,23 +209,26 @@ export function isAsked(
   return meets({ ...parameters, seed }, only);
 }
 
+/** e.g. `2 at once, 1 thread each`; on GPUs memory may allow fewer. */
+export function sharesInWords({ most, threads, perDevice }: Shares): string {
+  const few = perDevice === 'auto' ? 'up to ' : '';
+  return `${few}${most} at once, ${threads} thread${threads === 1 ? '' : 's'} each`;
+}
+
 interface Announced {
   statuses: string[];
   asked: number;
   failed: number;
   wanted: number;
-  slots: Slot[];
+  shares: Shares | undefined;
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
-  if (wanted > 0)
-    parts.push(
-      `${slots.length} at once, ${slots[0]!.threads} thread${slots[0]!.threads > 1 ? 's' : ''} each`,
-    );
+  if (shares !== undefined) parts.push(sharesInWords(shares));
   return `Sweep ${name}: ${parts.join(', ')}`;
 }
 
@@ -204,7 +249,13 @@ function summarise(
   stopping: Stopping,
   only: Condition,
 ): SweepSummary {
-  const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const outcomes = readOutcomes(store);
+  const rows = trials.map((config) => {
+    const outcome = outcomes.get(config.key);
+    if (outcome === undefined)
+      throw new UserError(`The store lost trial ${config.key} while the sweep ran`, 4);
+    return { config, ...outcome };
+  });
   const done = rows.filter(({ status }) => status === 'done').length;
   const failed = rows
     .filter(({ status }) => status === 'failed')
@@ -221,13 +272,4 @@ function summarise(
   if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
   return { done, failed, left, leftOut, exitCode };
-}
-
-function readOutcome(store: Store, key: string) {
-  const trial = store.db.query.trials.findFirst({ where: (t, { eq }) => eq(t.key, key) }).sync();
-  if (trial === undefined) throw new UserError(`The store lost trial ${key} while the sweep ran`, 4);
-  const attempt = store.db.query.attempts
-    .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
-    .sync();
-  return { status: trial.status, reason: trial.reason, exitCode: attempt?.exitCode ?? null };
 }

@@ -305,3 +305,37 @@ export function readTimings({ db }: Store): Timing[] {
     };
   });
 }
+
+/** What became of a trial so far. */
+export interface Outcome {
+  status: TrialStatus;
+  reason: string | null;
+  /** Exit code of its last attempt. */
+  exitCode: number | null;
+  /** Numbers of the attempts whose end is stored. */
+  ended: number[];
+}
+
+/** The outcome of every trial, by key: read in one query, since there may be tens of thousands. */
+export function readOutcomes({ db }: Store): Map<string, Outcome> {
+  const rows = db
+    .select({
+      key: trials.key,
+      status: trials.status,
+      reason: trials.reason,
+      attempt: attempts.attempt,
+      outcome: attempts.outcome,
+      exitCode: attempts.exitCode,
+    })
+    .from(trials)
+    .leftJoin(attempts, eq(attempts.trial, trials.id))
+    .orderBy(asc(attempts.attempt))
+    .all();
+  const outcomes = new Map<string, Outcome>();
+  for (const { key, status, reason, attempt, outcome, exitCode } of rows) {
+    const ended = outcomes.get(key)?.ended ?? [];
+    if (attempt !== null && outcome !== null) ended.push(attempt);
+    outcomes.set(key, { status, reason, exitCode, ended });
+  }
+  return outcomes;
+}

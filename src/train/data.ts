@@ -1,14 +1,30 @@
 /** @file A trial's images: listed, split by patient, decoded once; and the batches of patches that training draws from them. */
 import { createHash } from 'node:crypto';
-import { openDataset, openImageCache, type Dataset, type Random } from '../imaging/dataset.js';
-import { findPairs, listImages, type ImageFile } from '../imaging/folder.js';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  openDataset,
+  openImageCache,
+  type Dataset,
+  type ImageCache,
+  type Random,
+} from '../imaging/dataset.js';
+import { listDomains, stemOf, type ImageFile } from '../imaging/folder.js';
+import {
+  bodyThreshold,
+  countValues,
+  percentile,
+  realHistogram,
+  wholeHistogram,
+  type Histogram,
+} from '../imaging/histogram.js';
 import { DataError, type GreyImage } from '../imaging/image.js';
 import { resolveRange, type Range } from '../imaging/intensity.js';
+import { findPairs } from '../imaging/pairs.js';
 import {
   BLANK_BELOW,
   countCentres,
   cutPatch,
-  otsu,
   positionInside,
   randomPosition,
   type Position,
@@ -74,22 +90,35 @@ export interface TrialImages {
 export function withoutFileNames(message: string, { x, y, pairing, split }: TrialConfig['data']): string {
   let hidden = message;
   if (typeof pairing === 'object' && message.includes(pairing.index)) {
-    hidden = hidden.replaceAll(pairing.index, 'the list of pairs').replace(/'[^']*'/g, 'a name');
+    hidden = hidden.replaceAll(pairing.index, 'the index').replace(/'[^']*'/g, 'a name');
   }
   for (const entries of Object.values(split) as (number | string[])[]) {
     if (typeof entries === 'number') continue;
     entries.forEach((entry, at) => (hidden = hidden.replaceAll(`'${entry}'`, `entry ${at + 1}`)));
   }
 
-  const hide = (text: string, folder: string, domain: string) => {
+  for (const [folder, domain] of [
+    [x, 'X'],
+    [y, 'Y'],
+  ] as const) {
     const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    return text.replace(new RegExp(`${escaped}[\\\\/](.+?)\\.png`, 'gi'), (_, stem: string) => {
-      return `image ${shortHash(stem)} of ${domain}`;
-    });
-  };
-  return hide(hide(hidden, x, 'X'), y, 'Y')
-    .replaceAll(x, 'the folder of X')
-    .replaceAll(y, 'the folder of Y');
+    for (const name of namesBelow(folder)) {
+      hidden = hidden.replaceAll(path.join(folder, name), `image ${shortHash(stemOf(name))} of ${domain}`);
+    }
+    // What is not there, or behind a link.
+    hidden = hidden.replace(new RegExp(`${escaped}[\\\\/].+?(?=: |$)`, 'gm'), `an image of ${domain}`);
+  }
+  return hidden.replaceAll(x, 'the folder of X').replaceAll(y, 'the folder of Y');
+}
+
+/** Paths below a folder, the longest first: a name can be the beginning of another. */
+function namesBelow(folder: string): string[] {
+  try {
+    const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    return names.sort((a, b) => b.length - a.length);
+  } catch {
+    return [];
+  }
 }
 
 function shortHash(stem: string): string {
@@ -103,20 +132,18 @@ function shortHash(stem: string): string {
 export async function loadTrialImages(config: TrialConfig, memory?: number): Promise<TrialImages> {
   const { data, parameters } = config;
   const { patch } = parameters;
-  const [x, y] = [(await listImages(data.x)).files, (await listImages(data.y)).files];
+  const [x, y] = (await listDomains(data)).map(({ files }) => files) as [ImageFile[], ImageFile[]];
   const pairs = await findPairs(x, y, data.pairing);
   const split = splitImages(x, y, data.split, { patient: data.patient, pairs });
   const used = trainingSet(x, y, split, pairs, parameters);
-  const cache = openImageCache(memory);
+  const cache = openImageCache(memory, { voi: data.voi });
 
   const domain = async (files: ImageFile[], indices: number[]): Promise<TrainingDomain> => {
-    const histogram = new Float64Array(2 ** 16);
-    const count = ({ data: pixels }: GreyImage) => {
-      for (let i = 0; i < pixels.length; i++) histogram[pixels[i]!]!++;
-    };
     const chosen = indices.map((index) => files[index]!);
-    const images = await openDataset(cache, chosen, patch, data.mask === 'auto' ? count : undefined);
-    return { images, threshold: data.mask === 'auto' ? otsu(histogram) : data.mask };
+    if (data.mask !== 'auto')
+      return { images: await openDataset(cache, chosen, patch), threshold: data.mask };
+    const { images, histogram } = await counted(cache, chosen, patch);
+    return { images, threshold: bodyThreshold(histogram) };
   };
   // What is trained on is read last: where memory is short, it is what stays.
   const partners = new Map(pairs);
@@ -137,22 +164,34 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     if (a.width !== b.width || a.height !== b.height)
       throw differInSize(x[used.x[atX]!]!, 'trained on as a pair');
   }
-  const depths = [train.x.images, train.y.images, ...test.read, ...validation.read].flatMap(({ bits }) =>
-    bits === undefined ? [] : [{ bits }],
+  const kinds = [train.x.images, train.y.images, ...test.read, ...validation.read].flatMap(
+    (read) => read.kinds,
   );
+  let trainingHistograms: Histogram[] | undefined;
   const count = (part: Part): [number, number] => [split[part][0].length, split[part][1].length];
   return {
     train,
     validation: validation.images,
     test: test.images,
+    range: await resolveRange(data.range, kinds, percentilesOf),
     training: trainingPart(),
-    range: resolveRange(data.range, depths),
     counts: {
       train: [used.x.length, used.y.length],
       validation: count('validation'),
       test: count('test'),
     },
   };
+
+  /** Of all images of the training part, also where a trial uses some of them: a study of their number changes nothing else. */
+  async function percentilesOf(percent: number): Promise<number[]> {
+    trainingHistograms ??= await Promise.all(
+      [x, y].map((files, at) => {
+        const chosen = split.train[at]!.map((index) => files[index]!);
+        return counted(cache, chosen, patch).then(({ histogram }) => histogram);
+      }),
+    );
+    return trainingHistograms.flatMap((histogram) => percentile(histogram, percent) ?? []);
+  }
 
   function trainingPart(): TrialImages['training'] {
     const listed = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
@@ -205,6 +244,27 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     });
     return { images, read: [own, other] };
   }
+}
+
+/** Images with the counts of their values: of whole numbers as they pass, of real numbers once their ends are known. */
+async function counted(
+  cache: ImageCache,
+  files: ImageFile[],
+  patch: number,
+): Promise<{ images: Dataset; histogram: Histogram }> {
+  const whole = wholeHistogram();
+  let [lo, hi] = [Infinity, -Infinity];
+  const images = await openDataset(cache, files, patch, ({ data }) => {
+    if (!(data instanceof Float32Array)) return countValues(whole, data);
+    for (let i = 0; i < data.length; i++) {
+      if (data[i]! < lo) lo = data[i]!;
+      if (data[i]! > hi) hi = data[i]!;
+    }
+  });
+  if (lo > hi) return { images, histogram: whole };
+  const real = realHistogram(lo, hi);
+  for (let at = 0; at < images.size; at++) countValues(real, (await images.image(at)).data);
+  return { images, histogram: real };
 }
 
 /** Stored values above which a pixel is body, by domain. */

@@ -133,9 +133,9 @@ export async function examine(
 /** What decides the baselines: data and split, how images are cut, what is scored. Not the trial. */
 function identityOf({ data, dataFingerprint }: TrialConfig, how: Record<string, unknown>): Identity {
   if (dataFingerprint === '') return undefined;
-  const { split, pairing, patient, range, mask } = data;
+  const { split, pairing, patient, range, mask, voi, axis } = data;
   const paired = typeof pairing === 'string' ? pairing : 'by-index';
-  return { dataFingerprint, split, pairing: paired, patient, range, mask, ...how };
+  return { dataFingerprint, split, pairing: paired, patient, range, mask, voi, axis, ...how };
 }
 
 function baselineOf(baselines: Baselines, { network }: Direction, index: number): MetricValues {
@@ -197,7 +197,7 @@ async function examineImage(
       const { stored } = source;
       const picture = (values: Float32Array) => ({
         ...stored,
-        data: fromNetwork(values, range, stored.bits),
+        data: fromNetwork(values, range, stored),
       });
       return [
         { role: 'x', image: stored },

@@ -3,7 +3,7 @@ import type { Bank, Engine } from '../../engines/engine.js';
 import type { TrialConfig } from '../../protocol.js';
 import { loadCheckpoint } from '../checkpoint.js';
 import { examine, type ExamResult } from '../exam.js';
-import { networkShapes } from '../step.js';
+import { networkShapes } from '../bank.js';
 import type { ExamImages } from './images.js';
 
 /**
