@@ -11,6 +11,8 @@ const COMMANDS = {
   plan: async () => (await import('./commands/plan.js')).planCommand,
   init: async () => (await import('./commands/init.js')).initCommand,
   report: async () => (await import('./commands/report.js')).reportCommand,
+  translate: async () => (await import('./commands/translate.js')).translateCommand,
+  export: async () => (await import('./commands/export.js')).exportCommand,
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
@@ -20,6 +22,7 @@ const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
   ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
   ['sweep report', 'write results/report.html'],
+  ['sweep translate 3f2a data/soft out', 'translate whole images by a trained generator'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
 

@@ -50,6 +50,12 @@ export const ENVIRONMENT = {
   lifeline: 'SWEEP_LIFELINE',
   /** Bytes of resident memory that the trial may have, or unset: as much as is free. */
   memoryLimit: 'SWEEP_MEMORY_LIMIT',
+  /** Bytes that the trial is planned to hold at most, or unset: what it chooses its micro-batch by, and no limit. */
+  memoryPlan: 'SWEEP_MEMORY_PLAN',
+  /** What the runner predicts that it will hold, bytes: for its `memory` event. */
+  memoryPredicted: 'SWEEP_MEMORY_PREDICTED',
+  /** The same of the GPU's memory: what the micro-batch is chosen by. */
+  deviceMemory: 'SWEEP_DEVICE_MEMORY',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
+import { forecaster } from './plan/forecast.js';
 import {
   fileArgument,
   placeTrials,
@@ -65,6 +66,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
+    expect: (plan, placement, shares) => forecaster(definition, plan, placement, shares, memoryLimit),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });

@@ -7,17 +7,17 @@ import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
 import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
-import { availableCores } from '../machine.js';
+import { availableCores, hostHash } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
-import { readOutcomes } from '../store/queries.js';
+import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { openIngestThread } from './ingest-thread.js';
 import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
-import { isForeignTrial, planSweep } from './plan.js';
+import { isForeignTrial, planSweep, type Plan } from './plan.js';
 import { appendJournal } from './journal.js';
-import { openPlacer, type Placer, type Slot } from './placer.js';
+import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, unsettled } from './recover.js';
@@ -40,11 +40,16 @@ export interface SweepRun {
   memoryLimit?: number | undefined;
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
   place: () => Promise<Placement>;
+  /** Says what each trial will hold; without it, nothing is known. Asked once, and what it gives, after each trial that ends, with what trials held so far. */
+  expect?: (plan: Plan, placement: Placement, shares: Shares) => Promise<Forecaster>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
 }
+
+/** From the peaks of finished trials, what a trial will hold. */
+export type Forecaster = (peaks: readonly Peak[]) => (trial: AnyTrialConfig) => Forecast;
 
 /** What trials are computed with. */
 export interface Placement {
@@ -112,6 +117,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     void ingest.failed.then(({ message }) => stopping.request(message));
     let fault: Error | undefined;
     let placer: Placer | undefined;
+    let forecast: ReturnType<Forecaster> | undefined;
     const work = async (config: AnyTrialConfig, slot: Slot) => {
       try {
         if (stopping.requested) return; // while its place was looked for
@@ -132,15 +138,18 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         fault ??= asError(error);
         stopping.request(messageOf(error));
       } finally {
+        if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
         slot.release();
       }
     };
     try {
-      if (placement !== undefined) {
+      if (placement !== undefined && shares !== undefined) {
+        const forecaster: Forecaster =
+          (await run.expect?.(plan, placement, shares)) ?? (() => () => ({ host: null, device: null }));
         placer = openPlacer({
           devices: placement.devices,
-          shares: shares!,
-          forecast: () => ({ host: null, device: null }),
+          shares,
+          forecast: (trial) => (forecast ??= forecaster(readPeaks(store, hostHash())))(trial),
           waits(trial, reason) {
             if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
             progress.waits(reason);

@@ -9,14 +9,15 @@ import { chooseEngine } from '../engines/choose.js';
 import type { Bank, Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { hostHash } from '../machine.js';
-import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
+import { ENVIRONMENT, NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
-import { loadTrialImages, patchSource, thresholdsOf } from './data.js';
+import { loadTrialImages, patchSource, thresholdsOf, type TrialImages } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
 import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
+import { BASE, deviceMemoryLimit, residentMemory, wholeImageMemory } from './memory.js';
 import { networkFacts } from './networks.js';
 import { openInForm } from './lane.js';
 import { openPool } from './pool.js';
@@ -68,7 +69,9 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
-  const step = await compileStep(engine, bank, parameters, { microBatch, form });
+  const held = residentMemory();
+  const onGpu = await deviceMemoryLimit(io.device ?? engine.device);
+  const step = await compileStep(engine, bank, parameters, { microBatch, form, onGpu });
   state.microBatch = step.microBatch;
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
@@ -93,6 +96,11 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     form: describeForm(form),
   });
 
+  const examPeak = await examMemory(config, images, onGpu === undefined ? held : undefined);
+  const predicted =
+    Number(process.env[ENVIRONMENT.memoryPredicted]) || Math.max(step.memory().predicted, examPeak);
+  const tellMemory = () => io.emit({ t: 'memory', ...step.memory(), predicted });
+
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
   const save = async () => {
@@ -103,7 +111,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       held[name] = { shape, values: await bank.read(name) };
     for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
-    io.emit({ t: 'memory', ...step.memory() });
+    tellMemory();
     [savedAt, savedStep] = [performance.now(), state.step];
   };
   const examAt = (config.exam?.at ?? []).filter((share) => share < 1);
@@ -187,9 +195,20 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   // Whole held-out images, translated with the trained generators.
   if (!(await exam())) return leaveExam();
-  io.emit({ t: 'memory', ...step.memory() });
+  tellMemory();
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
+}
+
+/** Predicted peak of the exam, whose whole images are of the test set's size, bytes; none of the host's where a GPU translates them. */
+async function examMemory(
+  { parameters }: TrialConfig,
+  { test }: TrialImages,
+  held: number | undefined,
+): Promise<number> {
+  const image = await [...test.x, ...test.y][0]?.image();
+  if (image === undefined || held === undefined) return 0;
+  return Math.max(BASE, held) + wholeImageMemory(parameters, image.width * image.height);
 }
 
 /** What the runner chose, or, by hand, what is chosen here. */
