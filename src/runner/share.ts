@@ -30,8 +30,7 @@ export function shareOut(
     most = trials === 'auto' ? Math.max(1, Math.min(cores, wanted)) : trials;
     perDevice = Infinity;
   } else {
-    perDevice =
-      trials_per_gpu !== 'auto' ? trials_per_gpu : trials !== 'auto' ? Math.ceil(trials / count) : 'auto';
+    perDevice = trials_per_gpu;
     const each =
       perDevice === 'auto' ? Math.max(1, Math.min(MOST_PER_GPU, Math.floor(cores / count))) : perDevice;
     most = trials === 'auto' ? Math.max(1, Math.min(each * count, wanted)) : trials;
