@@ -66,6 +66,7 @@ export const EXIT = {
   deviceMissing: 69,
   fault: 70,
   outOfMemory: 71,
+  diskFull: 74,
   tryAgain: 75,
 } as const;
 
@@ -269,7 +270,8 @@ interface EventTypes {
   memory: { peak: number; predicted?: number; micro_batch?: number };
   health: { step: number; code: string; message: string };
   warning: { step: number; code: string; message: string };
-  alive: { wall: number };
+  /** `progress` counts what the worker has computed: a trial that lives but counts no further hangs. */
+  alive: { wall: number; progress?: number };
   done: { step: number; reason: string };
   stopped: { step: number; reason: string };
 }

@@ -33,6 +33,8 @@ export interface Series {
 export interface AttemptRecord {
   attempt: number;
   outcome: 'done' | 'failed' | 'stopped' | 'lost' | null;
+  /** Class of its failure. */
+  class: string | null;
   reason: string | null;
   engine: string | null;
   engineReason: string | null;
@@ -152,6 +154,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
     attempts: tries.map((row) => ({
       attempt: row.attempt,
       outcome: row.outcome,
+      class: row.class,
       reason: row.reason,
       engine: row.engine,
       engineReason: row.engineReason,
