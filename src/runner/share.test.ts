@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { shareOut } from './share.js';
 
-const AUTO = { trials: 'auto', threads: 'auto', trials_per_gpu: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' } as const; // prettier-ignore
+const AUTO = { trials: 'auto', threads: 'auto', trials_per_gpu: 'auto' } as const;
 const GPUS = ['cuda:0', 'cuda:1'];
 
 describe('on the processor', () => {

@@ -18,7 +18,7 @@ export const MOST_PER_GPU = 4;
  * `trials` allow. The cores are shared out among them.
  */
 export function shareOut(
-  { trials, threads, trials_per_gpu }: Definition['resources'],
+  { trials, threads, trials_per_gpu }: Pick<Definition['resources'], 'trials' | 'threads' | 'trials_per_gpu'>,
   devices: readonly string[],
   wanted: number,
   cores: number,
