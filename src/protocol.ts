@@ -66,6 +66,7 @@ export const EXIT = {
   deviceMissing: 69,
   fault: 70,
   outOfMemory: 71,
+  diskFull: 74,
   tryAgain: 75,
 } as const;
 
@@ -152,6 +153,12 @@ export interface SplitLists {
 }
 
 export type Split = SplitShares | SplitLists;
+
+/**
+ * How likely a phantom has one to three nodules, 0 (as a rule) to 1: in both pictures of a pair, or in each on its own. With
+ * nodules in one domain only, partners differ in them.
+ */
+export type Prevalence = number | { x: number; y: number };
 
 /** Where a trial's images are, as it stands in `config.json`: absolute folders, the only place that holds paths. */
 export interface TrialData {
@@ -269,7 +276,8 @@ interface EventTypes {
   memory: { peak: number; predicted?: number; micro_batch?: number };
   health: { step: number; code: string; message: string };
   warning: { step: number; code: string; message: string };
-  alive: { wall: number };
+  /** `progress` counts what the worker has computed: a trial that lives but counts no further hangs. */
+  alive: { wall: number; progress?: number };
   done: { step: number; reason: string };
   stopped: { step: number; reason: string };
 }

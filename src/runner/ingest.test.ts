@@ -28,7 +28,7 @@ afterEach(() => {
 function newStore(results: string): { store: Store; file: string } {
   const made = openStore(results);
   const trial = { key: KEY, parameters: {}, seed: 1, budget: { updates: 9 }, dataFingerprint: '' };
-  storeSweep(made, { name: 'test', question: '', source: '', varied: [] }, [trial]);
+  storeSweep(made, { name: 'test', question: '', source: '', varied: [], updated: 0 }, [trial]);
   startAttempt(made, KEY, 1, 0);
   const events = eventsFile(results, KEY, 1);
   fs.mkdirSync(path.dirname(events), { recursive: true });

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { systemCode } from '../errors.js';
 import type { AttemptEnd } from '../store/writer.js';
-import { journalFile } from './layout.js';
+import { journalFile, listAttempts } from './layout.js';
 import { readLines } from './lines.js';
 import type { ProcessIdentity } from './processes.js';
 
@@ -24,18 +24,51 @@ export type JournalEntry =
       waited: number;
       predicted: number | null;
     }
-  | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
+  | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd)
+  | RetryEntry;
 
-export function appendJournal(results: string, key: string, entry: JournalEntry): void {
+/** After `attempt` failed another follows. */
+export interface RetryEntry {
+  t: 'retry';
+  attempt: number;
+  wall: number;
+  class: string;
+  reason: string;
+  /** Seconds that the runner waits before. */
+  delay: number;
+  /** Patches computed at once from now on, where the attempt had no memory for more. */
+  microBatch?: number;
+}
+
+/**
+ * Appends entries in one call, each on a line of its own, also behind half a line that a killed runner or a full disk left: what
+ * belongs together is there whole or not at all.
+ */
+export function appendJournal(results: string, key: string, ...entries: JournalEntry[]): void {
   const file = journalFile(results, key);
-  const line = JSON.stringify(entry) + '\n';
+  const lines = entries.map((entry) => JSON.stringify(entry) + '\n').join('');
+  const descriptor = openForAppending(file);
   try {
-    fs.appendFileSync(file, line);
+    fs.writeFileSync(descriptor, endsInALine(descriptor) ? lines : `\n${lines}`);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function openForAppending(file: string): number {
+  try {
+    return fs.openSync(file, 'a+');
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.appendFileSync(file, line);
+    return fs.openSync(file, 'a+');
   }
+}
+
+function endsInALine(descriptor: number): boolean {
+  const { size } = fs.fstatSync(descriptor);
+  const last = Buffer.alloc(1);
+  return size === 0 || (fs.readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
 }
 
 /** All whole lines of a trial's journal; an unreadable line (a crash in mid-write) is left out. */
@@ -47,4 +80,18 @@ export function readJournal(results: string, key: string): JournalEntry[] {
       return [];
     }
   });
+}
+
+/** What a journal says of one attempt. */
+export function entriesOf(journal: readonly JournalEntry[], attempt: number) {
+  return journal.filter((entry) => 'attempt' in entry).filter((entry) => entry.attempt === attempt);
+}
+
+/** A number for a trial's next attempt: never one that was given before, even where its folder was removed. */
+export function newAttempt(results: string, key: string): number {
+  // A place is given to an attempt that is still to begin.
+  const begun = readJournal(results, key).flatMap((entry) =>
+    'attempt' in entry && entry.t !== 'placed' ? [entry.attempt] : [],
+  );
+  return Math.max(0, ...listAttempts(results, key), ...begun) + 1;
 }

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
+import { diskFull, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores, hostHash } from '../machine.js';
@@ -12,15 +13,16 @@ import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from
 import { openStore, type Store } from '../store/open.js';
 import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
+import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
-import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
+import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep, type Plan } from './plan.js';
-import { appendJournal } from './journal.js';
+import { appendJournal, newAttempt } from './journal.js';
 import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, unsettled } from './recover.js';
+import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
 import { listenForStop, type Stopping } from './stop.js';
@@ -34,6 +36,10 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Runs no more trials than this. */
+  maxTrials?: number | undefined;
+  /** Whether the first trial that fails stops the sweep. */
+  failFast?: boolean;
   /** Which trials to run now; the others stay as they are. Without it: all. */
   only?: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
@@ -73,25 +79,47 @@ export interface SweepSummary {
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
+  try {
+    // The lock first: of two runners that start at once, one makes the database.
+    const unlock = takeLock(run.results);
+    try {
+      return await runLocked(run);
+    } finally {
+      unlock();
+    }
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull(run.results, error) : error;
+  }
+}
+
+async function runLocked(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
-  const unlock = takeLock(run.results);
   try {
     const { say, only = [] } = run;
+    if (isBehind(store)) {
+      say('The database is new, the results are not: it is made anew from the trials’ own files.');
+      await restore(store, say);
+    }
     const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
     if (!plan.trials.some((trial) => isAsked(trial, only))) {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const key of unsettled(store, plan.trials)) await recoverTrial(store, key);
+    await recover(
+      store,
+      plan.trials.map(({ key }) => key),
+      say,
+    );
 
     const outcomes = readOutcomes(store);
     const statuses = plan.trials.map(({ key }) => outcomes.get(key)?.status ?? 'pending');
-    const wanted = plan.trials.filter((trial, at) => {
+    const missing = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done') return false;
       return status !== 'failed' || run.retryFailed;
     });
+    const wanted = missing.slice(0, run.maxTrials);
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
@@ -103,6 +131,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         asked,
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
+        later: missing.length - wanted.length,
         shares,
       }),
     );
@@ -114,7 +143,11 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       () => ingest.hurry(),
     );
     const label = labeller(plan.trials, plan.varied);
-    void ingest.failed.then(({ message }) => stopping.request(message));
+    const guard = openGuard(wanted);
+    const { retry, resources } = run.definition;
+    // Told in full at the end.
+    const stopFor = (reason: string) => stopping.request(reason.split('\n')[0]!);
+    void ingest.failed.then(({ message }) => stopFor(message));
     let fault: Error | undefined;
     let placer: Placer | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
@@ -122,21 +155,25 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       try {
         if (stopping.requested) return; // while its place was looked for
         recordPlace(store.results, config.key, slot);
-        await runTrial({
+        const verdict = await runTrial({
           store,
           ingest,
           config: placed(config, placement!),
           slot,
           label: label(config),
-          retries: run.definition.retry.limit,
+          retry,
+          timeLimit: resources.time === 'off' ? null : resources.time,
           memoryLimit: run.memoryLimit,
           progress,
           stopping,
         });
+        const guarded = guard.saw(config, verdict);
+        if (guarded !== undefined) stopping.request(guarded);
+        if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
       } catch (error) {
         // The other trials save and leave before this is told in full.
         fault ??= asError(error);
-        stopping.request(messageOf(error));
+        stopFor(messageOf(error));
       } finally {
         if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
         slot.release();
@@ -170,7 +207,6 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     return summarise(store, plan.trials, label, stopping, only);
   } finally {
     store.close();
-    unlock();
   }
 }
 
@@ -191,20 +227,21 @@ function record(
   varied: string[],
 ): void {
   const { name, question } = definition;
-  const sweep = { name, question, source: withoutNames(source), varied };
+  const sweep = { name, question, source: withoutNames(source), varied, updated: Date.now() / 1000 };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
     return { key, parameters: { ...parameters }, seed, budget, dataFingerprint };
   });
   writeFileWhole(
     sweepRecordFile(store.results, name),
     JSON.stringify({ ...sweep, trials: entries }, null, 2) + '\n',
+    true,
   );
   storeSweep(store, sweep, entries);
 }
 
 /** Why a trial runs where it does goes to its journal before its first process starts. */
 function recordPlace(results: string, key: string, { device, reason, waited, forecast }: Slot): void {
-  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const attempt = newAttempt(results, key);
   const predicted = forecast.device ?? forecast.host;
   const wall = Date.now() / 1000;
   appendJournal(results, key, { t: 'placed', wall, attempt, device, reason, waited, predicted });
@@ -229,13 +266,16 @@ interface Announced {
   asked: number;
   failed: number;
   wanted: number;
+  /** Left to a later run by `--max-trials`. */
+  later: number;
   shares: Shares | undefined;
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, shares }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, later, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
+  if (later > 0) parts.push(`${later} left to a later run by --max-trials`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
   if (shares !== undefined) parts.push(sharesInWords(shares));
   return `Sweep ${name}: ${parts.join(', ')}`;
@@ -277,8 +317,10 @@ function summarise(
   const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
   const left = open.length - leftOut;
   let exitCode = 0;
-  if (failed.length > 0) exitCode = 1;
-  if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
-  if (stopping.requested) exitCode = stopping.insisted ?? 3;
+  if (failed.length > 0 || stopping.requested) exitCode = 1;
+  // Nothing was done, and what was tried cannot work: the guard may have spared the rest.
+  const none = done === 0 && (left === 0 || stopping.requested);
+  if (failed.length > 0 && none && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
+  if (stopping.byUser) exitCode = stopping.insisted ?? 3;
   return { done, failed, left, leftOut, exitCode };
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import * as schema from './schema.js';
@@ -30,9 +31,8 @@ export function databasePath(results: string): string {
  * One process at a time writes (the runner holds the results lock); readers may be many: the journal is a WAL.
  * @throws UserError 2 if the folder cannot be written, 4 if the database is damaged
  */
-export function openStore(results: string): Store {
+export function openStore(results: string, file = databasePath(results)): Store {
   makeWritable(results);
-  const file = databasePath(results);
   let connection: Database.Database | undefined;
   try {
     connection = new Database(file);
@@ -57,31 +57,31 @@ export function storeError(results: string, error: unknown): UserError {
   const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = systemCode(reason) ?? '';
   const cause = { cause: error };
-  if (
-    ['SQLITE_FULL', 'ENOSPC', 'EDQUOT'].includes(code) ||
-    (code.startsWith('SQLITE_IOERR') && isFull(results))
-  ) {
-    return new UserError(
-      `The disk of ${results} is full (${messageOf(reason)}).\n` +
-        'Nothing that was measured is lost. Make room and run the sweep again: it goes on from there.',
-      1,
-      cause,
-    );
+  if (isDiskFull(error) || (code.startsWith('SQLITE_IOERR') && freeSpace(results) === 0)) {
+    return diskFull(results, error);
   }
   if (/^SQLITE_(BUSY|CANTOPEN|PERM|READONLY|AUTH|NOMEM)/.test(code) || !code.startsWith('SQLITE_')) {
     return new UserError(`The database ${file} cannot be used: ${messageOf(reason)}`, 2, cause);
   }
   return new UserError(
     `The database ${file} is damaged (${messageOf(reason)}).\n` +
-      `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
-      ` (mkdir damaged; mv ${file}* damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
+      `What was measured is safe in ${path.join(results, 'trials')}: sweep fsck --rebuild makes the database anew from there.`,
     4,
     cause,
   );
 }
 
-function isFull(folder: string): boolean {
-  return fs.statfsSync(folder).bavail === 0;
+/**
+ * Opens the database as it is, changing nothing, also beside a live runner.
+ * @throws the error of SQLite if it is no database
+ */
+export function openForReading(results: string): Pick<Store, 'db' | 'close'> & { faults: () => string[] } {
+  const connection = new Database(databasePath(results), { readonly: true, fileMustExist: true });
+  const faults = () => {
+    const rows = connection.prepare<[], { integrity_check: string }>('PRAGMA integrity_check(10)').all();
+    return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+  };
+  return { db: drizzle(connection, { schema }), close: () => connection.close(), faults };
 }
 
 /** Opens a results folder that must be there already, for reading commands. */
@@ -95,7 +95,8 @@ export function openExistingStore(results: string): Store {
   return openStore(results);
 }
 
-function makeWritable(folder: string): void {
+/** @throws UserError that says why a results folder cannot be made or written */
+export function makeWritable(folder: string): void {
   try {
     makeFolder(folder);
     if (!fs.statSync(folder).isDirectory()) throw new Error('it is a file');

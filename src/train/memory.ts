@@ -176,9 +176,29 @@ export function residentMemory(): number {
   return process.memoryUsage.rss();
 }
 
-/** The most that it ever held, bytes. */
-export function peakMemory(): number {
+/**
+ * The most that it ever held, bytes. On Linux the kernel's own mark of this address space: getrusage's maxRSS also counts what
+ * the runner held when it forked, before this program took its place.
+ */
+export function peakMemory(read: () => string = () => readFileSync('/proc/self/status', 'utf8')): number {
+  try {
+    const mark = /^VmHWM:\s+(\d+) kB/m.exec(read());
+    if (mark) return Number(mark[1]) * 1024;
+  } catch {
+    // not Linux
+  }
   return process.resourceUsage().maxRSS * 1024;
+}
+
+/** A lack of memory, with the micro-batch that there was none for: what to halve. */
+export class OutOfMemory extends EngineError {
+  constructor(
+    message: string,
+    readonly microBatch: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, 'out-of-memory', options);
+  }
 }
 
 export interface MemoryPlan {
@@ -213,10 +233,10 @@ export function planMemory(
   const microBatch = candidates.find(fits) ?? smallest;
   const predicted = predict(microBatch);
   if (limit.strict && predicted > limit.bytes) {
-    throw new EngineError(
+    throw new OutOfMemory(
       `Out of memory: ${describe(parameters, microBatch)} needs about ${gigabytes(predicted)}, the limit is ` +
         `${gigabytes(limit.bytes)}. ${adviceFor(parameters, microBatch, form)}, or raise --memory-limit.`,
-      'out-of-memory',
+      microBatch,
     );
   }
   return { microBatch, predicted, limit };
@@ -236,10 +256,10 @@ export function checkMemory(
   resident: number = residentMemory(),
 ): void {
   if (!limit.strict || resident <= limit.bytes) return;
-  throw new EngineError(
+  throw new OutOfMemory(
     `Out of memory: ${describe(parameters, microBatch)} holds ${gigabytes(resident)}, the limit is ` +
       `${gigabytes(limit.bytes)} (predicted were ${gigabytes(predicted)}).`,
-    'out-of-memory',
+    microBatch,
   );
 }
 
@@ -255,10 +275,10 @@ export function explainMemory(
     /^Out of memory:/.test(error.message)
   )
     return error;
-  return new EngineError(
+  return new OutOfMemory(
     `Out of memory: ${describe(parameters, microBatch)} needs about ${gigabytes(predicted)}; this process holds ` +
       `${gigabytes(residentMemory())}, ${gigabytes(process.availableMemory())} are free${addressLimit()}. ${error.message}`,
-    'out-of-memory',
+    microBatch,
     { cause: error },
   );
 }

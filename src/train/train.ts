@@ -33,6 +33,8 @@ export interface TrialIo {
   emit: Emit;
   /** Asked between updates; once true, the trial saves and leaves. */
   stopRequested: () => boolean;
+  /** Called whenever the engine has computed something: what does not progress hangs. */
+  progressed?: () => void;
   trialDirectory: string;
   /** Checkpoint folder to go on from. */
   resume: string | undefined;
@@ -95,6 +97,8 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     facts: { ...networkFacts(parameters), images: images.counts, range: images.range },
     form: describeForm(form),
   });
+  // What an attempt that runs out of memory was computed with.
+  io.emit({ t: 'memory', ...step.memory() });
 
   const examPeak = await examMemory(config, images, onGpu === undefined ? held : undefined);
   const predicted =
@@ -214,7 +218,7 @@ async function examMemory(
 /** What the runner chose, or, by hand, what is chosen here. */
 async function openFor(
   config: TrialConfig,
-  { device, threads }: TrialIo,
+  { device, threads, progressed }: TrialIo,
 ): Promise<{ engine: Engine; reason: string; form: Form }> {
   const { engine, engineReason } = config;
   const chosen =
@@ -224,7 +228,28 @@ async function openFor(
           return { engine, device: devices[0]!, reason };
         });
   const open = (threads: number) => openEngine(chosen.engine, { threads, device: chosen.device });
-  return { ...(await openInForm(config, threads, open)), reason: chosen.reason };
+  const opened = await openInForm(config, threads, open);
+  return { ...opened, engine: withProgress(opened.engine, progressed), reason: chosen.reason };
+}
+
+/** The same engine, which tells when a program of its has ended. */
+function withProgress(engine: Engine, progressed: TrialIo['progressed']): Engine {
+  if (progressed === undefined) return engine;
+  return {
+    ...engine,
+    async compile(spec, bank) {
+      const program = await engine.compile(spec, bank);
+      progressed();
+      return {
+        ...program,
+        async run(...args) {
+          const outputs = await program.run(...args);
+          progressed();
+          return outputs;
+        },
+      };
+    },
+  };
 }
 
 /** The first state of a trial: all of it follows from the seed. */

@@ -97,7 +97,9 @@ function statesOf(results: string, trials: AnyTrialConfig[]): TrialState[] {
   const there = new Set(fs.existsSync(folder) ? fs.readdirSync(folder) : []);
   return trials.map(({ key }) => {
     if (!there.has(key)) return 'new';
-    const end = readJournal(results, key).findLast((entry) => entry.t === 'end' || entry.t === 'attempt');
+    const end = readJournal(results, key).findLast(
+      ({ t }) => t === 'end' || t === 'attempt' || t === 'retry',
+    );
     if (end?.t === 'end' && (end.outcome === 'done' || end.outcome === 'failed')) return end.outcome;
     return listAttempts(results, key).length > 0 ? 'started' : 'new';
   });
