@@ -143,7 +143,7 @@ describe('sweep init', () => {
     const many = await sweep(folder, 'init', 'many', '--out', 'b.yaml');
     expect([many.exitCode, many.all]).toEqual([
       2,
-      expect.stringContaining('3 folders with PNG images: a, b, c'),
+      expect.stringContaining('3 folders with images: a, b, c'),
     ]);
     const forced = await sweep(folder, 'init', '--x', 'x', '--y', 'y', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ images: [6, 6], side: 48, pairs: 6 });
