@@ -53,7 +53,14 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
+      resources: {
+        trials: 'auto',
+        threads: 'auto',
+        trials_per_gpu: 'auto',
+        micro_batch: 'auto',
+        memory: 'auto',
+        winograd: 'auto',
+      },
       engine: 'auto',
       device: 'auto',
     });

@@ -4,7 +4,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bank, Engine, Program, ProgramSpec } from '../engine.js';
 import { messageOf } from '../../errors.js';
 import { EngineError } from '../engine.js';
-import { outOfMemory } from '../out-of-memory.js';
+import { outOfMemory } from '../../out-of-memory.js';
 import { fed, sizeOf } from '../spec.js';
 import { isGpuFault } from '../tensorflow/gpu.js';
 import type { OnnxBank } from './bank.js';
@@ -33,7 +33,7 @@ export interface OnnxOptions {
 
 /** @throws EngineError, kind `device`, if the device is not there or cannot be computed on */
 export async function openOnnxEngine({ threads, device, profile }: OnnxOptions): Promise<Engine> {
-  const [, kind, index = '0'] = /^(cpu|webgpu|cuda)(?::(\d+))?$/.exec(device) ?? [];
+  const [, kind, index = '0'] = /^(cpu|webgpu|cuda)(?::(\d+))?(?::\d+)?$/.exec(device) ?? [];
   switch (kind) {
     case 'cpu': {
       const on = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile };
