@@ -24,15 +24,32 @@ export type JournalEntry =
       waited: number;
       predicted: number | null;
     }
-  | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd);
+  | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd)
+  | RetryEntry;
 
-/** Appends an entry on a line of its own, also behind half a line that a killed runner or a full disk left. */
-export function appendJournal(results: string, key: string, entry: JournalEntry): void {
+/** After `attempt` failed another follows. */
+export interface RetryEntry {
+  t: 'retry';
+  attempt: number;
+  wall: number;
+  class: string;
+  reason: string;
+  /** Seconds that the runner waits before. */
+  delay: number;
+  /** Patches computed at once from now on, where the attempt had no memory for more. */
+  microBatch?: number;
+}
+
+/**
+ * Appends entries in one call: what belongs together is there whole or not at all. They stand on lines of their own, also behind half
+ * a line that a killed runner or a full disk left.
+ */
+export function appendJournal(results: string, key: string, ...entries: JournalEntry[]): void {
   const file = journalFile(results, key);
-  const line = JSON.stringify(entry) + '\n';
+  const lines = entries.map((entry) => JSON.stringify(entry) + '\n').join('');
   const descriptor = openForAppending(file);
   try {
-    fs.writeFileSync(descriptor, endsInALine(descriptor) ? line : `\n${line}`);
+    fs.writeFileSync(descriptor, endsInALine(descriptor) ? lines : `\n${lines}`);
   } finally {
     fs.closeSync(descriptor);
   }

@@ -183,7 +183,9 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     const recorded = entries.findLast((entry) => entry.t === 'end');
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;
-      endAttempt(store, key, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
+      const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }
     const end = endToldByEvents(results, key, attempt);
