@@ -41,8 +41,8 @@ export interface RetryEntry {
 }
 
 /**
- * Appends entries in one call, each on a line of its own, also behind half a line that a killed runner or a full disk left: what
- * belongs together is there whole or not at all.
+ * Appends entries in one call: what belongs together is there whole or not at all. They stand on lines of their own, also behind half
+ * a line that a killed runner or a full disk left.
  */
 export function appendJournal(results: string, key: string, ...entries: JournalEntry[]): void {
   const file = journalFile(results, key);
