@@ -72,7 +72,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   process.exitCode = summary.exitCode;
 }
 
-function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArguments): string {
+function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary, args: RunArguments): string {
   const flags = [
     ...args.set.map((flag) => ` --set ${quoted(flag)}`),
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
@@ -81,7 +81,9 @@ function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArgu
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';
-  const lines = [`${done} done, ${failed.length} failed, ${left} left${out}.`];
+  const early = earlyStopped.length > 0 ? `, ${earlyStopped.length} stopped early` : '';
+  const lines = [`${done} done, ${failed.length} failed, ${left} left${early}${out}.`];
+  for (const { label, reason } of earlyStopped) lines.push(`  stopped early: ${label}: ${reason}`);
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);
   if (failed.length > 0) lines.push(`Run only what failed again: ${again} --retry-failed`);
   if (left > 0) lines.push(`Go on: ${again}`);

@@ -18,6 +18,7 @@ import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, trialStatus } from './recover.js';
 import { runTrial, type Slot } from './run-trial.js';
+import { openSteering, type Steering } from './steering.js';
 import { listenForStop, type Stopping } from './stop.js';
 
 export interface SweepRun {
@@ -54,6 +55,8 @@ export interface Placement {
 export interface SweepSummary {
   done: number;
   failed: { label: string; reason: string; configurationOrData: boolean }[];
+  /** Stopped by the sweep file's rule: not done, and not run again while the rule stands. */
+  earlyStopped: { label: string; reason: string; step: number }[];
   /** Neither done nor failed: what the same command would go on with, and what only one without `--only` would. */
   left: number;
   leftOut: number;
@@ -75,10 +78,15 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     record(store, run, plan.trials, plan.varied);
     for (const { key } of plan.trials) await recoverTrial(store, key);
 
-    const statuses = plan.trials.map(({ key }) => trialStatus(store, key));
+    const steering = openSteering(store, run.definition, plan.trials);
+    const statuses = plan.trials.map(({ key }) =>
+      steering.reasonOf(key) !== undefined && trialStatus(store, key) !== 'done'
+        ? 'early-stopped'
+        : trialStatus(store, key),
+    );
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
-      if (!isAsked(trial, only) || status === 'done') return false;
+      if (!isAsked(trial, only) || status === 'done' || status === 'early-stopped') return false;
       return status !== 'failed' || run.retryFailed;
     });
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
@@ -110,13 +118,14 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           memoryLimit: run.memoryLimit,
           progress,
           stopping,
+          steering,
         });
       await runPool(wanted, slots, work, () => !stopping.requested);
     } finally {
       stopping.close();
       progress.close();
     }
-    return summarise(store, plan.trials, label, stopping, only);
+    return summarise(store, plan.trials, { label, stopping, steering, only });
   } finally {
     store.close();
     unlock();
@@ -177,7 +186,9 @@ interface Announced {
 
 function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
+  const early = statuses.filter((status) => status === 'early-stopped').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
+  if (early > 0) parts.push(`${early} stopped early before`);
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
   if (wanted > 0)
@@ -200,27 +211,38 @@ function labeller(trials: AnyTrialConfig[], varied: string[]) {
 function summarise(
   store: Store,
   trials: AnyTrialConfig[],
-  label: (config: AnyTrialConfig) => string,
-  stopping: Stopping,
-  only: Condition,
+  {
+    label,
+    stopping,
+    steering,
+    only,
+  }: { label: (config: AnyTrialConfig) => string; stopping: Stopping; steering: Steering; only: Condition },
 ): SweepSummary {
   const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const early = rows.flatMap(({ config, status, step }) => {
+    const reason = status === 'done' ? undefined : steering.reasonOf(config.key);
+    return reason === undefined ? [] : [{ key: config.key, label: label(config).trimEnd(), reason, step }];
+  });
+  const isEarly = new Set(early.map(({ key }) => key));
   const done = rows.filter(({ status }) => status === 'done').length;
   const failed = rows
-    .filter(({ status }) => status === 'failed')
+    .filter(({ status, config }) => status === 'failed' && !isEarly.has(config.key))
     .map(({ config, reason, exitCode }) => ({
       label: label(config).trimEnd(),
       reason: reason ?? 'for a reason that is not known',
       configurationOrData: exitCode === EXIT.configurationWrong || exitCode === EXIT.dataWrong,
     }));
-  const open = rows.filter(({ status }) => status !== 'done' && status !== 'failed');
+  const open = rows.filter(
+    ({ status, config }) => status !== 'done' && status !== 'failed' && !isEarly.has(config.key),
+  );
   const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
   const left = open.length - leftOut;
   let exitCode = 0;
   if (failed.length > 0) exitCode = 1;
   if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
-  return { done, failed, left, leftOut, exitCode };
+  const earlyStopped = early.map(({ label, reason, step }) => ({ label, reason, step }));
+  return { done, failed, earlyStopped, left, leftOut, exitCode };
 }
 
 function readOutcome(store: Store, key: string) {
@@ -229,5 +251,10 @@ function readOutcome(store: Store, key: string) {
   const attempt = store.db.query.attempts
     .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
     .sync();
-  return { status: trial.status, reason: trial.reason, exitCode: attempt?.exitCode ?? null };
+  return {
+    status: trial.status,
+    reason: trial.reason,
+    step: trial.step,
+    exitCode: attempt?.exitCode ?? null,
+  };
 }

@@ -24,7 +24,8 @@ import { judgeExit, type Verdict } from './outcome.js';
 import { isForeignTrial } from './plan.js';
 import { identify } from './processes.js';
 import { duration, type Progress } from './progress.js';
-import type { Stopping } from './stop.js';
+import type { Steering } from './steering.js';
+import { GRACE, type Stopping } from './stop.js';
 
 /** How often a running trial's events are brought into the store, in milliseconds. */
 const INGEST_EVERY = 500;
@@ -44,6 +45,7 @@ export interface TrialWork {
   memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
+  steering: Steering;
 }
 
 /** Runs a trial until it is done, stopped, or has used up its attempts. */
@@ -67,8 +69,11 @@ export async function runTrial(work: TrialWork): Promise<void> {
   }
   const { outcome, reason } = verdict;
   const told =
-    { done: results, stopped: reason, lost: reason, failed: '' }[outcome] ||
-    (await explainFailure(store, config, verdict));
+    outcome === 'failed'
+      ? await explainFailure(store, config, verdict)
+      : outcome === 'done'
+        ? results || reason
+        : reason;
   const took = duration((performance.now() - begun) / 1000);
   progress.ended(config.key, `${label}  ${outcome} on ${slot.device} in ${took}  ${told}`);
 }
@@ -86,6 +91,7 @@ async function runAttempt({
   memoryLimit,
   progress,
   stopping,
+  steering,
 }: TrialWork): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
@@ -114,9 +120,12 @@ async function runAttempt({
     appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
   }
   stopping.watch(running);
-  const { exit, seen } = await follow(running, ingest, (events) => progress.saw(key, events));
+  const { exit, seen } = await follow(running, ingest, (events) => {
+    progress.saw(key, events);
+    if (steering.saw(key, attempt, events)) running.stop(GRACE);
+  });
 
-  const verdict = judgeExit(exit, seen.end);
+  const verdict = steering.verdict(key, judgeExit(exit, seen.end));
   const { outcome, reason, exitCode, signal } = verdict;
   const ended = Date.now() / 1000;
   appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });

@@ -2,7 +2,7 @@
 import type { RunningTrial } from './executors/executor.js';
 
 /** Time for a step to end and a checkpoint to be written, in milliseconds. */
-const GRACE = 30_000;
+export const GRACE = 30_000;
 const SHORT_GRACE = 3000;
 
 export interface Stopping {

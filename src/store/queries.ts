@@ -16,7 +16,7 @@ import {
   trials,
 } from './schema.js';
 
-export type TrialStatus = 'pending' | 'running' | 'done' | 'failed' | 'stopped';
+export type TrialStatus = 'pending' | 'running' | 'done' | 'failed' | 'stopped' | 'early-stopped';
 
 /** One metric over a trial: parallel columns in the order of steps, later attempts superseding what they repeat. */
 export interface Series {
@@ -32,7 +32,7 @@ export interface Series {
 
 export interface AttemptRecord {
   attempt: number;
-  outcome: 'done' | 'failed' | 'stopped' | 'lost' | null;
+  outcome: 'done' | 'failed' | 'stopped' | 'early-stopped' | 'lost' | null;
   reason: string | null;
   engine: string | null;
   engineReason: string | null;
@@ -245,6 +245,22 @@ function pausesBefore(
     offsets.set(row.attempt, row.started - spent);
   });
   return offsets;
+}
+
+/** A metric over a trial, as far as it came: what early stopping judges by when a sweep is taken up again. */
+export function readMeasurements({ db }: Store, key: string, name: string) {
+  const trial = db.select().from(trials).where(eq(trials.key, key)).get();
+  if (trial === undefined) return { status: 'pending' as const, allowed: null, points: [] };
+  const rows = db
+    .select({ step: metrics.step, value: metrics.value })
+    .from(metrics)
+    .innerJoin(metricNames, eq(metricNames.id, metrics.name))
+    .where(and(eq(metrics.trial, trial.id), eq(metricNames.name, name)))
+    .orderBy(asc(metrics.step), asc(metrics.attempt))
+    .all();
+  const last = new Map(rows.map(({ step, value }) => [step, value ?? NaN]));
+  const points = [...last].map(([step, value]) => ({ step, value }));
+  return { status: trial.status, allowed: trial.updates, points };
 }
 
 /** How long a finished trial took: what a plan predicts from. */

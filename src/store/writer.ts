@@ -1,10 +1,11 @@
 /** @file The one writer: every row of the database is written here. */
-import { and, eq, isNull } from 'drizzle-orm';
+import { and, eq, inArray, isNull, notInArray } from 'drizzle-orm';
 import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
 import type { Db, Store } from './open.js';
 import {
   attempts,
   checkpoints,
+  earlyStops,
   exams,
   messages,
   metricNames,
@@ -12,6 +13,7 @@ import {
   samples,
   sweeps,
   sweepTrials,
+  systemSamples,
   trials,
 } from './schema.js';
 
@@ -28,7 +30,7 @@ export interface TrialEntry extends Pick<TrialConfig, 'key' | 'seed' | 'budget' 
 }
 
 export interface AttemptEnd {
-  outcome: 'done' | 'failed' | 'stopped' | 'lost';
+  outcome: 'done' | 'failed' | 'stopped' | 'early-stopped' | 'lost';
   reason: string;
   exitCode: number | null;
   signal: string | null;
@@ -195,4 +197,37 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
 function nameId(tx: Transaction, name: string): number {
   const known = tx.select({ id: metricNames.id }).from(metricNames).where(eq(metricNames.name, name)).get();
   return known?.id ?? tx.insert(metricNames).values({ name }).returning({ id: metricNames.id }).get().id;
+}
+
+/** Stores that a rule stopped a trial, and with it, unless it got done all the same, the trial's state. */
+export function storeEarlyStop(store: Store, stop: typeof earlyStops.$inferInsert): void {
+  const { trial, attempt, reason } = stop;
+  store.db.transaction((tx) => {
+    tx.insert(earlyStops).values(stop).onConflictDoNothing().run();
+    const open = and(eq(trials.id, trial), notInArray(trials.status, ['done', 'running']));
+    if (tx.update(trials).set({ status: 'early-stopped', reason }).where(open).run().changes === 0) return;
+    tx.update(attempts)
+      .set({ outcome: 'early-stopped', reason })
+      .where(
+        and(
+          eq(attempts.trial, trial),
+          eq(attempts.attempt, attempt),
+          inArray(attempts.outcome, ['stopped', 'lost']),
+        ),
+      )
+      .run();
+  });
+}
+
+/** Stores from which trial's last checkpoint a trial goes on. */
+export function storeExtended(store: Store, trial: number, extendedFrom: string, extendedAt: number): void {
+  store.db.update(trials).set({ extendedFrom, extendedAt }).where(eq(trials.id, trial)).run();
+}
+
+/** Stores what trials took of the machine; what is stored already stays. */
+export function storeSystem(store: Store, samples: (typeof systemSamples.$inferInsert)[]): void {
+  if (samples.length === 0) return;
+  store.db.transaction((tx) => {
+    for (const sample of samples) tx.insert(systemSamples).values(sample).onConflictDoNothing().run();
+  });
 }

@@ -11,6 +11,7 @@ import { readJournal } from '../../runner/journal.js';
 import { listAttempts } from '../../runner/layout.js';
 import { planSweep, type Plan } from '../../runner/plan.js';
 import { isAsked, makeSlots } from '../../runner/run-sweep.js';
+import { isEarlyStopped } from '../../runner/steering.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readTimings, type Timing } from '../../store/queries.js';
 import { memoryLimit } from '../../train/memory.js';
@@ -27,7 +28,7 @@ export interface PlanRequest {
   memoryLimit: number | undefined;
 }
 
-export type TrialState = 'done' | 'failed' | 'started' | 'new';
+export type TrialState = 'done' | 'failed' | 'early-stopped' | 'started' | 'new';
 
 export interface SweepPlan {
   name: string;
@@ -60,8 +61,8 @@ export async function makePlan({
   if (trials.length === 0) {
     throw new UserError('--only: no trial of this sweep fits. Without it, sweep plan lists them all.');
   }
-  const states = statesOf(results, trials);
-  const left = states.filter((state) => state !== 'done').length;
+  const states = statesOf(results, definition, trials);
+  const left = states.filter((state) => state !== 'done' && state !== 'early-stopped').length;
   const placement = await placeTrials(definition);
   const slots = makeSlots(definition, placement.devices, Math.max(1, left));
   const { device, threads } = slots[0]!;
@@ -90,13 +91,16 @@ export async function makePlan({
 }
 
 /** What the results folder says of each trial. It is read, never made or mended: that is for `sweep run`. */
-function statesOf(results: string, trials: AnyTrialConfig[]): TrialState[] {
+function statesOf(results: string, definition: Definition, trials: AnyTrialConfig[]): TrialState[] {
   const folder = path.join(results, 'trials');
   const there = new Set(fs.existsSync(folder) ? fs.readdirSync(folder) : []);
   return trials.map(({ key }) => {
     if (!there.has(key)) return 'new';
-    const end = readJournal(results, key).findLast((entry) => entry.t === 'end' || entry.t === 'attempt');
-    if (end?.t === 'end' && (end.outcome === 'done' || end.outcome === 'failed')) return end.outcome;
+    const journal = readJournal(results, key);
+    const end = journal.findLast((entry) => entry.t === 'end' || entry.t === 'attempt');
+    if (end?.t === 'end' && end.outcome === 'done') return 'done';
+    if (isEarlyStopped(journal, definition)) return 'early-stopped';
+    if (end?.t === 'end' && end.outcome === 'failed') return 'failed';
     return listAttempts(results, key).length > 0 ? 'started' : 'new';
   });
 }
