@@ -187,6 +187,8 @@ export interface TrialConfig {
   winograd?: 'auto' | 'off';
   /** `low`: compute again what residual blocks would keep for the backward pass. Not part of the key. */
   memory?: 'auto' | 'low';
+  /** Shares of the budget at which a checkpoint is kept, beside the last and the best. Not part of the key. */
+  keep?: readonly number[];
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */

@@ -15,6 +15,7 @@ import {
 interface RunArguments extends SweepFileArguments {
   'retry-failed': boolean;
   'dry-run': boolean;
+  extend: boolean;
   json: boolean;
 }
 
@@ -34,6 +35,12 @@ export const runCommand: CommandModule<object, RunArguments> = {
         default: false,
         describe: 'Run failed trials again as well',
       })
+      .option('extend', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Go on from the last checkpoints of a finished sweep of a smaller budget; the learning rate must be constant',
+      })
       .option('dry-run', {
         type: 'boolean',
         default: false,
@@ -46,6 +53,10 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example(
         "$0 run sweeps/patch.yaml --only 'patch>=128' --dry-run",
         'what that would be, without running it',
+      )
+      .example(
+        '$0 run sweeps/patch.yaml --set budget.pixels=80M --extend',
+        'the finished study, twice as long',
       )
       .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
@@ -61,6 +72,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     file: path.resolve(args.file),
     results: args.results,
     retryFailed: args.retryFailed,
+    extend: args.extend,
     only,
     memoryLimit,
     place: () => placeTrials(definition),

@@ -304,7 +304,10 @@ export function trialTable(sweep: SweepRecord): Table {
         name === 'patch' ? parameterText('patch', trial.parameters.patch) : String(parameter(trial, name)),
       ),
       String(trial.seed),
-      statusText(trial),
+      statusText(trial) +
+        (trial.extended
+          ? `, from update ${integer(trial.extended.step)} of ${trial.extended.from.slice(0, 10)}`
+          : ''),
       String(trial.attempts.length),
       `${integer(trial.step)} / ${integer(trial.updates)}`,
       trial.step > 0 ? amount(pixelsSeen(trial)) : NONE,

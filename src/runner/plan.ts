@@ -12,6 +12,7 @@ import { trainingSet } from '../imaging/subset.js';
 import {
   NUMERICS_VERSION,
   type AnyTrialConfig,
+  type Budget,
   type ForeignTrialConfig,
   type TrialConfig,
   type TrialData,
@@ -26,6 +27,8 @@ export interface Plan {
   arithmetic: string[];
   warnings: string[];
   images: PlannedImages;
+  /** Key of the same trial with another budget. */
+  keyAt: (trial: TrialConfig, budget: Budget) => string;
 }
 
 /** The images as they are split, files of X and of Y. */
@@ -53,7 +56,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const found = await findData(definition, options);
   const { data, fingerprint, lists } = found;
   const { split, pairing, patient, range, mask } = data;
-  const { budget, engine, resources, trainer } = definition;
+  const { budget, engine, resources, trainer, checkpoints } = definition;
   // What would fail in a trial fails here, before any is started.
   const pairs = await findPairs(...lists, pairing);
   const parts = splitImages(...lists, split, { patient, pairs });
@@ -79,6 +82,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     microBatch: resources.micro_batch,
     winograd: resources.winograd,
     memory: resources.memory,
+    keep: checkpoints.keep,
   });
   const ofAnother = (
     command: string[],
@@ -90,6 +94,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     parameters,
     command: fillCommand(command, { parameters, seed, budget }),
     workingDirectory: options.folder,
+    keep: checkpoints.keep,
     budget,
     data,
     dataFingerprint: fingerprint,
@@ -119,6 +124,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     arithmetic,
     warnings: [...warnings, ...found.warnings],
     images: { lists, parts, trainedBy },
+    keyAt: ({ parameters, seed }, budget) => trialKey({ ...shared, budget, parameters, seed }),
   };
 }
 

@@ -11,6 +11,7 @@ import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { storeSweep } from '../store/writer.js';
+import { beginExtended, findExtensions } from './extend.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
@@ -30,6 +31,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Whether trials that have not begun go on from finished ones of a smaller budget. */
+  extend: boolean;
   /** Which trials to run now; the others stay as they are. Without it: all. */
   only?: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
@@ -89,6 +92,8 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       if (!isAsked(trial, only) || status === 'done' || status === 'early-stopped') return false;
       return status !== 'failed' || run.retryFailed;
     });
+    const label = labeller(plan.trials, plan.varied);
+    const extensions = run.extend ? findExtensions(store, plan, wanted, label) : new Map<string, never>();
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
@@ -103,13 +108,15 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         slots,
       }),
     );
+    if (extensions.size > 0) say(`${extensions.size} go on from finished trials of a smaller budget`);
 
     const progress = openProgress(wanted.length, run.stream);
     const stopping = listenForStop((message) => progress.say(message));
-    const label = labeller(plan.trials, plan.varied);
     try {
-      const work = (config: AnyTrialConfig, slot: Slot) =>
-        runTrial({
+      const work = (config: AnyTrialConfig, slot: Slot) => {
+        const extension = extensions.get(config.key);
+        if (extension !== undefined) beginExtended(store, config.key, extension);
+        return runTrial({
           store,
           config: placed(config, placement!),
           slot,
@@ -120,6 +127,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           stopping,
           steering,
         });
+      };
       await runPool(wanted, slots, work, () => !stopping.requested);
     } finally {
       stopping.close();

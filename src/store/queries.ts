@@ -71,6 +71,8 @@ export interface TrialRecord {
   /** Updates done. */
   step: number;
   updates: number | null;
+  /** The trial with a smaller budget whose last checkpoint it went on from, and the update of that; its curves are continued. */
+  extended: { from: string; step: number } | null;
   facts: TrialFacts | null;
   attempts: AttemptRecord[];
   /** By metric name. */
@@ -129,7 +131,7 @@ export function readSweep(store: Store, name?: string): SweepRecord {
 function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord {
   const { db, results } = store;
   const { id, key, parameters, seed, budget, dataFingerprint, status, reason, step, updates } = trial;
-  const tries = db.select().from(attempts).where(eq(attempts.trial, id)).orderBy(asc(attempts.attempt)).all();
+  const tries = readAttempts(store, id);
   const exam = db
     .select()
     .from(exams)
@@ -148,6 +150,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
     reason,
     step,
     updates,
+    extended: extensionOf(trial, tries),
     facts: tries.findLast((row) => row.facts !== null)?.facts ?? null,
     attempts: tries.map((row) => ({
       attempt: row.attempt,
@@ -168,7 +171,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       microBatch: row.microBatch,
       exitCode: row.exitCode,
     })),
-    series: readSeries(store, id, tries),
+    series: seriesOf(store, trial, tries),
     exam: exam === undefined ? null : { step: exam.step, values: exam.values, images: exam.images },
     samples: db
       .select()
@@ -190,6 +193,57 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       .all(),
   };
 }
+
+function readAttempts({ db }: Store, trial: number) {
+  return db.select().from(attempts).where(eq(attempts.trial, trial)).orderBy(asc(attempts.attempt)).all();
+}
+
+/** What was to be gone on from counts only if the first attempt that got to its start did. */
+function extensionOf(
+  { extendedFrom, extendedAt }: typeof trials.$inferSelect,
+  tries: (typeof attempts.$inferSelect)[],
+): TrialRecord['extended'] {
+  if (
+    extendedFrom === null ||
+    extendedAt === null ||
+    tries.find(({ engine }) => engine !== null)?.from !== extendedAt
+  )
+    return null;
+  return { from: extendedFrom, step: extendedAt };
+}
+
+/** A trial's curves, begun by those of the trial that it went on from. */
+function seriesOf(
+  store: Store,
+  trial: typeof trials.$inferSelect,
+  tries: (typeof attempts.$inferSelect)[],
+): Record<string, Series> {
+  const own = readSeries(store, trial.id, tries);
+  const extended = extensionOf(trial, tries);
+  if (extended === null) return own;
+  const before = store.db.select().from(trials).where(eq(trials.key, extended.from)).get();
+  if (before === undefined) return own;
+  const first = seriesOf(store, before, readAttempts(store, before.id));
+  const spent = Math.max(0, ...Object.values(first).map(({ seconds }) => seconds.at(-1) ?? 0));
+  const names = [...new Set([...Object.keys(first), ...Object.keys(own)])].sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const [a, b] = [first[name] ?? EMPTY, own[name] ?? EMPTY];
+      const kept = a.step.filter((step) => step <= extended.step).length;
+      return [
+        name,
+        {
+          step: [...a.step.slice(0, kept), ...b.step],
+          pixels: [...a.pixels.slice(0, kept), ...b.pixels],
+          seconds: [...a.seconds.slice(0, kept), ...b.seconds.map((second) => spent + second)],
+          value: [...a.value.slice(0, kept), ...b.value],
+        },
+      ];
+    }),
+  );
+}
+
+const EMPTY: Series = { step: [], pixels: [], seconds: [], value: [] };
 
 /** Of each (name, step) the row of the highest attempt counts: a later attempt supersedes the steps that it repeats. */
 function readSeries(
@@ -261,6 +315,32 @@ export function readMeasurements({ db }: Store, key: string, name: string) {
   const last = new Map(rows.map(({ step, value }) => [step, value ?? NaN]));
   const points = [...last].map(([step, value]) => ({ step, value }));
   return { status: trial.status, allowed: trial.updates, points };
+}
+
+/** Which budgets trials had, which trials there are in what state, and whether there is one of the same setting and seed. */
+export function readBudgets({ db }: Store) {
+  const rows = db
+    .select({
+      key: trials.key,
+      status: trials.status,
+      budget: trials.budget,
+      parameters: trials.parameters,
+      seed: trials.seed,
+    })
+    .from(trials)
+    .innerJoin(attempts, eq(attempts.trial, trials.id)) // those that have begun
+    .groupBy(trials.id)
+    .all();
+  const budgets = new Map(rows.map(({ budget }) => [JSON.stringify(budget), budget]));
+  const identify = (parameters: object, seed: number) =>
+    JSON.stringify([seed, Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  const settings = new Set(rows.map(({ parameters, seed }) => identify(parameters, seed)));
+  return {
+    budgets: [...budgets.values()],
+    statuses: new Map(rows.map(({ key, status }) => [key, status])),
+    alike: ({ parameters, seed }: { parameters: object; seed: number }) =>
+      settings.has(identify(parameters, seed)),
+  };
 }
 
 /** How long a finished trial took: what a plan predicts from. */
