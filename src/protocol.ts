@@ -24,11 +24,12 @@ export const DEVICES_OF: Readonly<Record<EngineName, readonly DeviceKind[]>> = {
 /**
  * What the process that is to compute on a device has in its environment, beside the device's name. CUDA then shows it that GPU
  * alone, as number 0, and counts as nvidia-smi does.
+ * @param id `GPU-…` or `MIG-…`, which stays that of the device when the numbers of others change; an instance has no other
  */
-export function deviceEnvironment(device: string): Record<string, string> {
+export function deviceEnvironment(device: string, id?: string): Record<string, string> {
   const [kind, index] = device.split(':');
   if (kind !== 'cuda' || index === undefined) return {};
-  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: index };
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: id ?? index };
 }
 
 /** Names of the environment variables through which a trial is told its work. */

@@ -28,9 +28,9 @@ export const planCommand: CommandModule<object, PlanArguments> = {
 };
 
 export async function showPlan(args: ArgumentsCamelCase<PlanArguments>): Promise<void> {
-  const { definition, only, memoryLimit } = readSweepFile(args);
+  const { definition, only, memoryLimit, devices } = readSweepFile(args);
   const file = path.resolve(args.file);
-  const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit });
+  const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit, devices });
   if (args.json) {
     const trials = plan.trials.map(({ key, seed, params }, at) => {
       const { seconds, memoryBytes } = plan.predictions.trials[at]!;

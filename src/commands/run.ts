@@ -59,13 +59,14 @@ export const runCommand: CommandModule<object, RunArguments> = {
         'the finished study, twice as long',
       )
       .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
+      .example('$0 run sweeps/patch.yaml --devices 0,2', 'on two GPUs of NVIDIA')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
   handler: run,
 };
 
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   if (args.dryRun) return showPlan(args);
-  const { source, definition, only, memoryLimit } = readSweepFile(args);
+  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
     source,
@@ -75,7 +76,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     extend: args.extend,
     only,
     memoryLimit,
-    place: () => placeTrials(definition),
+    place: () => placeTrials(definition, devices),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -90,6 +91,7 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
     ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
+    ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';

@@ -54,7 +54,14 @@ describe('a right file', () => {
       budget: { pixels: 40_000_000 },
       checkpoints: { keep: [] },
       retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
+      resources: {
+        trials: 'auto',
+        threads: 'auto',
+        trials_per_gpu: 'auto',
+        micro_batch: 'auto',
+        memory: 'auto',
+        winograd: 'auto',
+      },
       engine: 'auto',
       device: 'auto',
     });

@@ -67,6 +67,7 @@ export interface Definition {
   resources: {
     trials: 'auto' | number;
     threads: 'auto' | number;
+    trials_per_gpu: 'auto' | number;
     micro_batch: 'auto' | number;
     memory: 'auto' | 'low';
     winograd: 'auto' | 'off';
@@ -304,6 +305,9 @@ function fileSchema(kind: 'own' | 'free') {
           {
             trials: autoOrCount('Trials that run at once.'),
             threads: autoOrCount('Threads that one trial may use.'),
+            trials_per_gpu: autoOrCount(
+              'Trials that share a GPU, those of other sweeps on this machine counted; auto: as many as its free memory holds by prediction.',
+            ),
             micro_batch: autoOrCount(
               'Patches of each domain computed at once. Their gradients add up to those of the whole batch, so this changes the memory and not the result; norm: batch rules it out.',
             ),
@@ -322,7 +326,14 @@ function fileSchema(kind: 'own' | 'free') {
           },
           { error: 'e.g. {trials: 2, threads: 4}' },
         )
-        .default({ trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' })
+        .default({
+          trials: 'auto',
+          threads: 'auto',
+          trials_per_gpu: 'auto',
+          micro_batch: 'auto',
+          memory: 'auto',
+          winograd: 'auto',
+        })
         .describe('What the trials may take of this machine.'),
       engine: z
         .enum(['auto', ...ENGINES], {
@@ -332,7 +343,7 @@ function fileSchema(kind: 'own' | 'free') {
         .describe('What computes the training step; auto takes the fastest that works here.'),
       device: z
         .string({ error: DEVICE })
-        .regex(/^(auto|cpu|(cuda|webgpu)(:\d+)?)$/, { error: DEVICE })
+        .regex(/^(auto|cpu|cuda(:\d+){0,2}|webgpu(:\d+)?)$/, { error: DEVICE })
         .default('auto')
         .describe(
           'Where the training step is computed: cpu; cuda or webgpu, all GPUs of the kind; one GPU, e.g. cuda:0. auto takes the fastest that works here.',
@@ -347,7 +358,7 @@ export const foreignSchema = fileSchema('free');
 
 /** Keys that are planned, by the path of their mapping, so that they are told from mistakes. */
 export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  resources: ['gpus', 'cpus', 'trials_per_gpu', 'memory'],
+  resources: ['gpus', 'cpus'],
 };
 
 /**

@@ -26,6 +26,7 @@ export interface PlanRequest {
   results: string;
   only: Condition;
   memoryLimit: number | undefined;
+  devices?: string[] | undefined;
 }
 
 export type TrialState = 'done' | 'failed' | 'early-stopped' | 'started' | 'new';
@@ -55,6 +56,7 @@ export async function makePlan({
   results,
   only,
   memoryLimit: given,
+  devices,
 }: PlanRequest): Promise<SweepPlan> {
   const plan = await planSweep(definition, { folder: path.dirname(file), say: () => undefined, draw: false });
   const trials = plan.trials.filter((trial) => isAsked(trial, only));
@@ -63,7 +65,7 @@ export async function makePlan({
   }
   const states = statesOf(results, definition, trials);
   const left = states.filter((state) => state !== 'done' && state !== 'early-stopped').length;
-  const placement = await placeTrials(definition);
+  const placement = await placeTrials(definition, devices);
   const slots = makeSlots(definition, placement.devices, Math.max(1, left));
   const { device, threads } = slots[0]!;
   const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
