@@ -8,6 +8,7 @@ import { and, eq } from 'drizzle-orm';
 import type { Store } from '../store/open.js';
 import { attempts, trials } from '../store/schema.js';
 import { endAttempt, startAttempt, trialId, type AttemptEnd } from '../store/writer.js';
+import { restoreDecisions } from './decisions.js';
 import { Ingest } from './ingest.js';
 import { appendJournal, readJournal } from './journal.js';
 import { eventsFile, listAttempts } from './layout.js';
@@ -31,6 +32,7 @@ export async function recoverTrial(store: Store, key: string): Promise<void> {
       startAttempt(store, trial, attempt, begun?.t === 'attempt' ? begun.wall : 0);
     }
     new Ingest(store, trial, key, attempt).advance();
+    restoreDecisions(store, trial, key, attempt, journal);
     const recorded = journal.find((entry) => entry.t === 'end' && entry.attempt === attempt);
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;

@@ -21,6 +21,7 @@ import { recoverTrial, trialStatus } from './recover.js';
 import { runTrial, type Slot } from './run-trial.js';
 import { openSteering, type Steering } from './steering.js';
 import { listenForStop, type Stopping } from './stop.js';
+import { openSystemWatch } from './system.js';
 
 export interface SweepRun {
   definition: Definition;
@@ -111,6 +112,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     if (extensions.size > 0) say(`${extensions.size} go on from finished trials of a smaller budget`);
 
     const progress = openProgress(wanted.length, run.stream);
+    const system = openSystemWatch(store);
     const stopping = listenForStop((message) => progress.say(message));
     try {
       const work = (config: AnyTrialConfig, slot: Slot) => {
@@ -126,11 +128,13 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           progress,
           stopping,
           steering,
+          system,
         });
       };
       await runPool(wanted, slots, work, () => !stopping.requested);
     } finally {
       stopping.close();
+      system.close();
       progress.close();
     }
     return summarise(store, plan.trials, { label, stopping, steering, only });

@@ -26,6 +26,7 @@ import { identify } from './processes.js';
 import { duration, type Progress } from './progress.js';
 import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
+import type { SystemWatch } from './system.js';
 
 /** How often a running trial's events are brought into the store, in milliseconds. */
 const INGEST_EVERY = 500;
@@ -46,6 +47,7 @@ export interface TrialWork {
   progress: Progress;
   stopping: Stopping;
   steering: Steering;
+  system: SystemWatch;
 }
 
 /** Runs a trial until it is done, stopped, or has used up its attempts. */
@@ -92,6 +94,7 @@ async function runAttempt({
   progress,
   stopping,
   steering,
+  system,
 }: TrialWork): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
@@ -120,11 +123,13 @@ async function runAttempt({
     appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
   }
   stopping.watch(running);
+  const unwatch = system.watch({ key, trial, attempt, pid: running.pid, device: slot.device });
   const { exit, seen } = await follow(running, ingest, (events) => {
     progress.saw(key, events);
     if (steering.saw(key, attempt, events)) running.stop(GRACE);
   });
 
+  unwatch();
   const verdict = steering.verdict(key, judgeExit(exit, seen.end));
   const { outcome, reason, exitCode, signal } = verdict;
   const ended = Date.now() / 1000;

@@ -13,6 +13,7 @@ import {
   samples,
   sweeps,
   sweepTrials,
+  systemSamples,
   trials,
 } from './schema.js';
 
@@ -52,6 +53,27 @@ export interface AttemptRecord {
   exitCode: number | null;
 }
 
+/** What a trial took of the machine, over the samples of all its attempts. Null: nobody could tell. */
+export interface SystemRecord {
+  samples: number;
+  /** Cores. */
+  cpu: Statistic | null;
+  /** Resident memory of all its processes, bytes. */
+  memory: Statistic | null;
+  /** Of its GPU, whoever else used it: share of the time in which it computed, bytes, watts, degrees Celsius. */
+  gpu: Statistic | null;
+  gpuMemory: Statistic | null;
+  power: Statistic | null;
+  temperature: Statistic | null;
+  /** Joules: power over the time between samples. */
+  energy: number | null;
+}
+
+export interface Statistic {
+  mean: number;
+  peak: number;
+}
+
 export interface SampleRecord {
   step: number;
   name: string;
@@ -81,6 +103,8 @@ export interface TrialRecord {
   exam: { step: number; values: MetricValues; images: { index: number; v: MetricValues }[] } | null;
   samples: SampleRecord[];
   messages: { type: string; step: number | null; code: string | null; text: string }[];
+  /** Null for a trial that was too short to be looked at. */
+  system: SystemRecord | null;
 }
 
 export interface SweepRecord {
@@ -191,10 +215,46 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       .where(eq(messages.trial, id))
       .orderBy(asc(messages.id))
       .all(),
+    system: readSystem(store, id),
   };
 }
 
-function readAttempts({ db }: Store, trial: number) {
+function readSystem({ db }: Store, trial: number): SystemRecord | null {
+  const rows = db
+    .select()
+    .from(systemSamples)
+    .where(eq(systemSamples.trial, trial))
+    .orderBy(asc(systemSamples.attempt), asc(systemSamples.wall))
+    .all();
+  if (rows.length === 0) return null;
+  const over = (name: 'cpu' | 'memory' | 'gpu' | 'gpuMemory' | 'power' | 'temperature'): Statistic | null => {
+    const values = rows.flatMap((row) => row[name] ?? []);
+    if (values.length === 0) return null;
+    return { mean: values.reduce((sum, one) => sum + one, 0) / values.length, peak: Math.max(...values) };
+  };
+  // The trapezoidal rule within an attempt, whose first sample stands for the time since its start, too.
+  let energy = 0;
+  const started = new Map(readAttempts({ db }, trial).map((row) => [row.attempt, row.started]));
+  rows.forEach((row, at) => {
+    if (row.power === null) return;
+    const before = rows[at - 1];
+    const same = before?.attempt === row.attempt && before.power !== null;
+    const from = same ? before.wall : (started.get(row.attempt) ?? row.wall);
+    energy += Math.max(0, row.wall - from) * (same ? (before.power! + row.power) / 2 : row.power);
+  });
+  return {
+    samples: rows.length,
+    cpu: over('cpu'),
+    memory: over('memory'),
+    gpu: over('gpu'),
+    gpuMemory: over('gpuMemory'),
+    power: over('power'),
+    temperature: over('temperature'),
+    energy: rows.some(({ power }) => power !== null) ? energy : null,
+  };
+}
+
+function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
   return db.select().from(attempts).where(eq(attempts.trial, trial)).orderBy(asc(attempts.attempt)).all();
 }
 

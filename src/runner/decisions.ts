@@ -1,0 +1,22 @@
+/** @file Brings into a store that lacks an attempt what the runner decided and measured for it, from journal and samples. */
+import type { Store } from '../store/open.js';
+import { storeEarlyStop, storeExtended } from '../store/writer.js';
+import type { JournalEntry } from './journal.js';
+import { restoreSystem } from './system.js';
+
+/** Doing it twice changes nothing. */
+export function restoreDecisions(
+  store: Store,
+  trial: number,
+  key: string,
+  attempt: number,
+  journal: readonly JournalEntry[],
+): void {
+  restoreSystem(store, trial, key, attempt);
+  for (const entry of journal) {
+    if (entry.t === 'extended') storeExtended(store, trial, entry.from, entry.step);
+    if (entry.t !== 'early-stop' || entry.attempt !== attempt) continue;
+    const { t: _, ...stop } = entry;
+    storeEarlyStop(store, { trial, ...stop });
+  }
+}
