@@ -22,8 +22,9 @@ const rows = () => {
 };
 
 test('of each trial its processes and its GPU are sampled, kept when the database is lost, and shown', async () => {
-  const { environment, set } = fakeGpus(folder);
-  set({ gpus: [gpu(0), { ...gpu(1), used: 1000, ...{ busy: 87, temperature: 64, power: 412.5 } }] });
+  const machine = fakeGpus(folder);
+  const { environment } = machine;
+  machine.set({ gpus: [gpu(0), { ...gpu(1), used: 1000, ...{ busy: 87, temperature: 64, power: 412.5 } }] });
   const flag = path.join(folder, 'may-end');
   fs.writeFileSync(
     path.join(folder, 'a.yaml'),

@@ -9,7 +9,8 @@ import type { Definition } from '../definition/schema.js';
 import type { AnyTrialConfig, TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
 import { readMeasurements } from '../store/queries.js';
-import { storeEarlyStop, trialId } from '../store/writer.js';
+import { trialId } from '../store/writer.js';
+import { storeDecision } from './decisions.js';
 import { openRace, type Passed, type Race } from './early-stop.js';
 import {
   appendJournal,
@@ -53,8 +54,7 @@ export function openSteering(
 
   const decide = (entry: EarlyStopEntry, key: string) => {
     stopped.set(key, entry.reason);
-    const { t: _, ...row } = entry;
-    storeEarlyStop(store, { trial: trialId(store.db, key), ...row });
+    storeDecision(store, trialId(store.db, key), entry);
   };
   /** Writes down what a measurement led to. */
   const record = (passed: Passed, attempt: number): void => {

@@ -76,13 +76,13 @@ function crash(trial: string, at: number, half: boolean): boolean {
   let calls = 0;
   const spies = CALLS.map((name) => {
     const original = fs[name] as (...args: unknown[]) => unknown;
-    return vi.spyOn(fs, name).mockImplementation(((...args: unknown[]) => {
+    return vi.spyOn(fs, name).mockImplementation((...args: unknown[]) => {
       calls++;
       // What is written when the machine goes down may be there in part.
       if (calls === at && half && name === 'writeSync') original(args[0], args[1], 0, 1);
       if (calls >= at) throw Object.assign(new Error('crash'), { code: 'ENOSPC' });
       return original(...args);
-    }) as never);
+    });
   });
   try {
     saveCheckpoint(trial, stateOf(2, { step: 2, ssim: 0.6 }), tensors(2), true);
