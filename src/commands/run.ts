@@ -1,4 +1,5 @@
 /** @file `sweep run FILE`: runs what is missing of a sweep. */
+import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
@@ -81,7 +82,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     stream: args.json ? process.stderr : process.stdout,
   });
   if (args.json) console.log(JSON.stringify(summary));
-  else console.log(conclusion(summary, args));
+  else console.log([conclusion(summary, args), ...changedMeanwhile(args, source)].join('\n'));
   process.exitCode = summary.exitCode;
 }
 
@@ -103,6 +104,14 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
   if (left > 0) lines.push(`Go on: ${again}`);
   if (done > 0) lines.push('Read the report: sweep report');
   return lines.join('\n');
+}
+
+/** What a user added to the file while the sweep ran is for the next run, and that is said. */
+function changedMeanwhile({ file }: RunArguments, source: string): string[] {
+  const now = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : source;
+  return now === source
+    ? []
+    : [`${file} was changed meanwhile: the same command takes the change up and runs what is missing.`];
 }
 
 /** A word as a shell takes it. */

@@ -83,11 +83,13 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     for (const { key } of plan.trials) await recoverTrial(store, key);
 
     const steering = openSteering(store, run.definition, plan.trials);
-    const statuses = plan.trials.map(({ key }) =>
-      steering.reasonOf(key) !== undefined && trialStatus(store, key) !== 'done'
-        ? 'early-stopped'
-        : trialStatus(store, key),
-    );
+    const statuses = plan.trials.map(({ key }) => {
+      const status = trialStatus(store, key);
+      if (status === 'done') return status;
+      if (steering.reasonOf(key) !== undefined) return 'early-stopped';
+      // The rule that stopped it no longer stands in the sweep file.
+      return status === 'early-stopped' ? 'stopped' : status;
+    });
     const wanted = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done' || status === 'early-stopped') return false;
