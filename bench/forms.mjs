@@ -4,7 +4,8 @@
  */
 import { performance } from 'node:perf_hooks';
 import { openEngine } from '../dist/engines/open.js';
-import { bankShapes, compileStep } from '../dist/train/step.js';
+import { compileStep } from '../dist/train/step.js';
+import { bankShapes } from '../dist/train/bank.js';
 import { parametersOf, startOf } from './engines/cell.mjs';
 import { goalLine, median, table } from './print.mjs';
 

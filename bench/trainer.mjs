@@ -220,13 +220,15 @@ function bareRun(task) {
 async function computeBare({ parameters: given, updates, microBatch }) {
   const { openEngine } = await import(dist('engines/open.js'));
   const { resolveParameters } = await import(dist('definition/parameters.js'));
-  const { bankShapes, compileStep, initialBank } = await import(dist('train/step.js'));
-  const { formOf } = await import(dist('train/winograd.js'));
+  const { bankShapes, initialBank } = await import(dist('train/bank.js'));
+  const { compileStep } = await import(dist('train/step.js'));
+  const { openInForm } = await import(dist('train/lane.js'));
   const parameters = resolveParameters(given);
   let state = 7;
   const noise = () => (state = (Math.imul(state, 1103515245) + 12345) | 0) / 2 ** 31;
-  const engine = await openEngine('onnx', { threads: Number(options.threads) });
-  const form = formOf({ parameters }, engine);
+  const { engine, form } = await openInForm({ parameters }, Number(options.threads), (threads) =>
+    openEngine('onnx', { threads }),
+  );
   const bank = engine.createBank(bankShapes(parameters, form));
   for (const [name, values] of Object.entries(initialBank(parameters, noise))) bank.write(name, values);
   const step = await compileStep(engine, bank, parameters, { microBatch, form });

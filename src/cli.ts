@@ -1,16 +1,20 @@
 #!/usr/bin/env node
 /** @file The command line: yargs, and nothing else. One file a command in src/commands/. */
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { dataCommand } from './commands/data.js';
-import { doctorCommand } from './commands/doctor.js';
-import { engineCommand } from './commands/engine.js';
-import { initCommand } from './commands/init.js';
-import { planCommand } from './commands/plan.js';
-import { reportCommand } from './commands/report.js';
-import { runCommand } from './commands/run.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { packageVersion } from './version.js';
+
+/** Loaded when it is named, since each needs much that others do not; all where none is named, to list them. */
+const COMMANDS = {
+  run: async () => (await import('./commands/run.js')).runCommand,
+  plan: async () => (await import('./commands/plan.js')).planCommand,
+  init: async () => (await import('./commands/init.js')).initCommand,
+  report: async () => (await import('./commands/report.js')).reportCommand,
+  data: async () => (await import('./commands/data.js')).dataCommand,
+  doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
+  engine: async () => (await import('./commands/engine.js')).engineCommand,
+};
 
 const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
@@ -25,13 +29,7 @@ const parser = yargs(hideBin(process.argv))
     '$0 <command>\n\nSweeps of CycleGANs for medical images: run them, keep every number, read one report.',
   )
   .example(EXAMPLES)
-  .command(runCommand)
-  .command(planCommand)
-  .command(initCommand)
-  .command(reportCommand)
-  .command(dataCommand)
-  .command(doctorCommand)
-  .command(engineCommand)
+  .command((await loadCommands(process.argv[2])) as CommandModule[])
   .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()
@@ -45,6 +43,12 @@ const parser = yargs(hideBin(process.argv))
   });
 
 class yargsError extends Error {}
+
+function loadCommands(name = '') {
+  const named = Object.entries(COMMANDS).filter(([known]) => known === name);
+  const wanted = named.length > 0 ? named : Object.entries(COMMANDS);
+  return Promise.all(wanted.map(([, load]) => load()));
+}
 
 // Whoever reads what is printed may leave (`sweep run … | head`): what is being done goes on.
 for (const stream of [process.stdout, process.stderr]) {

@@ -3,8 +3,8 @@
 export class UserError extends Error {
   constructor(
     message: string,
-    /** Exit code of the command: 2 the input is wrong, 4 the store is damaged (DESIGN section 8). */
-    readonly exitCode: 2 | 4 = 2,
+    /** Exit code of the command: 1 not all could be done, 2 the input is wrong, 4 the store is damaged (DESIGN section 8). */
+    readonly exitCode: 1 | 2 | 4 = 2,
     options?: ErrorOptions,
   ) {
     super(message, options);

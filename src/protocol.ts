@@ -154,16 +154,27 @@ export interface TrialData {
   /** Absolute folder of domain Y. */
   y: string;
   /**
-   * Which image of X and which of Y show the same anatomy: those of the same file stem, or those that an index file names (its
-   * absolute path; columns x and y).
+   * Which image of X and which of Y show the same anatomy: those of the same file stem, those at the same place of one frame of reference (DICOM),
+   * or those that an index file names (its absolute path; columns x and y).
    */
-  pairing: 'none' | 'by-name' | { index: string };
-  /** Fixed intensity range of the data set, or `auto`: the full range of the stored bit depth. */
-  range: 'auto' | [number, number];
+  pairing: 'none' | 'by-name' | 'by-position' | { index: string };
+  /**
+   * Fixed intensity range of the data set; `auto`: -1024 to 3071 Hounsfield units for a CT, else the full range of the stored bit depth; or
+   * percentiles of all training images of both domains, 0 to 100.
+   */
+  range: 'auto' | [number, number] | { percentiles: [number, number] };
+  /** `apply`: values as the window or VOI LUT of each DICOM file shows them; missing: as rescaled. */
+  voi?: 'apply';
+  /** Axis along which volumes are cut into slices; missing: axial. */
+  axis?: 'coronal' | 'sagittal';
+  /** Files that cannot be read and were left out when that was asked for, by name below their folder. */
+  skip?: { x: string[]; y: string[] };
   /** Stored value above which a pixel belongs to the body; `auto`: Otsu's threshold of the domain's training images. */
   mask: 'auto' | number;
   split: Split;
-  /** Regular expression whose first group takes the patient from a file name; without it the file stem stands for the patient. */
+  /**
+   * Regular expression whose first group takes the patient from a file name; without it a DICOM header's patient, a slice's volume, or else the file stem.
+   */
   patient?: string;
 }
 
@@ -190,6 +201,16 @@ export interface TrialConfig {
   memory?: 'auto' | 'low';
   /** Shares of the budget at which a checkpoint is kept, beside the last and the best. Not part of the key. */
   keep?: readonly number[];
+  /** When the exam is sat, and how much of it. Not part of the key. */
+  exam?: ExamSettings;
+}
+
+/** The exam on whole test images. It decides nothing of the training. */
+export interface ExamSettings {
+  /** Shares of the budget after which it is sat, above 0 and at most 1; the end always is one. */
+  at: number[];
+  /** `full`: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two alone. */
+  extent: 'core' | 'full';
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
@@ -237,7 +258,8 @@ interface EventTypes {
     step: number;
     split: 'validation' | 'test';
     v: MetricValues;
-    images: { index: number; v: MetricValues }[];
+    /** One entry an image: its place among the files of its domain, in the order of their names. */
+    images: { index: number; domain?: 'x' | 'y'; v: MetricValues }[];
   };
   /** Bytes: resident memory at its highest, and what was predicted for it; patches of each domain that were computed at once. */
   memory: { peak: number; predicted?: number; micro_batch?: number };

@@ -69,7 +69,8 @@ test.runIf(limits)('a failed allocation of onnxruntime is told from other faults
     import { execFileSync } from 'node:child_process';
     const { openEngine } = await built('engines/open.js');
     const { resolveParameters } = await built('definition/parameters.js');
-    const { bankShapes, compileStep } = await built('train/step.js');
+    const { bankShapes } = await built('train/bank.js');
+    const { compileStep } = await built('train/step.js');
     const parameters = resolveParameters({ patch: 256, batch: 4, filters: 16, blocks: 1, disc_filters: 4 });
     const engine = await openEngine('onnx', { threads: 1 });
     const bank = engine.createBank(bankShapes(parameters));
@@ -100,7 +101,8 @@ test.for(LONG)('a long training on $engine holds what it held early', async ({ e
     const tf = await import(${JSON.stringify(import.meta.resolve('@tensorflow/tfjs'))});
     const { openEngine } = await built('engines/open.js');
     const { resolveParameters } = await built('definition/parameters.js');
-    const { bankShapes, compileStep, initialBank } = await built('train/step.js');
+    const { bankShapes, initialBank } = await built('train/bank.js');
+    const { compileStep } = await built('train/step.js');
     const parameters = resolveParameters({ patch: 16, batch: 2, filters: 2, blocks: 1, disc_filters: 2, disc_layers: 1 });
     const engine = await openEngine('${engine}', { threads: 1 });
     const bank = engine.createBank(bankShapes(parameters));

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
-/** Large enough that two threads share the work. */
+/** Large enough that threads share the work; with two, on two lanes of one. */
 const PARAMETERS = resolveParameters({
   patch: 32,
   batch: 2,
@@ -90,6 +90,7 @@ async function train(engine: EngineName, device: string, threads: number): Promi
 it.for([
   { engine: 'onnx', device: 'cpu', threads: 1, needed: true },
   { engine: 'onnx', device: 'cpu', threads: 2, needed: true },
+  { engine: 'onnx', device: 'cpu', threads: 4, needed: true },
   { engine: 'wasm', device: 'cpu', threads: 1, needed: true },
   { engine: 'tensorflow', device: 'cpu', threads: 1, needed: false },
   { engine: 'tensorflow', device: 'cpu', threads: 2, needed: false },

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { discriminatorLayers, generatorLayers, sidesOf } from '../../dist/geometry.js';
 import { resolveParameters } from '../../dist/definition/parameters.js';
 import { encodeSafetensors } from '../../dist/train/safetensors.js';
-import { initialBank, weightShapes } from '../../dist/train/step.js';
+import { initialBank, weightShapes } from '../../dist/train/bank.js';
 
 /** @param cell `patch,batch,filters,blocks` */
 export function parametersOf(cell) {

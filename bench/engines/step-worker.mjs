@@ -6,15 +6,17 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { openEngine } from '../../dist/engines/open.js';
-import { bankShapes, compileStep } from '../../dist/train/step.js';
-import { describeForm, formOf } from '../../dist/train/winograd.js';
+import { compileStep } from '../../dist/train/step.js';
+import { bankShapes } from '../../dist/train/bank.js';
+import { openInForm } from '../../dist/train/lane.js';
+import { describeForm } from '../../dist/train/form.js';
 import { startOf } from './cell.mjs';
 
 const task = JSON.parse(readFileSync(process.argv[2]));
 const { parameters, threads, device, profile } = task;
 
-const engine = await openEngine(task.engine, { threads, device, profile });
-const form = formOf(task, engine);
+const open = (threads) => openEngine(task.engine, { threads, device, profile });
+const { engine, form } = await openInForm(task, threads, open);
 const bank = engine.createBank(bankShapes(parameters, form));
 const { X, Y } = start();
 const step = await compileStep(engine, bank, parameters, { microBatch: 'auto', form });

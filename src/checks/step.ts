@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import { resolveParameters } from '../definition/parameters.js';
 import type { Values } from '../engines/compare.js';
 import type { TrialParameters } from '../protocol.js';
-import type { Smooth } from '../train/step.js';
+import type { Smooth } from '../train/half.js';
 import * as step from '../train/step.js';
+import { bankShapes, gradientName, initialBank, weightShapes } from '../train/bank.js';
 import { DIRECT, type Form } from '../train/winograd.js';
 import type { Check, EngineWork } from './check.js';
 import { NETWORK_TOLERANCE } from './check.js';
@@ -26,9 +27,9 @@ const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number 
 
 /** Other ways to compute the residual blocks: all must give what the direct form gives. */
 const FORMS: Record<string, Form> = {
-  'resnet, Winograd': { winograd: true, memory: 'auto' },
-  'resnet, Winograd, recomputed': { winograd: true, memory: 'low' },
-  'resnet, direct, recomputed': { winograd: false, memory: 'low' },
+  'resnet, Winograd': { winograd: true, memory: 'auto', lanes: 1 },
+  'resnet, Winograd, recomputed': { winograd: true, memory: 'low', lanes: 1 },
+  'resnet, direct, recomputed': { winograd: false, memory: 'low', lanes: 1 },
 };
 
 /** Without kinks: at those of relu and L1 any two engines differ, since each rounds to another side now and then. */
@@ -55,8 +56,8 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
     const feed = { X: images(), Y: images(), update: 1, pairedMask: Float32Array.of(1, 0) };
     const weight = noise(7);
     // Larger than in training, so that no gradient is tiny.
-    const start = step.initialBank(parameters, () => 8 * weight());
-    const bank = engine.createBank(step.bankShapes(parameters, form));
+    const start = initialBank(parameters, () => 8 * weight());
+    const bank = engine.createBank(bankShapes(parameters, form));
     for (const [name, values] of Object.entries(start)) bank.write(name, values);
     const compiled = await step.compileStep(engine, bank, parameters, {
       microBatch,
@@ -67,8 +68,8 @@ function updated(parameters: TrialParameters, microBatch: number, smooth: Smooth
       const { metrics, gx, fy } = await compiled.run(bank, feed);
       const results: Values = { gx, fy };
       for (const [name, value] of Object.entries(metrics)) results[name] = Float32Array.of(value);
-      for (const name of Object.keys(step.weightShapes(parameters))) {
-        results[`gradient of ${name}`] = await bank.read(step.gradientName(name));
+      for (const name of Object.keys(weightShapes(parameters))) {
+        results[`gradient of ${name}`] = await bank.read(gradientName(name));
         results[name] = await bank.read(name);
       }
       return results;

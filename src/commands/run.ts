@@ -4,7 +4,6 @@ import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
-import { showPlan } from './plan.js';
 import {
   fileArgument,
   placeTrials,
@@ -66,7 +65,8 @@ export const runCommand: CommandModule<object, RunArguments> = {
 };
 
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
-  if (args.dryRun) return showPlan(args);
+  // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
+  if (args.dryRun) return (await import('./plan.js')).showPlan(args);
   const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
@@ -92,6 +92,7 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
     ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
+    ...(args['skip-bad'] ? [' --skip-bad'] : []),
     ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;

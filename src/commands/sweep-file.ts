@@ -19,6 +19,7 @@ export interface SweepFileArguments {
   device?: string;
   devices?: string;
   'memory-limit'?: string;
+  'skip-bad': boolean;
 }
 
 export const fileArgument = {
@@ -51,6 +52,11 @@ export const sweepFileOptions = {
     type: 'string',
     requiresArg: true,
     describe: 'Where it is computed: cpu, cuda, cuda:0, webgpu, webgpu:1 (instead of the file’s device)',
+  },
+  'skip-bad': {
+    type: 'boolean',
+    default: false,
+    describe: 'Leave out images that cannot be read and list them, rather than refuse the data',
   },
   devices: {
     type: 'string',
@@ -85,6 +91,7 @@ export function readSweepFile(args: SweepFileArguments): {
   const set = [...args.set];
   if (args.engine !== undefined) set.push(`engine=${args.engine}`);
   if (args.device !== undefined) set.push(`device=${args.device}`);
+  if (args['skip-bad']) set.push('data.skip_bad=true');
   const wanted = args.devices === undefined ? undefined : parseDevices(args.devices);
   if (wanted !== undefined) set.push(`device=${wanted.kind}`);
   if (wanted?.trials !== undefined) set.push(`resources.trials=${wanted.trials}`);

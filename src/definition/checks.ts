@@ -71,6 +71,16 @@ export function findUnfit(source: Source, plain: unknown, definition: Definition
       },
     ];
   }
+  const { data } = definition;
+  if (
+    'pairing' in data &&
+    data.split === 'index' &&
+    ['none', 'by-name', 'by-position'].includes(data.pairing)
+  ) {
+    const place = placeOfValue(source, ['data', 'split']);
+    const message = `split: index, but pairing is ${data.pairing} and names no index`;
+    return [{ place, message, expected: 'pairing: FILE, an index with the columns x, y and split' }];
+  }
   const expansion = expandTrials(definition);
   if (expansion.trials.length === 0) {
     const message = 'exclude leaves no setting of the grid';

@@ -31,7 +31,7 @@ describe('other keys of data and budget', () => {
     });
     expect(read('{ x: a, y: b }').data).toMatchObject({ pairing: 'none', mask: 'auto' });
     expect(() => read('{ x: a, y: b, pairing: by-nam }')).toThrow(
-      /none, by-name, or a file that lists the pairs/,
+      /none, by-name, by-position, or an index file that lists the pairs/,
     );
   });
 

@@ -17,10 +17,12 @@ export interface KeyIngredients {
   dataFingerprint: string;
   split: Split;
   /** `by-index`: what the index file says is part of the data's fingerprint. */
-  pairing: 'none' | 'by-name' | 'by-index';
+  pairing: 'none' | 'by-name' | 'by-position' | 'by-index';
   patient?: string;
   range: TrialData['range'];
   mask?: TrialData['mask'];
+  voi?: TrialData['voi'];
+  axis?: TrialData['axis'];
   numerics?: number;
 }
 
@@ -35,7 +37,7 @@ export function trialKey(ingredients: KeyIngredients): string {
 
 /** What decides the result whoever trains. */
 function common(ingredients: Omit<KeyIngredients, 'parameters' | 'numerics'>): Record<string, unknown> {
-  const { seed, budget, dataFingerprint, split, pairing, patient, range, mask } = ingredients;
+  const { seed, budget, dataFingerprint, split, pairing, patient, range, mask, voi, axis } = ingredients;
   return {
     seed,
     budget,
@@ -45,6 +47,8 @@ function common(ingredients: Omit<KeyIngredients, 'parameters' | 'numerics'>): R
     patient: patient ?? null,
     range,
     mask: mask === 'auto' ? undefined : mask,
+    voi,
+    axis,
   };
 }
 

@@ -73,6 +73,9 @@ describe('a right file', () => {
       'split: { train: 0.5, validation: 0.25, test: 0.25 } }\nbudget: { updates: 10k }\ngrid: { patch: 64 }';
     const { data, budget } = readDefinition(text, 'a.yaml');
     expect(data).toEqual({
+      axis: 'axial',
+      skip_bad: false,
+      voi: 'ignore',
       x: 'a',
       y: '../b',
       pairing: 'by-name',

@@ -20,14 +20,21 @@ import { firstSeeds, type Block, type Included, type Setting } from './grid.js';
 export interface FolderData {
   x: string;
   y: string;
-  /** `none`, `by-name`, or an index file, relative to the sweep file. */
+  /** `none`, `by-name`, `by-position`, or an index file, relative to the sweep file. */
   pairing: string;
   /** Regular expression whose first group takes the patient from a file name. */
   patient?: string;
-  range: 'auto' | [number, number];
+  range: 'auto' | [number, number] | { percentiles: [number, number] };
+  /** `apply`: values as each DICOM file's window or VOI LUT shows them. */
+  voi: 'ignore' | 'apply';
+  /** Axis along which volumes are cut into slices. */
+  axis: 'axial' | 'coronal' | 'sagittal';
+  /** Whether files that cannot be read are left out, rather than end the sweep. */
+  skip_bad: boolean;
   /** Stored value above which a pixel belongs to the body. */
   mask: 'auto' | number;
-  split: Split;
+  /** `index`: as the index file says. */
+  split: Split | 'index';
 }
 
 /** Images that are drawn rather than read. */
@@ -85,14 +92,16 @@ const LARGEST_SEED = 2 ** 31 - 1;
 const NAME = 'letters, digits, - and _, starting with a letter or a digit, at most 64: it names a folder';
 const PATIENT =
   "a regular expression in quotes whose first group is the patient, e.g. '^(\\d+)_' takes 12 from 12_a.png";
-const RANGE = 'auto, or [lowest, highest] intensity with lowest < highest';
+const RANGE =
+  'auto, [lowest, highest] intensity with lowest < highest, percentiles, or {percentiles: [1, 99]} between 0 and 100';
 const SPLIT = 'three shares above 0 that add up to 1, e.g. {train: 0.7, validation: 0.15, test: 0.15}';
 const SPLIT_FORM =
-  'three shares, e.g. {train: 0.7, validation: 0.15, test: 0.15}, or lists of names, e.g. {train: [slice001..slice099], test: [slice110..slice140]}';
+  'three shares, e.g. {train: 0.7, validation: 0.15, test: 0.15}, lists of names, e.g. {train: [slice001..slice099], test: [slice110..slice140]}, or index';
 const SPLIT_LIST =
   "a list of file stems or patients in quotes; '*' stands for any text, a001..a099 for numbered names";
 const MASK = 'auto, or the stored value above which a pixel belongs to the body';
-const PAIRING = 'none, by-name, or a file that lists the pairs, e.g. pairs.csv';
+const PAIRING =
+  'none, by-name, by-position, or an index file that lists the pairs, e.g. pairs.csv or pairs.json';
 const COUNT = 'a whole number above 0, plain or with k, M or G: 40000000, 40M, 1.5G';
 const BUDGET = 'exactly one of pixels, updates, epochs and minutes, e.g. {pixels: 40M}';
 const MINUTES = 'a number of minutes above 0';
@@ -117,18 +126,18 @@ const lists = z.strictObject(
   },
   { error: SPLIT_FORM },
 );
-const split = z
-  .union([shares, lists], { error: SPLIT_FORM })
-  .default(DEFAULT_SPLIT)
-  .describe(
-    'What trains, validates and tests, by patient and never by patch: shares of the images, or lists of names.',
-  );
-
 const folder = (domain: string) =>
   z
     .string({ error: 'the path of a folder, relative to the sweep file' })
     .min(1, { error: 'the path of a folder, relative to the sweep file' })
     .describe(`Folder with the images of domain ${domain}, relative to the sweep file.`);
+
+/** Percentiles that `range: percentiles` stands for: robust against a few dead or saturated pixels. */
+const DEFAULT_PERCENTILES: [number, number] = [0.5, 99.5];
+
+const ends = z
+  .tuple([z.number({ error: RANGE }), z.number({ error: RANGE })], { error: RANGE })
+  .refine(([lo, hi]) => lo < hi, { error: RANGE });
 
 const folderData = z.strictObject(
   {
@@ -136,10 +145,10 @@ const folderData = z.strictObject(
     y: folder('Y'),
     pairing: z
       .string({ error: PAIRING })
-      .regex(/^(none|by-name|.*\.(csv|tsv|txt))$/i, { error: PAIRING })
+      .regex(/^(none|by-name|by-position|.*\.(csv|tsv|txt|json))$/i, { error: PAIRING })
       .default('none')
       .describe(
-        'Which images of X and Y show the same anatomy. by-name: those with the same file stem; or an index file with the columns x and y.',
+        'Which images of X and Y show the same anatomy. by-name: those with the same file stem; by-position: DICOM files at one place of one frame of reference; or an index file, CSV or JSON, with the columns x and y.',
       ),
     patient: z
       .string({ error: PATIENT })
@@ -149,21 +158,50 @@ const folderData = z.strictObject(
     range: z
       .union(
         [
-          z.literal('auto'),
-          z.tuple([z.number({ error: RANGE }), z.number({ error: RANGE })], { error: RANGE }),
+          z.enum(['auto', 'percentiles']),
+          ends,
+          z.strictObject(
+            {
+              percentiles: ends
+                .refine(([lo, hi]) => lo >= 0 && hi <= 100, { error: RANGE })
+                .describe('Of all training images, 0 to 100.'),
+            },
+            { error: RANGE },
+          ),
         ],
         { error: RANGE },
       )
-      .refine((range) => range === 'auto' || range[0] < range[1], { error: RANGE })
       .default('auto')
-      .describe('Intensities that -1 and 1 stand for; auto: the full range of the stored bit depth.'),
+      .transform((range) => (range === 'percentiles' ? { percentiles: DEFAULT_PERCENTILES } : range))
+      .describe(
+        'Intensities that -1 and 1 stand for. auto: -1024 to 3071 Hounsfield units for a CT, else the full range of the stored bit depth; percentiles: of all training images, 0.5 and 99.5 or those given.',
+      ),
+    voi: z
+      .enum(['ignore', 'apply'], { error: 'ignore or apply' })
+      .default('ignore')
+      .describe(
+        'Whether the window or VOI LUT of each DICOM file is applied, as a display does; values are then 0 to 65535.',
+      ),
+    axis: z
+      .enum(['axial', 'coronal', 'sagittal'], { error: 'axial, coronal or sagittal' })
+      .default('axial')
+      .describe('Axis of the body along which volumes (NIfTI, MetaImage) are cut into slices.'),
+    skip_bad: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe('Whether files that cannot be read are left out and listed, rather than end the sweep.'),
     mask: z
       .union([z.literal('auto'), z.number({ error: MASK })], { error: MASK })
       .default('auto')
       .describe(
         "Stored value above which a pixel belongs to the body; auto: Otsu's threshold of the domain's training images.",
       ),
-    split,
+    split: z
+      .union([z.literal('index'), shares, lists], { error: SPLIT_FORM })
+      .default(DEFAULT_SPLIT)
+      .describe(
+        'What trains, validates and tests, by patient and never by patch: shares of the images, lists of names, or index, where the index file has a column split.',
+      ),
   },
   { error: DATA },
 );

@@ -39,6 +39,11 @@ export interface Bank {
   read(name: string): Promise<Float32Array>;
   /** Sets every element of the named tensors to 0. */
   clear(names: readonly string[]): void;
+  /**
+   * The memory of a tensor, in the engine's own order: for a bank of the same engine in another thread. Valid until the next run.
+   * Only where tensors lie in the host's memory.
+   */
+  memory?(name: string): Float32Array;
   dispose(): void;
 }
 

@@ -35,7 +35,7 @@ describe('a dataset', () => {
     const seen: GreyImage[] = [];
     const dataset = await openDataset(cache, files, 7, (image) => seen.push(image));
     expect(seen).toEqual(images);
-    expect(dataset).toMatchObject({ size: 3, bits: 16, smallest: { width: 8, height: 7 } });
+    expect(dataset).toMatchObject({ size: 3, kinds: [{ bits: 16 }], smallest: { width: 8, height: 7 } });
     for (let round = 0; round < 3; round++) {
       for (const [index, image] of images.entries()) expect(await dataset.image(index)).toEqual(image);
     }
@@ -71,6 +71,8 @@ describe('a dataset', () => {
     const open = (patch: number, list = files) => openDataset(openImageCache(), list, patch);
     await expect(open(8)).rejects.toThrow(/1\.png: 20 x 7 pixels are too few for a patch of 8 x 8/);
     await writePng(join(folder, '3.png'), { width: 9, height: 9, bits: 8, data: new Uint8Array(81) });
-    await expect(open(4, (await listImages(folder)).files)).rejects.toThrow(/3\.png: has 8 bits/);
+    await expect(open(4, (await listImages(folder)).files)).rejects.toThrow(
+      /3\.png: holds 8 bits, but .*0\.png holds 16 bits/,
+    );
   });
 });

@@ -1,12 +1,31 @@
 /** @file An image as the project holds it, and the errors that name the file and the reason. */
 
-/** One grey image, row-major, as stored in the file: values of `bits` bits. */
+/** Row-major values of one grey channel. */
+export type Pixels = Uint8Array | Uint16Array | Int16Array | Float32Array;
+
+/** One grey image, [height * width] values: as stored, or what the file's rescale makes of them. */
 export interface GreyImage {
   width: number;
   height: number;
-  bits: 8 | 16;
-  /** [height * width], stored values. */
-  data: Uint8Array | Uint16Array;
+  /** Bits of a stored value: 1 to 16, or 32 for real numbers. */
+  bits: number;
+  data: Pixels;
+  /** What the values mean, where the file says it: Hounsfield units of a CT. */
+  unit?: 'HU';
+  /** The least and the largest value that the file could hold; missing: 0 to 2^bits - 1. */
+  limits?: [number, number];
+}
+
+/** The least and the largest value that an image's file could hold. Of real numbers nothing is known but that they are finite. */
+export function limitsOf({ bits, limits }: Pick<GreyImage, 'bits' | 'limits'>): [number, number] {
+  return limits ?? [0, 2 ** bits - 1];
+}
+
+/** Values of the same type as `like`, all 0. */
+export function pixelsLike(like: Pixels, length: number): Pixels {
+  if (like instanceof Uint8Array) return new Uint8Array(length);
+  if (like instanceof Uint16Array) return new Uint16Array(length);
+  return like instanceof Int16Array ? new Int16Array(length) : new Float32Array(length);
 }
 
 /** An image folder or file that cannot be used. The message names it, the reason and what to do; exit code 65 in a trial, 2 in a command. */

@@ -1,27 +1,79 @@
 /** @file Stored values to the network's [-1, 1] and back, by one fixed range a data set; never by the extremes of an image. */
 
 import type { TrialData } from '../protocol.js';
-import { DataError, type GreyImage } from './image.js';
+import { DataError, limitsOf, pixelsLike, type GreyImage, type Pixels } from './image.js';
 
 /** Stored values that the network's -1 and 1 stand for. */
 export type Range = [number, number];
 
+/** What `auto` takes for a CT: from air to the most that 12 bits with the usual intercept of -1024 hold, metal and bone included. */
+const HOUNSFIELD_WINDOW: Range = [-1024, 3071];
+
+/** What the values of an image are. */
+export type ImageKind = Pick<GreyImage, 'bits' | 'unit' | 'limits'>;
+
+export function kindOf({ bits, unit, limits }: ImageKind): ImageKind {
+  return { bits, ...(unit === undefined ? {} : { unit }), ...(limits === undefined ? {} : { limits }) };
+}
+
+/** Whether one range can mean the same intensity in both: of one unit, and where the files say nothing of a scale of one depth. */
+export function sameKind(a: ImageKind, b: ImageKind): boolean {
+  return a.unit === b.unit && (a.bits === b.bits || (a.limits !== undefined && b.limits !== undefined));
+}
+
+export function sameLimits(a: ImageKind, b: ImageKind): boolean {
+  const [[loA, hiA], [loB, hiB]] = [limitsOf(a), limitsOf(b)];
+  return a.unit === b.unit && loA === loB && hiA === hiB;
+}
+
+export function inWords(kind: ImageKind): string {
+  if (kind.unit === 'HU') return 'Hounsfield units';
+  return kind.bits === 32 ? 'real numbers' : `${kind.bits} bits`;
+}
+
 /**
- * The range of a data set: as given, or the full range of the stored bit depth.
- * @throws DataError if bit depths are mixed or the range is empty.
+ * The range of a data set: as given; of a CT the window of Hounsfield units; else the full range of the stored bit depth.
+ * @param kinds of all images of both domains, each at least once
+ * @param percentileOf the p-th percentile of all training images, by domain, for a range that is given by percentiles
+ * @throws DataError if values mean different things, or the range is empty or not known.
  */
-export function resolveRange(range: TrialData['range'], images: Iterable<Pick<GreyImage, 'bits'>>): Range {
-  const depths = new Set<number>();
-  for (const { bits } of images) depths.add(bits);
-  if (depths.size > 1) {
+export async function resolveRange(
+  range: TrialData['range'],
+  kinds: readonly ImageKind[],
+  percentileOf: (percent: number) => Promise<number[]>,
+): Promise<Range> {
+  const [first] = kinds;
+  if (first === undefined) throw new DataError('No images: there is nothing to take a range from.');
+  const other = kinds.find((kind) => !sameKind(first, kind));
+  if (other !== undefined) {
     throw new DataError(
-      'Some images have 8 bits and some 16: one range cannot mean the same intensity in both. Save all of them, in X and Y, with one depth.',
+      `Some images hold ${inWords(first)} and some ${inWords(other)}: one range cannot mean the same intensity in both. ` +
+        'Save all of them, in X and Y, in one form.',
     );
   }
   if (range === 'auto') {
-    const [bits] = depths;
-    if (bits === undefined) throw new DataError('No images: range: auto has no bit depth to go by.');
-    return [0, 2 ** bits - 1];
+    if (first.unit === 'HU') return HOUNSFIELD_WINDOW;
+    const [lo, hi] = limitsOf(first);
+    if (!kinds.every((kind) => sameLimits(first, kind)) || !Number.isFinite(hi - lo)) {
+      const why = Number.isFinite(hi - lo)
+        ? 'files differ in what they could hold'
+        : 'real numbers have no full range';
+      throw new DataError(
+        `range: auto: ${why}. Set range: percentiles, or range: [lowest, highest]; sweep data inspect shows the values.`,
+      );
+    }
+    return [lo, hi];
+  }
+  if (!Array.isArray(range)) {
+    const [lowest, highest] = range.percentiles;
+    // The lower end of the domain that begins lower, the upper end of the other: both styles fit, however many images each has.
+    const [lo, hi] = [Math.min(...(await percentileOf(lowest))), Math.max(...(await percentileOf(highest)))];
+    if (!(lo < hi)) {
+      throw new DataError(
+        `range: percentiles: the training images hold one value (${lo}); there is no range.`,
+      );
+    }
+    return [lo, hi];
   }
   const [lo, hi] = range;
   if (!(lo < hi))
@@ -55,16 +107,24 @@ export function networkToUnit(
   return linear(values, [-1, 1], 0, 1, out);
 }
 
-/** The network's [-1, 1] → stored values of `bits` bits, clamped to the range and to the depth, rounded. */
-export function fromNetwork(values: ArrayLike<number>, range: Range, bits: 8 | 16): Uint8Array | Uint16Array {
+/**
+ * The network's [-1, 1] → values as those of `like`: of its type, clamped to the range and to what its file could hold, rounded where they are
+ * whole numbers.
+ */
+export function fromNetwork(
+  values: ArrayLike<number>,
+  range: Range,
+  like: Pick<GreyImage, 'bits' | 'limits' | 'data'>,
+): Pixels {
   const [lo, hi] = range;
-  const most = 2 ** bits - 1;
-  const stored = bits === 16 ? new Uint16Array(values.length) : new Uint8Array(values.length);
-  for (let i = 0; i < stored.length; i++) {
-    const value = Math.min(1, Math.max(-1, values[i]!));
-    stored[i] = Math.min(most, Math.max(0, Math.round(lo + ((value + 1) / 2) * (hi - lo))));
+  const [least, most] = limitsOf(like);
+  const out = pixelsLike(like.data, values.length);
+  const whole = !(out instanceof Float32Array);
+  for (let i = 0; i < out.length; i++) {
+    const value = lo + ((Math.min(1, Math.max(-1, values[i]!)) + 1) / 2) * (hi - lo);
+    out[i] = Math.min(most, Math.max(least, whole ? Math.round(value) : value));
   }
-  return stored;
+  return out;
 }
 
 function linear(

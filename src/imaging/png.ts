@@ -1,7 +1,7 @@
 /** @file Grey PNG files in and out: 8 and 16 bit, nothing lost, nothing guessed. */
 
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { decode, hasPngSignature } from 'fast-png';
@@ -36,26 +36,6 @@ export async function readPng(file: string): Promise<GreyImage> {
     throw new DataError(`${file}: cannot be read (${systemReason(error)}).`, { cause: error });
   }
   return decodePng(content, file);
-}
-
-/**
- * Sides in pixels and bytes a pixel as they are held in memory, from the head of a file alone.
- * @throws DataError if it is no PNG file
- */
-export async function readPngSize(file: string): Promise<{ width: number; height: number; bytes: 1 | 2 }> {
-  const head = Buffer.alloc(HEADER_BYTES);
-  try {
-    const handle = await open(file);
-    await handle.read(head, 0, HEADER_BYTES, 0).finally(() => handle.close());
-  } catch (error) {
-    throw new DataError(`${file}: cannot be read (${systemReason(error)}).`, { cause: error });
-  }
-  if (!head.subarray(0, SIGNATURE.length).equals(SIGNATURE)) {
-    throw new DataError(
-      `${file}: not a PNG file, whatever its name says. Convert it to a grey PNG of 8 or 16 bits.`,
-    );
-  }
-  return { width: head.readUInt32BE(16), height: head.readUInt32BE(20), bytes: head[24] === 16 ? 2 : 1 };
 }
 
 /** As readPng, from the bytes of a file; `name` is what an error calls it. */
@@ -108,7 +88,8 @@ export function decodePng(content: Uint8Array, name: string): GreyImage {
 /** The bytes of a grey PNG file. */
 export function encodePng(image: GreyImage): Uint8Array {
   const { width, height, bits, data } = image;
-  if (data.length !== width * height || (bits === 16) !== data instanceof Uint16Array) {
+  const fits = bits === 16 ? data instanceof Uint16Array : bits === 8 && data instanceof Uint8Array;
+  if (data.length !== width * height || !fits) {
     throw new RangeError(
       `An image of ${width} x ${height} with ${bits} bits does not match its ${data.length} values.`,
     );

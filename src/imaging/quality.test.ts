@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { listImages, pairByName } from './folder.js';
+import { listImages } from './folder.js';
+import { pairByName } from './pairs.js';
 import { readPng } from './png.js';
 import { meanAbsoluteError, meanSquaredError, psnr, ssim, ssimUniform } from './quality.js';
 

@@ -14,7 +14,7 @@ export type DomainSplit = Record<Part, [number[], number[]]>;
 export interface SplitOptions {
   /**
    * Regular expression whose first group is the patient, on the file name, or on the path below the folder if it contains
-   * a `/`; without it the file stem is the patient.
+   * a `/`. It goes before what a file says itself. Without both the file stem is the patient.
    */
   patient?: string | undefined;
   /** Pairs of indices into X and Y: partners stay in one part, whatever their names. */
@@ -141,7 +141,8 @@ function splitByLists(
     if (first !== undefined && second !== undefined) {
       throw new DataError(
         `split: ${first[0]} ('${first[1].entry}') and ${second[0]} ('${second[1].entry}') share a patient or a pair: ` +
-          `${first[1].file.path} and ${second[1].file.path}. A patient and a pair stay in one part: correct the lists.`,
+          `${first[1].file.path} and ${second[1].file.path}. A patient and a pair stay in one part: correct the lists` +
+          (first[1].file.patient === undefined ? '.' : `, or ${EACH_FILE_A_PATIENT}`),
       );
     }
     for (const [part, images] of taken) {
@@ -217,8 +218,17 @@ function groupByPatient(
   return [...new Set(groups.values())].sort((a, b) => (a.order < b.order ? -1 : 1));
 }
 
+/**
+ * The patient of each image: names for what stays together, to be counted and compared, never written down.
+ * @throws DataError if a name does not match `patient`
+ */
+export function patientsOf(files: readonly ImageFile[], patient?: string): string[] {
+  const pattern = patient === undefined ? undefined : new RegExp(patient);
+  return files.map((file) => patientOf(file, pattern));
+}
+
 function patientOf(file: ImageFile, pattern: RegExp | undefined): string {
-  if (pattern === undefined) return file.stem;
+  if (pattern === undefined) return file.patient ?? file.stem;
   const subject = pattern.source.includes('/') ? file.name : file.name.slice(file.name.lastIndexOf('/') + 1);
   const match = pattern.exec(subject);
   const id = match?.[1];
@@ -230,6 +240,9 @@ function patientOf(file: ImageFile, pattern: RegExp | undefined): string {
   }
   return id;
 }
+
+/** What to do where all images are of one phantom, or headers were made alike. */
+const EACH_FILE_A_PATIENT = "set patient: '(.+)' under data, which takes each file for a patient of its own.";
 
 function tooFew(
   x: readonly ImageFile[],
@@ -243,7 +256,8 @@ function tooFew(
   return new DataError(
     `Too few images: X has ${x.length} of ${patients[0]} patients, Y has ${y.length} of ${patients[1]}; ` +
       `nothing is left of ${domain === 0 ? 'X' : 'Y'} for ${part}. A patient's images stay together, so a split into ${parts} parts ` +
-      `needs images of at least ${parts} patients (without patient: files of different names) in each domain.`,
+      `needs images of at least ${parts} patients (without patient: files of different names) in each domain.` +
+      (x[0]?.patient === undefined ? '' : ` By their headers these are so few; or ${EACH_FILE_A_PATIENT}`),
   );
 }
 

@@ -1,6 +1,6 @@
 /** @file Small pictures for people: a part of an image as the bytes of an 8-bit PNG. */
 
-import type { GreyImage } from './image.js';
+import { pixelsLike, type GreyImage } from './image.js';
 import type { Range } from './intensity.js';
 import { encodePng } from './png.js';
 
@@ -41,7 +41,7 @@ export function region(
 export function shrink(image: GreyImage, factor: number): GreyImage {
   if (factor <= 1) return image;
   const [width, height] = [Math.floor(image.width / factor), Math.floor(image.height / factor)];
-  const data = image.bits === 16 ? new Uint16Array(width * height) : new Uint8Array(width * height);
+  const data = pixelsLike(image.data, width * height);
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       let sum = 0;

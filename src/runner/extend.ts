@@ -10,7 +10,6 @@ import { UserError } from '../errors.js';
 import type { AnyTrialConfig, Budget, TrialConfig } from '../protocol.js';
 import type { Store } from '../store/open.js';
 import { readBudgets } from '../store/queries.js';
-import { storeExtended, trialId } from '../store/writer.js';
 import { appendJournal } from './journal.js';
 import { lastCheckpoint, listAttempts, trialDirectory } from './layout.js';
 import { isForeignTrial, type Plan } from './plan.js';
@@ -96,13 +95,12 @@ function extensionOf(
 }
 
 /** Puts the other trial's checkpoint into the folder of the trial, which then goes on from it as from its own. */
-export function beginExtended(store: Store, key: string, { from, step }: Extension): void {
+export function beginExtended(results: string, key: string, { from, step }: Extension): void {
   const [source, target] = [from, key].map((one) =>
-    path.join(trialDirectory(store.results, one), 'checkpoints'),
+    path.join(trialDirectory(results, one), 'checkpoints'),
   ) as [string, string];
   const names = fs.readdirSync(source).filter((name) => name === `step-${step}` || name.startsWith('best-'));
-  appendJournal(store.results, key, { t: 'extended', wall: Date.now() / 1000, from, step });
-  storeExtended(store, trialId(store.db, key), from, step);
+  appendJournal(results, key, { t: 'extended', wall: Date.now() / 1000, from, step });
   // The one to go on from last: once it is there, so is the best.
   for (const name of names.sort()) copyWhole(path.join(source, name), path.join(target, name));
 }

@@ -1,6 +1,7 @@
 /** @file Where things lie in a results folder. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { systemCode } from '../errors.js';
 
 export function trialDirectory(results: string, key: string): string {
   return path.join(results, 'trials', key);
@@ -34,10 +35,7 @@ export function sweepRecordFile(results: string, name: string): string {
 
 /** Numbers of the attempts that have a folder, ascending. */
 export function listAttempts(results: string, key: string): number[] {
-  const folder = path.join(trialDirectory(results, key), 'attempts');
-  if (!fs.existsSync(folder)) return [];
-  return fs
-    .readdirSync(folder)
+  return namesIn(path.join(trialDirectory(results, key), 'attempts'))
     .map(Number)
     .filter((n) => Number.isInteger(n) && n > 0)
     .sort((a, b) => a - b);
@@ -46,10 +44,19 @@ export function listAttempts(results: string, key: string): number[] {
 /** The newest whole checkpoint of a trial, or undefined: folders are renamed to `step-N` only when whole. */
 export function lastCheckpoint(results: string, key: string): string | undefined {
   const folder = path.join(trialDirectory(results, key), 'checkpoints');
-  if (!fs.existsSync(folder)) return undefined;
-  const names = fs.readdirSync(folder).filter((name) => /^step-\d+$/.test(name));
+  const names = namesIn(folder).filter((name) => /^step-\d+$/.test(name));
   const newest = names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5))).at(-1);
   return newest === undefined ? undefined : path.join(folder, newest);
+}
+
+/** Nothing where there is no such folder. */
+function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Writes under another name and renames: a reader sees the old file or the new one, never half of it. */

@@ -2,10 +2,19 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { fillCommand } from '../definition/command.js';
-import type { Definition } from '../definition/schema.js';
+import type { Definition, FolderData } from '../definition/schema.js';
 import { expandTrials } from '../definition/expand.js';
 import { foreignTrialKey, trialKey } from '../definition/key.js';
-import { findPairs, fingerprintFolder, listImages, type ImageFile } from '../imaging/folder.js';
+import {
+  findUnreadable,
+  fingerprintFolder,
+  listImages,
+  type ImageFile,
+  type ImageFolder,
+  type RefusedFile,
+} from '../imaging/folder.js';
+import { DataError } from '../imaging/image.js';
+import { findPairs, readIndex } from '../imaging/pairs.js';
 import { ensurePhantom, phantomFiles, phantomPlace } from '../imaging/phantom-cache.js';
 import { splitImages, type DomainSplit } from '../imaging/split.js';
 import { trainingSet } from '../imaging/subset.js';
@@ -55,7 +64,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const { trials, varied, arithmetic, warnings } = expandTrials(definition);
   const found = await findData(definition, options);
   const { data, fingerprint, lists } = found;
-  const { split, pairing, patient, range, mask } = data;
+  const { split, pairing, patient, range, mask, voi, axis } = data;
   const { budget, engine, resources, trainer, checkpoints } = definition;
   // What would fail in a trial fails here, before any is started.
   const pairs = await findPairs(...lists, pairing);
@@ -68,6 +77,8 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     patient,
     range,
     mask,
+    voi,
+    axis,
   };
 
   const ofOurs = (parameters: TrialParameters, seed: number): TrialConfig => ({
@@ -155,19 +166,65 @@ async function findData({ data }: Definition, { folder, say, draw }: PlanOptions
       lists: [phantomFiles(x, count), phantomFiles(y, count)],
     };
   }
+  const { voi, axis, skip_bad, ...given } = data;
   const [x, y] = [path.resolve(folder, data.x), path.resolve(folder, data.y)];
-  const [listX, listY] = [await listImages(x), await listImages(y)];
-  const pairing =
-    data.pairing === 'none' || data.pairing === 'by-name'
-      ? data.pairing
-      : { index: path.resolve(folder, data.pairing) };
-  const hash = createHash('sha256').update(`${await fingerprintFolder(x)} ${await fingerprintFolder(y)}`);
+  const [listX, listY] = [await listed(x, data, say), await listed(y, data, say)];
   const lists: FoundData['lists'] = [listX.files, listY.files];
-  if (typeof pairing === 'object') hash.update(JSON.stringify(await findPairs(...lists, pairing)));
+  const hash = createHash('sha256').update(
+    `${await fingerprintFolder(listX)} ${await fingerprintFolder(listY)}`,
+  );
+  let pairing: TrialData['pairing'];
+  let split = data.split;
+  if (data.pairing === 'none' || data.pairing === 'by-name' || data.pairing === 'by-position') {
+    pairing = data.pairing;
+  } else {
+    pairing = { index: path.resolve(folder, data.pairing) };
+    const index = await readIndex(...lists, pairing.index);
+    hash.update(JSON.stringify(index.pairs));
+    if (split === 'index') {
+      if (index.split === undefined) {
+        throw new DataError(
+          `split: index, but ${pairing.index} has no column split. Add it, or give shares or lists of names.`,
+        );
+      }
+      split = index.split;
+    }
+  }
+  if (split === 'index')
+    throw new DataError('split: index needs pairing: FILE, an index with a column split.');
+  const skip = { x: listX.refused, y: listY.refused };
   return {
-    data: { ...data, x, y, pairing },
+    data: {
+      ...given,
+      x,
+      y,
+      pairing,
+      split,
+      ...(voi === 'apply' ? { voi } : {}),
+      ...(axis === 'axial' ? {} : { axis }),
+      ...(skip_bad && skip.x.length + skip.y.length > 0 ? { skip } : {}),
+    },
     fingerprint: hash.digest('hex'),
     warnings: [...listX.warnings, ...listY.warnings],
     lists,
   };
+}
+
+/** The images of a folder; with `skip_bad` every file is decoded once, and those that cannot be used are left out and told. */
+async function listed(
+  folder: string,
+  { axis, skip_bad }: Pick<FolderData, 'axis' | 'skip_bad'>,
+  say: PlanOptions['say'],
+): Promise<ImageFolder & { refused: string[] }> {
+  if (!skip_bad) return { ...(await listImages(folder, { axis })), refused: [] };
+  const refused: RefusedFile[] = [];
+  let list = await listImages(folder, { axis, refuse: (file) => refused.push(file) });
+  refused.push(...(await findUnreadable(list)));
+  const names = refused.map(({ name }) => name);
+  if (names.length > 0) {
+    list = await listImages(folder, { axis, skip: names });
+    say(`${folder}: left out ${names.length} of ${names.length + list.sources.length} files:`);
+    for (const { reason } of refused) say(`  ${reason}`);
+  }
+  return { ...list, refused: names };
 }

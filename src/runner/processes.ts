@@ -12,6 +12,7 @@ export interface ProcessIdentity {
 /** Time that a trial whose runner is gone has to save and leave before it is killed, in milliseconds. */
 const PATIENCE = 35_000;
 const LOOK_EVERY = 100;
+const HAS_PROC = fs.existsSync('/proc/self/stat');
 
 export function identify(pid: number): ProcessIdentity {
   return { pid, started: startTime(pid) ?? '' };
@@ -35,13 +36,14 @@ export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): vo
   }
 }
 
-function isSame({ pid, started }: ProcessIdentity): boolean {
+/** Whether the process still lives. */
+export function isSame({ pid, started }: ProcessIdentity): boolean {
   return started !== '' && startTime(pid) === started;
 }
 
 /** Undefined where no such process lives. */
 function startTime(pid: number): string | undefined {
-  if (fs.existsSync('/proc/self/stat')) {
+  if (HAS_PROC) {
     try {
       // Counted behind the command's closing bracket: state is field 3, the start time in clock ticks field 22.
       const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -5,20 +5,25 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { UserError } from '../errors.js';
+import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
+import { readOutcomes } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { beginExtended, findExtensions } from './extend.js';
-import { sweepRecordFile, writeFileWhole } from './layout.js';
+import { openIngestThread } from './ingest-thread.js';
+import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep } from './plan.js';
+import { appendJournal } from './journal.js';
+import { openPlacer, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, trialStatus } from './recover.js';
-import { runTrial, type Slot } from './run-trial.js';
+import { recoverTrial, unsettled } from './recover.js';
+import { runTrial } from './run-trial.js';
+import { shareOut, type Shares } from './share.js';
 import { openSteering, type Steering } from './steering.js';
 import { listenForStop, type Stopping } from './stop.js';
 import { openSystemWatch } from './system.js';
@@ -80,11 +85,12 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const { key } of plan.trials) await recoverTrial(store, key);
+    for (const key of unsettled(store, plan.trials)) await recoverTrial(store, key);
 
-    const steering = openSteering(store, run.definition, plan.trials);
+    const outcomes = readOutcomes(store);
+    const steering = openSteering(store, run.definition, plan.trials, outcomes);
     const statuses = plan.trials.map(({ key }) => {
-      const status = trialStatus(store, key);
+      const status = outcomes.get(key)?.status ?? 'pending';
       if (status === 'done') return status;
       if (steering.reasonOf(key) !== undefined) return 'early-stopped';
       // The rule that stopped it no longer stands in the sweep file.
@@ -100,7 +106,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
-    const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
+    const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
@@ -108,20 +114,34 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         asked,
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
-        slots,
+        shares,
       }),
     );
     if (extensions.size > 0) say(`${extensions.size} go on from finished trials of a smaller budget`);
 
     const progress = openProgress(wanted.length, run.stream);
-    const system = openSystemWatch(store);
-    const stopping = listenForStop((message) => progress.say(message));
-    try {
-      const work = (config: AnyTrialConfig, slot: Slot) => {
+    const ingest = openIngestThread(run.results, (message) => progress.say(message));
+    const stopping = listenForStop(
+      (message) => progress.say(message),
+      () => ingest.hurry(),
+    );
+    void ingest.failed.then(({ message }) => stopping.request(message));
+    steering.storeBy((key, stop) => ingest.call('storeEarlyStop', key, stop));
+    const system = openSystemWatch(run.results, (samples) => ingest.call('storeSystem', samples));
+    let fault: Error | undefined;
+    let placer: Placer | undefined;
+    const work = async (config: AnyTrialConfig, slot: Slot) => {
+      try {
+        if (stopping.requested) return; // while its place was looked for
         const extension = extensions.get(config.key);
-        if (extension !== undefined) beginExtended(store, config.key, extension);
-        return runTrial({
+        if (extension !== undefined) {
+          beginExtended(run.results, config.key, extension);
+          ingest.call('storeExtended', config.key, extension.from, extension.step);
+        }
+        recordPlace(store.results, config.key, slot);
+        await runTrial({
           store,
+          ingest,
           config: placed(config, placement!),
           slot,
           label: label(config),
@@ -132,9 +152,34 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           steering,
           system,
         });
-      };
-      await runPool(wanted, slots, work, () => !stopping.requested);
+      } catch (error) {
+        // The other trials save and leave before this is told in full.
+        fault ??= asError(error);
+        stopping.request(messageOf(error));
+      } finally {
+        slot.release();
+      }
+    };
+    try {
+      if (placement !== undefined) {
+        placer = openPlacer({
+          devices: placement.devices,
+          shares: shares!,
+          forecast: () => ({ host: null, device: null }),
+          waits(trial, reason) {
+            if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
+            progress.waits(reason);
+          },
+        });
+        await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
+      }
+      await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
+      if (fault !== undefined) {
+        if (stopping.insisted === undefined) throw fault;
+        progress.say(messageOf(fault));
+      }
     } finally {
+      placer?.close();
       stopping.close();
       system.close();
       progress.close();
@@ -144,6 +189,10 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
     store.close();
     unlock();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 /** A trial of ours is told its engine; another trainer is its own. */
@@ -170,16 +219,12 @@ function record(
   storeSweep(store, sweep, entries);
 }
 
-/**
- * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
- * many as the sweep asks for, dealt out. The cores are shared out among them.
- */
-export function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
-  const cores = availableCores();
-  const most = devices[0] === 'cpu' ? cores : devices.length;
-  const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
-  const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
-  return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
+/** Why a trial runs where it does goes to its journal before its first process starts. */
+function recordPlace(results: string, key: string, { device, reason, waited, forecast }: Slot): void {
+  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const predicted = forecast.device ?? forecast.host;
+  const wall = Date.now() / 1000;
+  appendJournal(results, key, { t: 'placed', wall, attempt, device, reason, waited, predicted });
 }
 
 /** Whether a trial is among those that `--only` asks for. */
@@ -190,25 +235,28 @@ export function isAsked(
   return meets({ ...parameters, seed }, only);
 }
 
+/** e.g. `2 at once, 1 thread each`; on GPUs memory may allow fewer. */
+export function sharesInWords({ most, threads, perDevice }: Shares): string {
+  const few = perDevice === 'auto' ? 'up to ' : '';
+  return `${few}${most} at once, ${threads} thread${threads === 1 ? '' : 's'} each`;
+}
+
 interface Announced {
   statuses: string[];
   asked: number;
   failed: number;
   wanted: number;
-  slots: Slot[];
+  shares: Shares | undefined;
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, slots }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const early = statuses.filter((status) => status === 'early-stopped').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (early > 0) parts.push(`${early} stopped early before`);
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
-  if (wanted > 0)
-    parts.push(
-      `${slots.length} at once, ${slots[0]!.threads} thread${slots[0]!.threads > 1 ? 's' : ''} each`,
-    );
+  if (shares !== undefined) parts.push(sharesInWords(shares));
   return `Sweep ${name}: ${parts.join(', ')}`;
 }
 
@@ -232,7 +280,13 @@ function summarise(
     only,
   }: { label: (config: AnyTrialConfig) => string; stopping: Stopping; steering: Steering; only: Condition },
 ): SweepSummary {
-  const rows = trials.map((config) => ({ config, ...readOutcome(store, config.key) }));
+  const outcomes = readOutcomes(store);
+  const rows = trials.map((config) => {
+    const outcome = outcomes.get(config.key);
+    if (outcome === undefined)
+      throw new UserError(`The store lost trial ${config.key} while the sweep ran`, 4);
+    return { config, ...outcome };
+  });
   const early = rows.flatMap(({ config, status, step }) => {
     const reason = status === 'done' ? undefined : steering.reasonOf(config.key);
     return reason === undefined ? [] : [{ key: config.key, label: label(config).trimEnd(), reason, step }];
@@ -257,18 +311,4 @@ function summarise(
   if (stopping.requested) exitCode = stopping.insisted ?? 3;
   const earlyStopped = early.map(({ label, reason, step }) => ({ label, reason, step }));
   return { done, failed, earlyStopped, left, leftOut, exitCode };
-}
-
-function readOutcome(store: Store, key: string) {
-  const trial = store.db.query.trials.findFirst({ where: (t, { eq }) => eq(t.key, key) }).sync();
-  if (trial === undefined) throw new UserError(`The store lost trial ${key} while the sweep ran`, 4);
-  const attempt = store.db.query.attempts
-    .findFirst({ where: (a, { eq }) => eq(a.trial, trial.id), orderBy: (a, { desc }) => desc(a.attempt) })
-    .sync();
-  return {
-    status: trial.status,
-    reason: trial.reason,
-    step: trial.step,
-    exitCode: attempt?.exitCode ?? null,
-  };
 }

@@ -2,14 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { openDataset, openImageCache } from '../imaging/dataset.js';
-import { listImages } from '../imaging/folder.js';
+import { listDomains } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
-import { EXIT, type AnyTrialConfig, type TrialEvent } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
-import { endAttempt, startAttempt, trialId } from '../store/writer.js';
-import type { Exit, RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
-import { Ingest } from './ingest.js';
+import type { IngestThread } from './ingest-thread.js';
 import { appendJournal } from './journal.js';
 import {
   attemptDirectory,
@@ -23,22 +21,15 @@ import {
 import { judgeExit, type Verdict } from './outcome.js';
 import { isForeignTrial } from './plan.js';
 import { identify } from './processes.js';
+import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
 import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
 import type { SystemWatch } from './system.js';
 
-/** How often a running trial's events are brought into the store, in milliseconds. */
-const INGEST_EVERY = 500;
-
-/** One place for a trial to run in. */
-export interface Slot {
-  device: string;
-  threads: number;
-}
-
 export interface TrialWork {
   store: Store;
+  ingest: IngestThread;
   config: AnyTrialConfig;
   slot: Slot;
   label: string;
@@ -88,6 +79,7 @@ interface Attempt {
 
 async function runAttempt({
   store,
+  ingest,
   config,
   slot,
   memoryLimit,
@@ -100,14 +92,13 @@ async function runAttempt({
   const { results } = store;
   const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
   const resume = lastCheckpoint(results, key);
-  const trial = trialId(store.db, key);
   const started = Date.now() / 1000;
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
   const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
-  appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
-  startAttempt(store, trial, attempt, started);
+  const { device, threads, environment } = slot;
+  appendJournal(results, key, { t: 'attempt', attempt, wall: started, device, threads, resume: resumeStep });
+  ingest.call('startAttempt', key, attempt, started);
 
-  const ingest = new Ingest(store, trial, key, attempt);
   const running = localExecutor.start({
     key,
     attempt,
@@ -117,24 +108,31 @@ async function runAttempt({
     resume,
     memoryLimit,
     ...(isForeignTrial(config) ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
-    ...slot,
+    device,
+    threads,
+    environment,
   });
   if (running.pid !== undefined) {
+    slot.started(running.pid);
     appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
   }
   stopping.watch(running);
-  const unwatch = system.watch({ key, trial, attempt, pid: running.pid, device: slot.device });
-  const { exit, seen } = await follow(running, ingest, (events) => {
+  const unwatch = system.watch({ key, attempt, pid: running.pid, device: slot.device });
+  const seen: Seen = {};
+  const following = ingest.follow(key, attempt, (events) => {
+    see(seen, events);
     progress.saw(key, events);
     if (steering.saw(key, attempt, events)) running.stop(GRACE);
   });
+  const exit = await running.exited;
+  await following.finished();
 
   unwatch();
   const verdict = steering.verdict(key, judgeExit(exit, seen.end));
   const { outcome, reason, exitCode, signal } = verdict;
   const ended = Date.now() / 1000;
   appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });
-  endAttempt(store, trial, attempt, { outcome, reason, exitCode, signal }, ended);
+  ingest.call('endAttempt', key, attempt, { outcome, reason, exitCode, signal }, ended);
   return { verdict, results: inWords(seen) };
 }
 
@@ -158,36 +156,21 @@ function inWords({ metric, exam }: Seen): string {
     .join('  ');
 }
 
-/** Brings events into the store while the trial runs, and what is left once it is gone. */
-async function follow(
-  running: RunningTrial,
-  ingest: Ingest,
-  saw: (events: TrialEvent[]) => void,
-): Promise<{ exit: Exit; seen: Seen }> {
-  const seen: Seen = {};
-  const advance = () => {
-    const events = ingest.advance();
-    for (const event of events) {
-      // Of the health flags only one ends a trial; the others are for the report.
-      const diverged = event.t === 'health' && event.code === 'diverged';
-      if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
-      else if (event.t === 'metric') seen.metric = event;
-      else if (event.t === 'exam') seen.exam = event;
-    }
-    saw(events);
-  };
-  const timer = setInterval(advance, INGEST_EVERY);
-  const exit = await running.exited;
-  clearInterval(timer);
-  advance();
-  return { exit, seen };
+function see(seen: Seen, events: TrialEvent[]): void {
+  for (const event of events) {
+    // Of the health flags only one ends a trial; the others are for the report.
+    const diverged = event.t === 'health' && event.code === 'diverged';
+    if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
+    else if (event.t === 'metric') seen.metric = event;
+    else if (event.t === 'exam') seen.exam = event;
+  }
 }
 
 /** For the terminal alone, which may name files: why a trial failed, and where its output is. */
 async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Verdict): Promise<string> {
   const { key, data } = config;
   if (verdict.exitCode === EXIT.dataWrong && !isForeignTrial(config)) {
-    const culprit = await findBadImage([data.x, data.y], config.parameters.patch);
+    const culprit = await findBadImage(data, config.parameters.patch);
     if (culprit !== undefined) return culprit;
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;
@@ -196,11 +179,10 @@ async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Ver
   return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}\n     its output: ${output}`;
 }
 
-async function findBadImage(folders: string[], patch: number): Promise<string | undefined> {
+async function findBadImage(data: TrialData, patch: number): Promise<string | undefined> {
   try {
-    for (const folder of folders) {
-      for (const file of (await listImages(folder)).files)
-        await openDataset(openImageCache(0), [file], patch);
+    for (const { files } of await listDomains(data)) {
+      for (const file of files) await openDataset(openImageCache(0), [file], patch);
     }
   } catch (error) {
     if (error instanceof DataError) return error.message;

@@ -8,9 +8,9 @@ import { ruleText, type EarlyStop } from '../definition/early-stop.js';
 import type { Definition } from '../definition/schema.js';
 import type { AnyTrialConfig, TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
-import { readMeasurements } from '../store/queries.js';
-import { trialId } from '../store/writer.js';
-import { storeDecision } from './decisions.js';
+import { readMeasurements, type Outcome } from '../store/queries.js';
+import { storeEarlyStop, type EarlyStopRow } from '../store/writer.js';
+import { rowOfEarlyStop } from './decisions.js';
 import { openRace, type Passed, type Race } from './early-stop.js';
 import {
   appendJournal,
@@ -28,6 +28,8 @@ export interface Steering {
   saw(key: string, attempt: number, events: readonly TrialEvent[]): boolean;
   /** What an attempt's end means, given what was decided while it ran. */
   verdict(key: string, verdict: Verdict): Verdict;
+  /** From now on decisions are stored by another thread. */
+  storeBy(write: (key: string, stop: EarlyStopRow) => void): void;
 }
 
 /** A sweep without a rule. */
@@ -35,6 +37,7 @@ const NONE: Steering = {
   reasonOf: () => undefined,
   saw: () => false,
   verdict: (_, verdict) => verdict,
+  storeBy: () => undefined,
 };
 
 /**
@@ -45,16 +48,18 @@ export function openSteering(
   store: Store,
   { name: sweep, early_stop: rule, budget }: Definition,
   trials: readonly AnyTrialConfig[],
+  outcomes: ReadonlyMap<string, Outcome>,
 ): Steering {
   if (rule === undefined) return NONE;
   const text = ruleText(rule);
   const race = openRace(rule);
   const stopped = new Map<string, string>();
   const updates = new Map<string, number>();
+  let write = (key: string, stop: EarlyStopRow) => storeEarlyStop(store, key, stop);
 
   const decide = (entry: EarlyStopEntry, key: string) => {
     stopped.set(key, entry.reason);
-    storeDecision(store, trialId(store.db, key), entry);
+    write(key, rowOfEarlyStop(entry));
   };
   /** Writes down what a measurement led to. */
   const record = (passed: Passed, attempt: number): void => {
@@ -73,7 +78,8 @@ export function openSteering(
     decide(entry, key);
   };
 
-  const journals = trials.map(({ key }) => ({ key, journal: readJournal(store.results, key) }));
+  const begun = trials.filter(({ key }) => outcomes.get(key)?.ended.length);
+  const journals = begun.map(({ key }) => ({ key, journal: readJournal(store.results, key) }));
   restore(race, sweep, text, journals);
   for (const { key, journal } of journals) {
     const entry = journal.find((one) => one.t === 'early-stop' && one.sweep === sweep && one.rule === text);
@@ -83,7 +89,8 @@ export function openSteering(
   for (const { key, journal } of journals) {
     const attempt = journal.findLast((one) => one.t === 'attempt')?.attempt;
     if (attempt === undefined || stopped.has(key)) continue;
-    const { status, allowed, points } = readMeasurements(store, key, rule.metric);
+    const { allowed, points } = readMeasurements(store, key, rule.metric);
+    const { status } = outcomes.get(key) ?? {};
     const total = allowed ?? countOf(budget);
     if (total === undefined) continue;
     updates.set(key, total);
@@ -122,6 +129,7 @@ export function openSteering(
       if (reason === undefined || verdict.outcome === 'done') return verdict;
       return { ...verdict, outcome: 'early-stopped', reason, retry: false };
     },
+    storeBy: (another) => (write = another),
   };
 }
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { openStore } from '../store/open.js';
 import { readSweep } from '../store/queries.js';
-import { startAttempt, storeSweep, storeSystem, trialId } from '../store/writer.js';
+import { startAttempt, storeSweep, storeSystem } from '../store/writer.js';
 import { parsePs, readGroups } from './system.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'system-'));
@@ -56,11 +56,10 @@ it('sums samples up: mean, peak, and power over time as energy', () => {
   const sweep = { name: 'a', question: '', source: '', varied: [] };
   const entry = { key: 'k', seed: 1, budget: { updates: 1 }, dataFingerprint: '', parameters: {} };
   storeSweep(store, sweep, [entry, { ...entry, key: 'short' }]);
-  const trial = trialId(store.db, 'k');
-  startAttempt(store, trial, 1, 1000);
-  startAttempt(store, trial, 2, 2000);
+  startAttempt(store, 'k', 1, 1000);
+  startAttempt(store, 'k', 2, 2000);
   const at = (attempt: number, wall: number, cpu: number | null, power: number | null) => {
-    return { trial, attempt, wall, cpu, memory: 1e9, gpu: 0.5, gpuMemory: null, power, temperature: 40 };
+    return { key: 'k', attempt, wall, cpu, memory: 1e9, gpu: 0.5, gpuMemory: null, power, temperature: 40 };
   };
   const samples = [at(1, 1010, 1, 100), at(1, 1020, 3, 200), at(2, 2005, null, 400)];
   storeSystem(store, samples);

@@ -5,10 +5,9 @@
 import fs from 'node:fs';
 import { execa } from 'execa';
 import { deviceName, listGpus, type Gpu } from '../nvidia.js';
-import type { Store } from '../store/open.js';
-import { storeSystem } from '../store/writer.js';
+import type { SystemRow } from '../store/writer.js';
 import { systemFile } from './layout.js';
-import { LineReader } from './lines.js';
+import { readLines } from './lines.js';
 
 /** One sample of a trial. Null: cannot be told. */
 export interface SystemSample {
@@ -31,8 +30,6 @@ const EVERY = 10_000;
 
 export interface Watched {
   key: string;
-  /** The trial's number in the store. */
-  trial: number;
   attempt: number;
   /** Its first process, which leads its group; undefined where it could not be started. */
   pid: number | undefined;
@@ -51,8 +48,8 @@ export interface GroupUse {
   memory: number;
 }
 
-/** @param every milliseconds between samples */
-export function openSystemWatch(store: Store, every = EVERY, firstAfter = FIRST_AFTER): SystemWatch {
+/** @param write brings samples, which stand in their files, into the store */
+export function openSystemWatch(results: string, write: (samples: SystemRow[]) => void): SystemWatch {
   const watched = new Map<Watched, { at: number; cpuSeconds: number }>();
   const timers = new Set<NodeJS.Timeout>();
   let busy = false;
@@ -78,15 +75,15 @@ export function openSystemWatch(store: Store, every = EVERY, firstAfter = FIRST_
           memory: use?.memory ?? null,
           ...gpuSample(gpus, one.device),
         };
-        fs.appendFileSync(systemFile(store.results, one.key, one.attempt), JSON.stringify(taken) + '\n');
-        return [{ trial: one.trial, attempt: one.attempt, ...taken }];
+        fs.appendFileSync(systemFile(results, one.key, one.attempt), JSON.stringify(taken) + '\n');
+        return [{ key: one.key, attempt: one.attempt, ...taken }];
       });
-      storeSystem(store, rows);
+      write(rows);
     } finally {
       busy = false;
     }
   };
-  const timer = setInterval(() => void sample([...watched.keys()]), every);
+  const timer = setInterval(() => void sample([...watched.keys()]), EVERY);
   timer.unref();
   return {
     watch(trial) {
@@ -94,7 +91,7 @@ export function openSystemWatch(store: Store, every = EVERY, firstAfter = FIRST_
       const first = setTimeout(() => {
         timers.delete(first);
         void sample([trial]);
-      }, firstAfter);
+      }, FIRST_AFTER);
       first.unref();
       timers.add(first);
       return () => {
@@ -111,17 +108,15 @@ export function openSystemWatch(store: Store, every = EVERY, firstAfter = FIRST_
   };
 }
 
-/** Brings an attempt's samples into a store that lacks them. */
-export function restoreSystem(store: Store, trial: number, key: string, attempt: number): void {
-  const lines = new LineReader(systemFile(store.results, key, attempt)).read();
-  const samples = lines.flatMap((line) => {
+/** All samples of an attempt. */
+export function readSystem(results: string, key: string, attempt: number): SystemRow[] {
+  return readLines(systemFile(results, key, attempt)).flatMap((line) => {
     try {
-      return [{ trial, attempt, ...(JSON.parse(line) as SystemSample) }];
+      return [{ key, attempt, ...(JSON.parse(line) as SystemSample) }];
     } catch {
       return []; // a crash in mid-write
     }
   });
-  storeSystem(store, samples);
 }
 
 function gpuSample(

@@ -9,7 +9,7 @@ import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import * as schema from './schema.js';
 
-export type Db = BetterSQLite3Database<typeof schema>;
+export type Db = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
 
 export interface Store {
   /** Absolute results folder. */
@@ -46,18 +46,42 @@ export function openStore(results: string): Store {
     return { results, db, close: () => opened.close() };
   } catch (error) {
     connection?.close();
-    const code = systemCode(error);
-    if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
-      throw new UserError(
-        `The database ${file} is damaged (${messageOf(error)}).\n` +
-          `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
-          ` (mv ${file} ${file}.damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
-        4,
-        { cause: error },
-      );
-    }
-    throw new UserError(`The database ${file} cannot be opened: ${messageOf(error)}`, 2, { cause: error });
+    throw storeError(results, error);
   }
+}
+
+/** What a failed call of the database means to the user: a full disk, a file that cannot be used as it is, or damage. */
+export function storeError(results: string, error: unknown): UserError {
+  const file = databasePath(results);
+  // drizzle wraps what SQLite says.
+  const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = systemCode(reason) ?? '';
+  const cause = { cause: error };
+  if (
+    ['SQLITE_FULL', 'ENOSPC', 'EDQUOT'].includes(code) ||
+    (code.startsWith('SQLITE_IOERR') && isFull(results))
+  ) {
+    return new UserError(
+      `The disk of ${results} is full (${messageOf(reason)}).\n` +
+        'Nothing that was measured is lost. Make room and run the sweep again: it goes on from there.',
+      1,
+      cause,
+    );
+  }
+  if (/^SQLITE_(BUSY|CANTOPEN|PERM|READONLY|AUTH|NOMEM)/.test(code) || !code.startsWith('SQLITE_')) {
+    return new UserError(`The database ${file} cannot be used: ${messageOf(reason)}`, 2, cause);
+  }
+  return new UserError(
+    `The database ${file} is damaged (${messageOf(reason)}).\n` +
+      `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
+      ` (mkdir damaged; mv ${file}* damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
+    4,
+    cause,
+  );
+}
+
+function isFull(folder: string): boolean {
+  return fs.statfsSync(folder).bavail === 0;
 }
 
 /** Opens a results folder that must be there already, for reading commands. */

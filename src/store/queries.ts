@@ -364,7 +364,7 @@ function pausesBefore(
 /** A metric over a trial, as far as it came: what early stopping judges by when a sweep is taken up again. */
 export function readMeasurements({ db }: Store, key: string, name: string) {
   const trial = db.select().from(trials).where(eq(trials.key, key)).get();
-  if (trial === undefined) return { status: 'pending' as const, allowed: null, points: [] };
+  if (trial === undefined) return { allowed: null, points: [] };
   const rows = db
     .select({ step: metrics.step, value: metrics.value })
     .from(metrics)
@@ -374,7 +374,7 @@ export function readMeasurements({ db }: Store, key: string, name: string) {
     .all();
   const last = new Map(rows.map(({ step, value }) => [step, value ?? NaN]));
   const points = [...last].map(([step, value]) => ({ step, value }));
-  return { status: trial.status, allowed: trial.updates, points };
+  return { allowed: trial.updates, points };
 }
 
 /** Which budgets trials had, which trials there are in what state, and whether there is one of the same setting and seed. */
@@ -460,4 +460,41 @@ export function readTimings({ db }: Store): Timing[] {
       peakMemory: attempt.peakMemory,
     };
   });
+}
+
+/** What became of a trial so far. */
+export interface Outcome {
+  status: TrialStatus;
+  reason: string | null;
+  /** Last update whose metrics are stored. */
+  step: number;
+  /** Exit code of its last attempt. */
+  exitCode: number | null;
+  /** Numbers of the attempts whose end is stored. */
+  ended: number[];
+}
+
+/** The outcome of every trial, by key: read in one query, since there may be tens of thousands. */
+export function readOutcomes({ db }: Store): Map<string, Outcome> {
+  const rows = db
+    .select({
+      key: trials.key,
+      status: trials.status,
+      reason: trials.reason,
+      step: trials.step,
+      attempt: attempts.attempt,
+      outcome: attempts.outcome,
+      exitCode: attempts.exitCode,
+    })
+    .from(trials)
+    .leftJoin(attempts, eq(attempts.trial, trials.id))
+    .orderBy(asc(attempts.attempt))
+    .all();
+  const outcomes = new Map<string, Outcome>();
+  for (const { key, status, reason, step, attempt, outcome, exitCode } of rows) {
+    const ended = outcomes.get(key)?.ended ?? [];
+    if (attempt !== null && outcome !== null) ended.push(attempt);
+    outcomes.set(key, { status, reason, step, exitCode, ended });
+  }
+  return outcomes;
 }

@@ -92,6 +92,10 @@ export const attempts = sqliteTable(
     reason: text('reason'),
     /** Bytes of events.ndjson that are in the database; moves in the same transaction as their rows. */
     ingested: integer('ingested').notNull().default(0),
+    /** Hash of the file's first bytes: what is read on must begin as what was read before. */
+    head: text('head').notNull().default(''),
+    /** How often the file was shortened or replaced; from then on, what is stored already is not stored again. */
+    rewritten: integer('rewritten').notNull().default(0),
   },
   (t) => [primaryKey({ columns: [t.trial, t.attempt] })],
 );

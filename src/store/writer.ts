@@ -1,15 +1,19 @@
-/** @file The one writer: every row of the database is written here. */
+/**
+ * @file The one writer: every row of the database is written here.
+ *
+ * What happens once a trial goes through drizzle's builder; what happens once a point, or once for each of thousands of
+ * trials, through statements that are prepared once a connection.
+ */
+import type { Statement } from 'better-sqlite3';
 import { and, eq, inArray, isNull, notInArray } from 'drizzle-orm';
 import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
-import type { Db, Store } from './open.js';
+import type { Store } from './open.js';
 import {
   attempts,
   checkpoints,
   earlyStops,
   exams,
   messages,
-  metricNames,
-  metrics,
   samples,
   sweeps,
   sweepTrials,
@@ -36,58 +40,76 @@ export interface AttemptEnd {
   signal: string | null;
 }
 
+/** What moves with the rows of an events file: how far it was read, by what it is known again. */
+export interface Ingested {
+  offset: number;
+  head: string;
+  /** How often the file was shortened or replaced. */
+  rewritten: number;
+}
+
+/** Runs `work` in one transaction; inside another, as a part of it. */
+export function transact<T>({ db }: Store, work: () => T): T {
+  return db.$client.transaction(work).immediate();
+}
+
 /** Stores a sweep and the trials it holds. Trials that other sweeps share keep their state. */
 export function storeSweep(store: Store, sweep: SweepEntry, entries: TrialEntry[]): void {
+  const { db } = store;
   const updated = Date.now() / 1000;
-  store.db.transaction((tx) => {
-    const { id } = tx
+  const { addTrial, addMember } = statementsOf(store);
+  transact(store, () => {
+    const { id } = db
       .insert(sweeps)
       .values({ ...sweep, updated })
       .onConflictDoUpdate({ target: sweeps.name, set: { ...sweep, updated } })
       .returning({ id: sweeps.id })
       .get();
-    tx.delete(sweepTrials).where(eq(sweepTrials.sweep, id)).run();
-    entries.forEach((entry, position) => {
-      tx.insert(trials)
-        .values({ ...entry, status: 'pending' })
-        .onConflictDoNothing()
-        .run();
-      tx.insert(sweepTrials)
-        .values({ sweep: id, trial: trialId(tx, entry.key), position })
-        .run();
+    db.delete(sweepTrials).where(eq(sweepTrials.sweep, id)).run();
+    entries.forEach(({ key, parameters, seed, budget, dataFingerprint }, position) => {
+      addTrial.run(key, JSON.stringify(parameters), seed, JSON.stringify(budget), dataFingerprint);
+      addMember.run(id, trialId(store, key), position);
     });
   });
 }
 
-export function trialId(db: Pick<Db, 'select'>, key: string): number {
-  const row = db.select({ id: trials.id }).from(trials).where(eq(trials.key, key)).get();
-  if (row === undefined) throw new Error(`The store holds no trial ${key}`);
-  return row.id;
+export function trialId(store: Store, key: string): number {
+  const id = statementsOf(store).trialId.get(key);
+  if (id === undefined) throw new Error(`The store holds no trial ${key}`);
+  return id;
 }
 
-export function startAttempt(store: Store, trial: number, attempt: number, started: number): void {
-  store.db.transaction((tx) => {
-    tx.insert(attempts).values({ trial, attempt, started }).onConflictDoNothing().run();
-    tx.update(trials).set({ status: 'running', reason: null }).where(eq(trials.id, trial)).run();
+export function startAttempt(store: Store, key: string, attempt: number, started: number): void {
+  const { addAttempt, setStatus } = statementsOf(store);
+  const trial = trialId(store, key);
+  transact(store, () => {
+    addAttempt.run(trial, attempt, started);
+    setStatus.run('running', null, trial);
   });
 }
 
 /** Stores how an attempt ended, and with it what state the trial is in. */
-export function endAttempt(
-  store: Store,
-  trial: number,
-  attempt: number,
-  end: AttemptEnd,
-  ended: number,
-): void {
-  store.db.transaction((tx) => {
-    tx.update(attempts)
+export function endAttempt(store: Store, key: string, attempt: number, end: AttemptEnd, ended: number): void {
+  const trial = trialId(store, key);
+  transact(store, () => {
+    store.db
+      .update(attempts)
       .set({ ...end, ended })
-      .where(and(eq(attempts.trial, trial), eq(attempts.attempt, attempt)))
+      .where(sameAttempt(trial, attempt))
       .run();
     const status = end.outcome === 'lost' ? 'pending' : end.outcome;
-    tx.update(trials).set({ status, reason: end.reason }).where(eq(trials.id, trial)).run();
+    statementsOf(store).setStatus.run(status, end.reason, trial);
   });
+}
+
+function sameAttempt(trial: number, attempt: number) {
+  return and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
+}
+
+/** How far an attempt's events are in the store. */
+export function readIngested(store: Store, key: string, attempt: number): Ingested {
+  const row = statementsOf(store).ingested.get(trialId(store, key), attempt);
+  return row ?? { offset: 0, head: '', rewritten: 0 };
 }
 
 /**
@@ -96,56 +118,92 @@ export function endAttempt(
  */
 export function storeEvents(
   store: Store,
-  trial: number,
+  key: string,
   attempt: number,
   events: readonly TrialEvent[],
-  ingested: number,
+  { offset, head, rewritten }: Ingested,
 ): void {
-  const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
-  store.db.transaction((tx) => {
+  const at: Place = { trial: trialId(store, key), attempt, again: rewritten > 0 };
+  const { setIngested, setStep } = statementsOf(store);
+  transact(store, () => {
     let step: number | undefined;
     for (const event of events) {
-      storeEvent(tx, trial, attempt, event);
+      storeEvent(store, at, event);
       if (event.t === 'metric' || event.t === 'done') step = event.step;
     }
-    tx.update(attempts).set({ ingested }).where(here).run();
-    if (step !== undefined) tx.update(trials).set({ step }).where(eq(trials.id, trial)).run();
+    setIngested.run(offset, head, rewritten, at.trial, attempt);
+    if (step !== undefined) setStep.run(step, at.trial);
   });
 }
 
-type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0];
+interface Place {
+  trial: number;
+  attempt: number;
+  /** The file was shortened or replaced, so that what it says may be stored already. */
+  again: boolean;
+}
 
-function storeEvent(tx: Transaction, trial: number, attempt: number, event: TrialEvent): void {
+function storeEvent(store: Store, { trial, attempt, again }: Place, event: TrialEvent): void {
+  const { db } = store;
   const at = { trial, attempt };
-  const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
   switch (event.t) {
     case 'start': {
       const { engine, engineReason, device, threads, host, cpu, versions, facts, form, from } = event;
-      tx.update(attempts)
-        .set({ engine, engineReason, device, threads, host, cpu, versions, facts, form, from })
-        .where(here)
+      const told = {
+        engine,
+        engineReason,
+        device,
+        threads,
+        host,
+        cpu,
+        versions,
+        facts,
+        form,
+        from: from ?? undefined,
+      };
+      // A trainer that is not ours may tell nothing of this.
+      if (Object.values(told).some((value) => value !== undefined))
+        db.update(attempts).set(told).where(sameAttempt(trial, attempt)).run();
+      db.update(trials)
+        .set({ updates: event.updates ?? null })
+        .where(eq(trials.id, trial))
         .run();
-      tx.update(trials).set({ updates: event.updates }).where(eq(trials.id, trial)).run();
       return;
     }
     case 'metric': {
-      const { step, wall, pixels } = event;
-      const rows = Object.entries(event.v).map(([name, value]) => {
-        return { ...at, name: nameId(tx, name), step, wall, pixels, value };
-      });
-      if (rows.length > 0) tx.insert(metrics).values(rows).onConflictDoNothing().run();
+      const { step, wall, pixels, v } = event;
+      const { addMetric } = statementsOf(store);
+      for (const name in v) {
+        const value = v[name];
+        addMetric.run(
+          trial,
+          attempt,
+          nameId(store, name),
+          step,
+          wall,
+          pixels,
+          typeof value === 'number' ? value : null,
+        );
+      }
       return;
     }
     case 'checkpoint': {
       const { step, kind, path, bytes } = event;
-      tx.insert(checkpoints)
-        .values({ ...at, step, kind, path, bytes })
-        .run();
+      const row = { ...at, step, kind, path, bytes };
+      const same = and(
+        eq(checkpoints.trial, trial),
+        eq(checkpoints.attempt, attempt),
+        eq(checkpoints.step, step),
+        eq(checkpoints.kind, kind),
+        eq(checkpoints.path, path),
+      );
+      if (again && db.select().from(checkpoints).where(same).get() !== undefined) return;
+      db.insert(checkpoints).values(row).run();
       return;
     }
     case 'sample': {
       const { step, name, role, path } = event;
-      tx.insert(samples)
+      db.insert(samples)
         .values({ ...at, step, name, role, path })
         .onConflictDoNothing()
         .run();
@@ -153,31 +211,29 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
     }
     case 'exam': {
       const { step, split, v, images } = event;
-      tx.insert(exams)
+      db.insert(exams)
         .values({ ...at, step, split, values: v, images })
         .onConflictDoNothing()
         .run();
       return;
     }
     case 'memory':
-      tx.update(attempts)
+      db.update(attempts)
         .set({
           peakMemory: event.peak,
-          predictedMemory: event.predicted === undefined ? undefined : Math.round(event.predicted),
+          predictedMemory: event.predicted == null ? undefined : Math.round(event.predicted),
           microBatch: event.micro_batch,
         })
-        .where(here)
+        .where(sameAttempt(trial, attempt))
         .run();
       return;
     case 'health':
     case 'warning':
-      tx.insert(messages)
-        .values({ ...at, type: event.t, step: event.step, code: event.code, text: event.message })
-        .run();
+      addMessage(store, { trial, attempt, again }, event.t, event.step, event.code, event.message);
       return;
     case 'done':
       // Where the budget is one of time, how many updates it allowed is known only now.
-      tx.update(trials)
+      db.update(trials)
         .set({ updates: event.step })
         .where(and(eq(trials.id, trial), isNull(trials.updates)))
         .run();
@@ -187,47 +243,133 @@ function storeEvent(tx: Transaction, trial: number, attempt: number, event: Tria
       return;
     default: {
       const unknown: { t?: unknown } = event;
-      tx.insert(messages)
-        .values({ ...at, type: String(unknown.t), text: JSON.stringify(unknown) })
-        .run();
+      addMessage(store, { trial, attempt, again }, String(unknown.t), null, null, JSON.stringify(unknown));
     }
   }
 }
 
-function nameId(tx: Transaction, name: string): number {
-  const known = tx.select({ id: metricNames.id }).from(metricNames).where(eq(metricNames.name, name)).get();
-  return known?.id ?? tx.insert(metricNames).values({ name }).returning({ id: metricNames.id }).get().id;
+function addMessage(
+  { db }: Store,
+  { trial, attempt, again }: Place,
+  type: string,
+  step: number | null,
+  code: string | null,
+  text: string,
+): void {
+  const row = { trial, attempt, type, step, code, text };
+  const same = and(
+    eq(messages.trial, trial),
+    eq(messages.attempt, attempt),
+    eq(messages.type, type),
+    step === null ? isNull(messages.step) : eq(messages.step, step),
+    code === null ? isNull(messages.code) : eq(messages.code, code),
+    eq(messages.text, text),
+  );
+  if (again && db.select().from(messages).where(same).get() !== undefined) return;
+  db.insert(messages).values(row).run();
 }
 
-/** Stores that a rule stopped a trial, and with it, unless it got done all the same, the trial's state. */
-export function storeEarlyStop(store: Store, stop: typeof earlyStops.$inferInsert): void {
-  const { trial, attempt, reason } = stop;
-  store.db.transaction((tx) => {
-    tx.insert(earlyStops).values(stop).onConflictDoNothing().run();
+function nameId(store: Store, name: string): number {
+  const { names, nameId, addName } = statementsOf(store);
+  let id = names.get(name);
+  if (id === undefined) {
+    addName.run(name);
+    id = nameId.get(name)!;
+    names.set(name, id);
+  }
+  return id;
+}
+
+interface Statements {
+  addTrial: Statement<[string, string, number, string, string]>;
+  addMember: Statement<[number, number, number]>;
+  trialId: Statement<[string], number>;
+  addAttempt: Statement<[number, number, number]>;
+  setStatus: Statement<[string, string | null, number]>;
+  ingested: Statement<[number, number], Ingested>;
+  setIngested: Statement<[number, string, number, number, number]>;
+  setStep: Statement<[number, number]>;
+  addMetric: Statement<[number, number, number, number, number, number, number | null]>;
+  addName: Statement<[string]>;
+  nameId: Statement<[string], number>;
+  /** Numbers of the metric names that this connection has met. */
+  names: Map<string, number>;
+}
+
+const prepared = new WeakMap<Store, Statements>();
+
+function statementsOf(store: Store): Statements {
+  const known = prepared.get(store);
+  if (known !== undefined) return known;
+  const { $client: client } = store.db;
+  const statements: Statements = {
+    addTrial: client.prepare(
+      `insert into trials (key, parameters, seed, budget, data_fingerprint, status)
+       values (?, ?, ?, ?, ?, 'pending') on conflict do nothing`,
+    ),
+    addMember: client.prepare('insert into sweep_trials (sweep, trial, position) values (?, ?, ?)'),
+    trialId: client.prepare<[string], number>('select id from trials where key = ?').pluck(),
+    addAttempt: client.prepare(
+      'insert into attempts (trial, attempt, started) values (?, ?, ?) on conflict do nothing',
+    ),
+    setStatus: client.prepare('update trials set status = ?, reason = ? where id = ?'),
+    ingested: client.prepare<[number, number], Ingested>(
+      'select ingested as offset, head, rewritten from attempts where trial = ? and attempt = ?',
+    ),
+    setIngested: client.prepare(
+      'update attempts set ingested = ?, head = ?, rewritten = ? where trial = ? and attempt = ?',
+    ),
+    setStep: client.prepare('update trials set step = ? where id = ?'),
+    addMetric: client.prepare(
+      `insert into metrics (trial, attempt, name, step, wall, pixels, value)
+       values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    ),
+    addName: client.prepare('insert into metric_names (name) values (?) on conflict do nothing'),
+    nameId: client.prepare<[string], number>('select id from metric_names where name = ?').pluck(),
+    names: new Map(),
+  };
+  prepared.set(store, statements);
+  return statements;
+}
+
+/** A decision, without the trial that it is of. */
+export type EarlyStopRow = Omit<typeof earlyStops.$inferInsert, 'trial'>;
+
+/** Stores that a rule stopped a trial, and with it, unless it runs or got done all the same, the trial's state. */
+export function storeEarlyStop(store: Store, key: string, stop: EarlyStopRow): void {
+  const { db } = store;
+  const { attempt, reason } = stop;
+  const trial = trialId(store, key);
+  transact(store, () => {
+    db.insert(earlyStops)
+      .values({ trial, ...stop })
+      .onConflictDoNothing()
+      .run();
     const open = and(eq(trials.id, trial), notInArray(trials.status, ['done', 'running']));
-    if (tx.update(trials).set({ status: 'early-stopped', reason }).where(open).run().changes === 0) return;
-    tx.update(attempts)
+    if (db.update(trials).set({ status: 'early-stopped', reason }).where(open).run().changes === 0) return;
+    db.update(attempts)
       .set({ outcome: 'early-stopped', reason })
-      .where(
-        and(
-          eq(attempts.trial, trial),
-          eq(attempts.attempt, attempt),
-          inArray(attempts.outcome, ['stopped', 'lost']),
-        ),
-      )
+      .where(and(sameAttempt(trial, attempt), inArray(attempts.outcome, ['stopped', 'lost'])))
       .run();
   });
 }
 
 /** Stores from which trial's last checkpoint a trial goes on. */
-export function storeExtended(store: Store, trial: number, extendedFrom: string, extendedAt: number): void {
-  store.db.update(trials).set({ extendedFrom, extendedAt }).where(eq(trials.id, trial)).run();
+export function storeExtended(store: Store, key: string, extendedFrom: string, extendedAt: number): void {
+  store.db.update(trials).set({ extendedFrom, extendedAt }).where(eq(trials.key, key)).run();
 }
 
+/** What a trial took of the machine at one moment, and whose it is. */
+export type SystemRow = Omit<typeof systemSamples.$inferInsert, 'trial'> & { key: string };
+
 /** Stores what trials took of the machine; what is stored already stays. */
-export function storeSystem(store: Store, samples: (typeof systemSamples.$inferInsert)[]): void {
-  if (samples.length === 0) return;
-  store.db.transaction((tx) => {
-    for (const sample of samples) tx.insert(systemSamples).values(sample).onConflictDoNothing().run();
+export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
+  transact(store, () => {
+    for (const { key, ...sample } of samples)
+      store.db
+        .insert(systemSamples)
+        .values({ trial: trialId(store, key), ...sample })
+        .onConflictDoNothing()
+        .run();
   });
 }

@@ -8,8 +8,10 @@ import type { Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import type { TrialParameters } from '../protocol.js';
 import { adamInputs } from './adam.js';
-import type { Smooth, StepFeed, StepResult } from './step.js';
+import type { StepFeed, StepResult } from './step.js';
+import type { Smooth } from './half.js';
 import * as step from './step.js';
+import { bankShapes, initialBank, savedShapes } from './bank.js';
 import { trainStep } from './whole-step.js';
 
 const PARAMETERS = resolveParameters({ patch: 16, batch: 4, filters: 2, blocks: 1, disc_layers: 2 });
@@ -32,7 +34,7 @@ const patches = ({ batch, patch }: TrialParameters, seed = 3): { X: Float32Array
 /** Larger than in training, so that no gradient is tiny. */
 const startOf = (parameters: TrialParameters): Values => {
   const draw = noise(7);
-  return step.initialBank(parameters, () => 8 * draw());
+  return initialBank(parameters, () => 8 * draw());
 };
 
 const engines: Partial<Record<'cpu' | 'onnx', Engine>> = {};
@@ -59,7 +61,7 @@ async function updated(
   { parameters = PARAMETERS, microBatch = parameters.batch, smooth = SMOOTH, updates = 1, feed = {} }: Run,
 ): Promise<StepResult & { bank: Values }> {
   const engine = engines[name] as Engine;
-  const bank = engine.createBank(step.bankShapes(parameters));
+  const bank = engine.createBank(bankShapes(parameters));
   for (const [key, values] of Object.entries(startOf(parameters))) bank.write(key, values);
   const compiled = await step.compileStep(engine, bank, parameters, { microBatch, smooth });
   let result: StepResult | undefined;
@@ -98,11 +100,11 @@ describe.each(['cpu', 'onnx'] as const)('micro-batches on %s', (name) => {
   it('equal one function that computes all losses and gradients together', async () => {
     const parts = await updated(name, { microBatch: 2 });
     const engine = engines[name] as Engine;
-    const bank = engine.createBank(step.bankShapes(PARAMETERS));
+    const bank = engine.createBank(bankShapes(PARAMETERS));
     for (const [key, values] of Object.entries(startOf(PARAMETERS))) bank.write(key, values);
     const program = await engine.compile(trainStep(PARAMETERS, SMOOTH), bank);
     const metrics = await program.run(bank, { ...patches(PARAMETERS), ...adamInputs(PARAMETERS, 1) });
-    const saved = Object.keys(step.savedShapes(PARAMETERS));
+    const saved = Object.keys(savedShapes(PARAMETERS));
     expect(worst(await readAll(bank), parts.bank, (each) => saved.includes(each))).toBeLessThan(1e-5);
     for (const [metric, values] of Object.entries(metrics)) {
       expect(parts.metrics[metric], metric).toBeCloseTo(values[0] as number, 5);

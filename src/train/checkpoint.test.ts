@@ -26,9 +26,9 @@ const tensors = (value: number) => ({ w: { shape: [2], values: Float32Array.of(v
 const kept = () => fs.readdirSync(path.join(folder, 'checkpoints')).sort();
 
 it('keeps the last and the best, of which the best may be older', () => {
-  const best = { step: 2, ssim: 0.5 };
+  const best = { step: 2, score: 0.5 };
   expect(
-    saveCheckpoint(folder, stateOf(1, { step: 1, ssim: 0.4 }), tensors(1)).map(({ kind }) => kind),
+    saveCheckpoint(folder, stateOf(1, { step: 1, score: 0.4 }), tensors(1)).map(({ kind }) => kind),
   ).toEqual(['last', 'best']);
   expect(kept()).toEqual(['best-step-1', 'step-1']);
   saveCheckpoint(folder, stateOf(2, best), tensors(2));
@@ -43,7 +43,7 @@ it('keeps the last and the best, of which the best may be older', () => {
 });
 
 it('makes again what a crash between the two left undone', () => {
-  const best = { step: 4, ssim: 0.6 };
+  const best = { step: 4, score: 0.6 };
   fs.mkdirSync(path.join(folder, 'checkpoints/.step-4.1.tmp'), { recursive: true });
   fs.cpSync(path.join(folder, 'checkpoints/step-3'), path.join(folder, 'checkpoints/best-step-4'), {
     recursive: true,
@@ -60,8 +60,8 @@ it('keeps what the sweep file asks for, as it was then', () => {
     { kind: 'last', path: 'checkpoints/step-2' },
     { kind: 'asked', path: 'checkpoints/asked-step-2' },
   ]);
-  saveCheckpoint(trial, stateOf(3, { step: 3, ssim: 1 }), tensors(3), true);
-  saveCheckpoint(trial, stateOf(4, { step: 3, ssim: 1 }), tensors(4));
+  saveCheckpoint(trial, stateOf(3, { step: 3, score: 1 }), tensors(3), true);
+  saveCheckpoint(trial, stateOf(4, { step: 3, score: 1 }), tensors(4));
   expect(there()).toEqual(['asked-step-2', 'asked-step-3', 'best-step-3', 'step-4']);
   expect(loadCheckpoint(path.join(trial, 'checkpoints/asked-step-2')).tensors).toEqual(tensors(2));
 });
@@ -71,7 +71,7 @@ const CALLS = ['openSync', 'writeSync', 'fsyncSync', 'closeSync', 'linkSync', 'r
 
 /** Saves two checkpoints, and crashes at the `at`th call of the second: it and all later ones fail. Returns whether it got so far. */
 function crash(trial: string, at: number, half: boolean): boolean {
-  const before = { step: 1, ssim: 0.5 };
+  const before = { step: 1, score: 0.5 };
   saveCheckpoint(trial, stateOf(1, before), tensors(1));
   let calls = 0;
   const spies = CALLS.map((name) => {
@@ -85,7 +85,7 @@ function crash(trial: string, at: number, half: boolean): boolean {
     });
   });
   try {
-    saveCheckpoint(trial, stateOf(2, { step: 2, ssim: 0.6 }), tensors(2), true);
+    saveCheckpoint(trial, stateOf(2, { step: 2, score: 0.6 }), tensors(2), true);
     return false;
   } catch {
     return true;
@@ -103,7 +103,7 @@ it.each([false, true])('leaves the newest whole wherever it crashes (writes torn
     const newest = Math.max(...steps.map((name) => Number(name.slice(5))));
     expect(loadCheckpoint(path.join(trial, `checkpoints/step-${newest}`)).tensors).toEqual(tensors(newest));
     // The next attempt goes on as if nothing had been.
-    saveCheckpoint(trial, stateOf(3, { step: 3, ssim: 0.7 }), tensors(3));
+    saveCheckpoint(trial, stateOf(3, { step: 3, score: 0.7 }), tensors(3));
     expect(fs.readdirSync(path.join(trial, 'checkpoints')).filter((name) => !name.startsWith('asked-')).sort()).toEqual(['best-step-3', 'step-3']); // prettier-ignore
   }
   expect(at).toBeGreaterThan(25); // so many calls there are

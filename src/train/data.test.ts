@@ -23,7 +23,7 @@ function imagesOf(
   const domain = {
     images: {
       size: list.length,
-      bits: 16 as const,
+      kinds: [{ bits: 16 }],
       smallest: { width: WIDTH, height: HEIGHT },
       image: (index: number) => Promise.resolve(list[index]!),
     },

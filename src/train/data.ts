@@ -1,14 +1,30 @@
 /** @file A trial's images: listed, split by patient, decoded once; and the batches of patches that training draws from them. */
 import { createHash } from 'node:crypto';
-import { openDataset, openImageCache, type Dataset, type Random } from '../imaging/dataset.js';
-import { findPairs, listImages, type ImageFile } from '../imaging/folder.js';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  openDataset,
+  openImageCache,
+  type Dataset,
+  type ImageCache,
+  type Random,
+} from '../imaging/dataset.js';
+import { listDomains, stemOf, type ImageFile } from '../imaging/folder.js';
+import {
+  bodyThreshold,
+  countValues,
+  percentile,
+  realHistogram,
+  wholeHistogram,
+  type Histogram,
+} from '../imaging/histogram.js';
 import { DataError, type GreyImage } from '../imaging/image.js';
 import { resolveRange, type Range } from '../imaging/intensity.js';
+import { findPairs } from '../imaging/pairs.js';
 import {
   BLANK_BELOW,
   countCentres,
   cutPatch,
-  otsu,
   positionInside,
   randomPosition,
   type Position,
@@ -20,17 +36,28 @@ import { applyChange, drawChange, type Change } from './augment.js';
 import { randomFromSeed } from './random.js';
 
 /** A held-out image, which events call by index and hash: its file's name can be a patient's id. */
-export interface HeldOut {
-  index: number;
+export interface HeldOut extends ListedImage {
   /** e.g. `3-9f2c`. */
   label: string;
-  x: () => Promise<GreyImage>;
   /** The same anatomy in the other style, where pairs are known. */
-  y: (() => Promise<GreyImage>) | undefined;
+  partner: (() => Promise<GreyImage>) | undefined;
 }
 
-/** Images that are translated as training goes on, of those whose partner is known. */
+/** An image by its place among the files of its domain. */
+export interface ListedImage {
+  index: number;
+  image: () => Promise<GreyImage>;
+}
+
+/** Held-out images of both domains. */
+export interface HeldOutImages {
+  x: HeldOut[];
+  y: HeldOut[];
+}
+
+/** Images that are translated as training goes on: of those whose partner is known, or of each domain where none is. */
 const VALIDATED = 2;
+const VALIDATED_WITHOUT_PARTNER = 4;
 
 /** Training images of one domain. */
 interface TrainingDomain {
@@ -46,9 +73,11 @@ export interface TrialImages {
     /** Partners that the paired term may use: places in `x` and in `y`. */
     partnerOf: Map<number, number>;
   };
-  /** At most two, with partners. */
-  validation: HeldOut[];
-  test: HeldOut[];
+  /** A few: with partners, or where no image of X has one of both domains. */
+  validation: HeldOutImages;
+  test: HeldOutImages;
+  /** The whole training part, of which the trial may use less: what the exam's baselines are fitted on. */
+  training: { x: ListedImage[]; y: ListedImage[]; pairs: [ListedImage, ListedImage][] };
   range: Range;
   /** Images of X and of Y, by part. */
   counts: Record<Part, [number, number]>;
@@ -61,22 +90,35 @@ export interface TrialImages {
 export function withoutFileNames(message: string, { x, y, pairing, split }: TrialConfig['data']): string {
   let hidden = message;
   if (typeof pairing === 'object' && message.includes(pairing.index)) {
-    hidden = hidden.replaceAll(pairing.index, 'the list of pairs').replace(/'[^']*'/g, 'a name');
+    hidden = hidden.replaceAll(pairing.index, 'the index').replace(/'[^']*'/g, 'a name');
   }
   for (const entries of Object.values(split) as (number | string[])[]) {
     if (typeof entries === 'number') continue;
     entries.forEach((entry, at) => (hidden = hidden.replaceAll(`'${entry}'`, `entry ${at + 1}`)));
   }
 
-  const hide = (text: string, folder: string, domain: string) => {
+  for (const [folder, domain] of [
+    [x, 'X'],
+    [y, 'Y'],
+  ] as const) {
     const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    return text.replace(new RegExp(`${escaped}[\\\\/](.+?)\\.png`, 'gi'), (_, stem: string) => {
-      return `image ${shortHash(stem)} of ${domain}`;
-    });
-  };
-  return hide(hide(hidden, x, 'X'), y, 'Y')
-    .replaceAll(x, 'the folder of X')
-    .replaceAll(y, 'the folder of Y');
+    for (const name of namesBelow(folder)) {
+      hidden = hidden.replaceAll(path.join(folder, name), `image ${shortHash(stemOf(name))} of ${domain}`);
+    }
+    // What is not there, or behind a link.
+    hidden = hidden.replace(new RegExp(`${escaped}[\\\\/].+?(?=: |$)`, 'gm'), `an image of ${domain}`);
+  }
+  return hidden.replaceAll(x, 'the folder of X').replaceAll(y, 'the folder of Y');
+}
+
+/** Paths below a folder, the longest first: a name can be the beginning of another. */
+function namesBelow(folder: string): string[] {
+  try {
+    const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    return names.sort((a, b) => b.length - a.length);
+  } catch {
+    return [];
+  }
 }
 
 function shortHash(stem: string): string {
@@ -90,27 +132,28 @@ function shortHash(stem: string): string {
 export async function loadTrialImages(config: TrialConfig, memory?: number): Promise<TrialImages> {
   const { data, parameters } = config;
   const { patch } = parameters;
-  const [x, y] = [(await listImages(data.x)).files, (await listImages(data.y)).files];
+  const [x, y] = (await listDomains(data)).map(({ files }) => files) as [ImageFile[], ImageFile[]];
   const pairs = await findPairs(x, y, data.pairing);
   const split = splitImages(x, y, data.split, { patient: data.patient, pairs });
   const used = trainingSet(x, y, split, pairs, parameters);
-  const cache = openImageCache(memory);
+  const cache = openImageCache(memory, { voi: data.voi });
 
   const domain = async (files: ImageFile[], indices: number[]): Promise<TrainingDomain> => {
-    const histogram = new Float64Array(2 ** 16);
-    const count = ({ data: pixels }: GreyImage) => {
-      for (let i = 0; i < pixels.length; i++) histogram[pixels[i]!]!++;
-    };
     const chosen = indices.map((index) => files[index]!);
-    const images = await openDataset(cache, chosen, patch, data.mask === 'auto' ? count : undefined);
-    return { images, threshold: data.mask === 'auto' ? otsu(histogram) : data.mask };
+    if (data.mask !== 'auto')
+      return { images: await openDataset(cache, chosen, patch), threshold: data.mask };
+    const { images, histogram } = await counted(cache, chosen, patch);
+    return { images, threshold: bodyThreshold(histogram) };
   };
   // What is trained on is read last: where memory is short, it is what stays.
   const partners = new Map(pairs);
-  const test = await heldOut(split.test[0]);
-  const validation = await heldOut(
-    split.validation[0].filter((index) => partners.has(index)).slice(0, VALIDATED),
-  );
+  const test = await heldOut(split.test);
+  const paired = split.validation[0].filter((index) => partners.has(index)).slice(0, VALIDATED);
+  const some = ([ofX, ofY]: [number[], number[]]): [number[], number[]] => [
+    ofX.slice(0, VALIDATED_WITHOUT_PARTNER),
+    ofY.slice(0, VALIDATED_WITHOUT_PARTNER),
+  ];
+  const validation = await heldOut(paired.length > 0 ? [paired, []] : some(split.validation));
   const train = {
     x: await domain(x, used.x),
     y: await domain(y, used.y),
@@ -121,15 +164,17 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     if (a.width !== b.width || a.height !== b.height)
       throw differInSize(x[used.x[atX]!]!, 'trained on as a pair');
   }
-  const depths = [train.x.images, train.y.images, ...test.read, ...validation.read].flatMap(({ bits }) =>
-    bits === undefined ? [] : [{ bits }],
+  const kinds = [train.x.images, train.y.images, ...test.read, ...validation.read].flatMap(
+    (read) => read.kinds,
   );
+  let trainingHistograms: Histogram[] | undefined;
   const count = (part: Part): [number, number] => [split[part][0].length, split[part][1].length];
   return {
     train,
     validation: validation.images,
     test: test.images,
-    range: resolveRange(data.range, depths),
+    range: await resolveRange(data.range, kinds, percentilesOf),
+    training: trainingPart(),
     counts: {
       train: [used.x.length, used.y.length],
       validation: count('validation'),
@@ -137,37 +182,98 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     },
   };
 
-  async function heldOut(indices: number[]): Promise<{ images: HeldOut[]; read: Dataset[] }> {
+  /** Of all images of the training part, also where a trial uses some of them: a study of their number changes nothing else. */
+  async function percentilesOf(percent: number): Promise<number[]> {
+    trainingHistograms ??= await Promise.all(
+      [x, y].map((files, at) => {
+        const chosen = split.train[at]!.map((index) => files[index]!);
+        return counted(cache, chosen, patch).then(({ histogram }) => histogram);
+      }),
+    );
+    return trainingHistograms.flatMap((histogram) => percentile(histogram, percent) ?? []);
+  }
+
+  function trainingPart(): TrialImages['training'] {
+    const listed = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
+    const [ofX, ofY] = split.train;
+    const inPart = new Set(ofX);
+    return {
+      x: ofX.map((index) => listed(x, index)),
+      y: ofY.map((index) => listed(y, index)),
+      pairs: pairs.filter(([atX]) => inPart.has(atX)).map(([atX, atY]) => [listed(x, atX), listed(y, atY)]),
+    };
+  }
+
+  async function heldOut(indices: [number[], number[]]): Promise<{ images: HeldOutImages; read: Dataset[] }> {
+    const partnersOfY = new Map(pairs.map(([ofX, ofY]) => [ofY, ofX]));
+    const ofX = await examined(x, indices[0], y, partners);
+    const ofY = await examined(y, indices[1], x, partnersOfY);
+    return { images: { x: ofX.images, y: ofY.images }, read: [...ofX.read, ...ofY.read] };
+  }
+
+  /** Reads the images that are examined, and their partners. */
+  async function examined(
+    files: ImageFile[],
+    indices: number[],
+    others: ImageFile[],
+    partners: Map<number, number>,
+  ): Promise<{ images: HeldOut[]; read: Dataset[] }> {
     const withPartner = indices.filter((index) => partners.has(index));
-    const ofX = await openDataset(
+    const own = await openDataset(
       cache,
-      indices.map((index) => x[index]!),
+      indices.map((index) => files[index]!),
       patch,
     );
-    const ofY = await openDataset(
+    const other = await openDataset(
       cache,
-      withPartner.map((index) => y[partners.get(index)!]!),
+      withPartner.map((index) => others[partners.get(index)!]!),
       patch,
     );
-    for (const [atY, index] of withPartner.entries()) {
-      const [a, b] = [await ofX.image(indices.indexOf(index)), await ofY.image(atY)];
-      if (a.width !== b.width || a.height !== b.height) throw differInSize(x[index]!, 'compared');
+    for (const [at, index] of withPartner.entries()) {
+      const [a, b] = [await own.image(indices.indexOf(index)), await other.image(at)];
+      if (a.width !== b.width || a.height !== b.height) throw differInSize(files[index]!, 'compared');
     }
     const images = indices.map((index, at): HeldOut => {
-      const atY = withPartner.indexOf(index);
+      const atPartner = withPartner.indexOf(index);
       return {
         index,
-        label: `${index}-${shortHash(x[index]!.stem)}`,
-        x: () => ofX.image(at),
-        y: atY < 0 ? undefined : () => ofY.image(atY),
+        label: `${index}-${shortHash(files[index]!.stem)}`,
+        image: () => own.image(at),
+        partner: atPartner < 0 ? undefined : () => other.image(atPartner),
       };
     });
-    return { images, read: [ofX, ofY] };
+    return { images, read: [own, other] };
   }
 }
 
+/** Images with the counts of their values: of whole numbers as they pass, of real numbers once their ends are known. */
+async function counted(
+  cache: ImageCache,
+  files: ImageFile[],
+  patch: number,
+): Promise<{ images: Dataset; histogram: Histogram }> {
+  const whole = wholeHistogram();
+  let [lo, hi] = [Infinity, -Infinity];
+  const images = await openDataset(cache, files, patch, ({ data }) => {
+    if (!(data instanceof Float32Array)) return countValues(whole, data);
+    for (let i = 0; i < data.length; i++) {
+      if (data[i]! < lo) lo = data[i]!;
+      if (data[i]! > hi) hi = data[i]!;
+    }
+  });
+  if (lo > hi) return { images, histogram: whole };
+  const real = realHistogram(lo, hi);
+  for (let at = 0; at < images.size; at++) countValues(real, (await images.image(at)).data);
+  return { images, histogram: real };
+}
+
+/** Stored values above which a pixel is body, by domain. */
+export function thresholdsOf({ train }: Pick<TrialImages, 'train'>): { x: number; y: number } {
+  return { x: train.x.threshold, y: train.y.threshold };
+}
+
 function differInSize(file: ImageFile, use: string): DataError {
-  return new DataError(`${file.path} and its partner in Y differ in size: they cannot be ${use}.`);
+  return new DataError(`${file.path} and its partner differ in size: they cannot be ${use}.`);
 }
 
 /** Patches of both domains for one update; the arrays are used again by the next one. */

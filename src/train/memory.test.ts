@@ -66,10 +66,28 @@ describe('the prediction', () => {
         ['auto', kept],
         ['low', recomputed],
       ] as const) {
-        const predicted = BASE + stepMemory(parameters, micro, { winograd: true, memory });
+        const predicted = BASE + stepMemory(parameters, micro, { winograd: true, memory, lanes: 1 });
         expect(predicted / (1e9 * peak), memory).toBeGreaterThan(1 / PREDICTION_ERROR);
         expect(predicted / (1e9 * peak), memory).toBeLessThan(PREDICTION_ERROR);
       }
+    },
+  );
+
+  it.each([
+    [64, 16, 16, 3, 16, 0.84],
+    [64, 16, 16, 3, 4, 0.5],
+    [128, 2, 16, 3, 2, 0.61],
+    [128, 4, 32, 6, 4, 1.9],
+    [256, 1, 16, 6, 1, 1.03],
+    [64, 16, 32, 9, 16, 2.32],
+    [64, 16, 8, 3, 1, 0.34],
+  ])(
+    'is near it on two lanes: patch %i, batch %i, filters %i, blocks %i, micro-batch %i',
+    (patch, batch, filters, blocks, micro, peak) => {
+      const parameters = { ...PARAMETERS, patch, batch, filters, blocks, disc_filters: filters };
+      const predicted = BASE + stepMemory(parameters, micro, { winograd: true, memory: 'auto', lanes: 2 });
+      expect(predicted / (1e9 * peak)).toBeGreaterThan(1 / PREDICTION_ERROR);
+      expect(predicted / (1e9 * peak)).toBeLessThan(PREDICTION_ERROR);
     },
   );
 

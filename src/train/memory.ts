@@ -22,6 +22,9 @@ const TRANSFORMED = 4;
 const ALLOCATOR = 1.4;
 /** Copies of every weight: itself, its two moments, its gradient, and the same in a checkpoint that is being written. */
 const WEIGHT_COPIES = 8;
+/** Copies of every weight that a second lane adds, and what its thread, its engine and its programs are, bytes. */
+const COPIES_OF_LANE = 5;
+const LANE = 110e6;
 /** The prediction was within this factor of the measured peak (see memory.test.ts), either way. */
 export const PREDICTION_ERROR = 1.15;
 /** Of free memory, what a trial that was told no limit counts on. */
@@ -37,17 +40,29 @@ const FLOAT = 4;
  *
  * It falls in proportion to the micro-batch but for weights and the batch's own images. A residual block in Winograd's form
  * keeps 2.25 more for each of its layers, and four numbers for each weight of them; where it is computed again, only its
- * input, but for the one block that is at work.
+ * input, but for the one block that is at work. A second lane keeps as much, but 5 copies of the weights, and its own engine.
  */
-export function stepMemory(
+export function stepMemory(parameters: TrialParameters, microBatch: number, form: Form = DIRECT): number {
+  const { weights, transformed, kept } = numbersHeld(parameters, form);
+  const images = 8 * parameters.batch * parameters.patch ** 2;
+  const one = WEIGHT_COPIES * weights + transformed + images + ALLOCATOR * microBatch * kept;
+  if (form.lanes === 1) return FLOAT * one;
+  return FLOAT * (one + COPIES_OF_LANE * weights + transformed + ALLOCATOR * microBatch * kept) + LANE;
+}
+
+/** Whether a second lane's copies of the weights are less than what a whole batch keeps for its backward pass. */
+export function secondLaneIsCheap(parameters: TrialParameters, form: Form): boolean {
+  const { weights, transformed, kept } = numbersHeld(parameters, form);
+  return COPIES_OF_LANE * weights + transformed < ALLOCATOR * parameters.batch * kept;
+}
+
+/** Numbers: of all weights, of transformed filters, and what one image of each domain leaves behind in the largest program. */
+function numbersHeld(
   parameters: TrialParameters,
-  microBatch: number,
-  { winograd, memory }: Form = DIRECT,
-): number {
-  const { batch, patch, blocks } = parameters;
+  { winograd, memory }: Form,
+): { weights: number; transformed: number; kept: number } {
+  const { patch, blocks } = parameters;
   const [generator, discriminator] = [generatorLayers(parameters), discriminatorLayers(parameters)];
-  const weights = 2 * (countWeights(generator) + countWeights(discriminator));
-  const images = 8 * batch * patch ** 2;
   const inBlocks = winogradLayers(parameters);
   const side = patch / 4;
   const filter = (inBlocks[0]?.in ?? 0) * (inBlocks[0]?.out ?? 0) * 9;
@@ -58,9 +73,11 @@ export function stepMemory(
     memory === 'auto'
       ? inBlocks.length * windows
       : blocks * pixels + 3 * windows - (inBlocks.length - 4) * KEPT_NORMED * pixels;
-  const transformed = winograd ? TRANSFORMED * filter * (memory === 'auto' ? 2 * inBlocks.length : 8) : 0;
-  const kept = 2 * keptBy(generator, patch) + keptBy(discriminator, patch) + 2 * more;
-  return FLOAT * (WEIGHT_COPIES * weights + transformed + images + ALLOCATOR * microBatch * kept);
+  return {
+    weights: 2 * (countWeights(generator) + countWeights(discriminator)),
+    transformed: winograd ? TRANSFORMED * filter * (memory === 'auto' ? 2 * inBlocks.length : 8) : 0,
+    kept: 2 * keptBy(generator, patch) + keptBy(discriminator, patch) + 2 * more,
+  };
 }
 
 /** Numbers that one image leaves behind in a network for the backward pass. */

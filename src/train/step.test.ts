@@ -10,8 +10,9 @@ import { sizeOf } from '../engines/spec.js';
 import { generatorReceptiveField } from '../geometry.js';
 import type { TrialParameters } from '../protocol.js';
 import { adamInputs } from './adam.js';
-import type { Smooth } from './step.js';
+import type { Smooth } from './half.js';
 import * as step from './step.js';
+import { bankShapes, initialBank, savedShapes, weightShapes } from './bank.js';
 import { lossesAndGradients, trainStep } from './whole-step.js';
 
 const PARAMETERS = resolveParameters({ patch: 24, batch: 2, filters: 2, blocks: 1 });
@@ -35,13 +36,13 @@ const patches = (seed: number, { batch, patch } = PARAMETERS): Values => {
 /** Larger than in training, so that no gradient is tiny. */
 const startOf = (parameters: TrialParameters): Values => {
   const draw = noise(7);
-  return step.initialBank(parameters, () => 8 * draw());
+  return initialBank(parameters, () => 8 * draw());
 };
 
 /** The gradient of each tensor of weights, and the metrics. */
 function gradientsOf(parameters: TrialParameters, smooth?: Smooth): ProgramSpec {
   const { batch, patch } = parameters;
-  const names = Object.keys(step.weightShapes(parameters));
+  const names = Object.keys(weightShapes(parameters));
   return {
     name: 'gradients',
     inputs: { X: [batch, patch, patch, 1], Y: [batch, patch, patch, 1] },
@@ -64,7 +65,7 @@ afterAll(() => Promise.all([onnx.dispose(), cpu.dispose()]));
 
 const run = (engine: Engine, spec: ProgramSpec, inputs: Values, parameters = PARAMETERS) => {
   const initial = startOf(parameters);
-  return runOnce(engine, spec, inputs, step.bankShapes(parameters), initial);
+  return runOnce(engine, spec, inputs, bankShapes(parameters), initial);
 };
 const update = (t = 1, seed = 3): Values => ({ ...patches(seed), ...adamInputs(PARAMETERS, t) });
 
@@ -88,7 +89,7 @@ describe('gradients of all weights', () => {
   it.each(['G', 'F', 'D_X', 'D_Y'] as const)('of %s are the slope of its own loss', async (network) => {
     const loss = network === 'G' || network === 'F' ? 'loss/G' : 'loss/D';
     const spec = gradientsOf(PARAMETERS, SMOOTH);
-    const shapes = step.weightShapes(PARAMETERS);
+    const shapes = weightShapes(PARAMETERS);
     const bank = onnx.createBank(shapes);
     const program = await onnx.compile(spec, bank);
     const initial = startOf(PARAMETERS);
@@ -137,7 +138,7 @@ describe('one update', () => {
       expect(error, name).toBeLessThan(5e-5);
     }
     const initial = startOf(PARAMETERS);
-    for (const name of Object.keys(step.weightShapes(PARAMETERS))) {
+    for (const name of Object.keys(weightShapes(PARAMETERS))) {
       expect(actual.bank[name], name).not.toEqual(initial[name]);
     }
   });
@@ -145,7 +146,7 @@ describe('one update', () => {
   it('is followed by further ones that agree too, so nothing is overwritten before it was read', async () => {
     const small = { ...PARAMETERS, patch: 8, batch: 1, disc_layers: 1 };
     const afterThree = async (engine: Engine): Promise<Values> => {
-      const bank = engine.createBank(step.bankShapes(small));
+      const bank = engine.createBank(bankShapes(small));
       for (const [name, values] of Object.entries(startOf(small))) bank.write(name, values);
       const program = await engine.compile(trainStep(small, SMOOTH), bank);
       for (let t = 1; t <= 3; t++) await program.run(bank, { ...patches(t, small), ...adamInputs(small, t) });
@@ -174,7 +175,7 @@ describe('one update', () => {
       initial[`${network}/conv5/bias`]?.fill(0.5);
     }
     const spec = trainStep(PARAMETERS);
-    const { outputs } = await runOnce(onnx, spec, update(), step.bankShapes(PARAMETERS), initial);
+    const { outputs } = await runOnce(onnx, spec, update(), bankShapes(PARAMETERS), initial);
     expect(outputs).toMatchObject({
       'loss/D': Float32Array.of(0.5),
       'loss/D_x': Float32Array.of(0.25),
@@ -210,7 +211,7 @@ describe('one update', () => {
 
 describe('training on the onnx engine', () => {
   const train = async (updates: number): Promise<{ bank: Values; metrics: Values }> => {
-    const bank = onnx.createBank(step.bankShapes(PARAMETERS));
+    const bank = onnx.createBank(bankShapes(PARAMETERS));
     for (const [name, values] of Object.entries(startOf(PARAMETERS))) bank.write(name, values);
     const program = await onnx.compile(trainStep(PARAMETERS), bank);
     let metrics: Values = {};
@@ -224,8 +225,8 @@ describe('training on the onnx engine', () => {
   });
 
   it('lowers the losses of the generators on a fixed batch', async () => {
-    const bank = onnx.createBank(step.bankShapes(PARAMETERS));
-    const initial = step.initialBank(PARAMETERS, noise(5));
+    const bank = onnx.createBank(bankShapes(PARAMETERS));
+    const initial = initialBank(PARAMETERS, noise(5));
     for (const [name, values] of Object.entries(initial)) bank.write(name, values);
     const program = await onnx.compile(trainStep({ ...PARAMETERS, lr: 2e-3 }), bank);
     const losses: number[] = [];
@@ -241,7 +242,7 @@ describe('training on the onnx engine', () => {
 it.each(['cpu', 'onnx'] as const)('leaves no tensors behind on %s', async (name) => {
   const engine = name === 'cpu' ? cpu : onnx;
   const small = { ...PARAMETERS, patch: 8, batch: 1, disc_layers: 1 };
-  const bank = engine.createBank(step.bankShapes(small));
+  const bank = engine.createBank(bankShapes(small));
   for (const [key, values] of Object.entries(startOf(small))) bank.write(key, values);
   const program = await engine.compile(trainStep(small), bank);
   const counts: number[] = [];
@@ -284,13 +285,13 @@ describe('translation', () => {
 });
 
 it('names everything in the bank by network, and moments after their weights', () => {
-  const shapes = step.bankShapes(PARAMETERS);
+  const shapes = bankShapes(PARAMETERS);
   expect(shapes['G/block1/conv1/filter']).toEqual([3, 3, 8, 8]);
   expect(shapes['D_X/conv1/bias.m']).toEqual([2]);
   expect(shapes['D_X/conv1/bias.g']).toEqual([2]);
-  const saved = step.savedShapes(PARAMETERS);
-  expect(Object.keys(saved).length).toBe(3 * Object.keys(step.weightShapes(PARAMETERS)).length);
-  const initial = step.initialBank(PARAMETERS, () => 1);
+  const saved = savedShapes(PARAMETERS);
+  expect(Object.keys(saved).length).toBe(3 * Object.keys(weightShapes(PARAMETERS)).length);
+  const initial = initialBank(PARAMETERS, () => 1);
   expect(Object.keys(initial).sort()).toEqual(Object.keys(saved).sort());
   for (const [name, values] of Object.entries(initial))
     expect(values.length, name).toBe(sizeOf(shapes[name] ?? []));

@@ -13,17 +13,20 @@ import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protoc
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
-import { loadTrialImages, patchSource } from './data.js';
+import { loadTrialImages, patchSource, thresholdsOf } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
 import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
 import { networkFacts } from './networks.js';
+import { openInForm } from './lane.js';
 import { openPool } from './pool.js';
 import { normal, randomFromSeed, randomFromState } from './random.js';
 import type { NamedTensor } from './safetensors.js';
-import { bankShapes, compileStep, initialBank, savedShapes } from './step.js';
+import { compileStep } from './step.js';
+import { bankShapes, initialBank, savedShapes } from './bank.js';
 import { openValidator } from './validation.js';
-import { describeForm, formOf } from './winograd.js';
+import { describeForm } from './form.js';
+import type { Form } from './winograd.js';
 
 export interface TrialIo {
   emit: Emit;
@@ -57,8 +60,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const images = await loadTrialImages(config, io.imageMemory);
   const drawPatches = patchSource(config, images);
   const budget = budgetMeter(config.budget, parameters, Math.max(...images.counts.train));
-  const { engine, reason } = await openFor(config, io);
-  const form = formOf(config, engine);
+  const { engine, reason, form } = await openFor(config, io);
   const bank = engine.createBank(bankShapes(parameters, form));
 
   // Weights, optimiser moments, past fakes, step and random states: new, or as a checkpoint left them.
@@ -80,7 +82,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     engine: engine.name,
     engineReason: reason,
     device: engine.device,
-    threads: engine.threads,
+    threads: engine.threads * form.lanes,
     versions: { cyclesweep: packageVersion(), node: process.version, ...engine.versions },
     pid: process.pid,
     host: hostHash(),
@@ -95,6 +97,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   let savedStep = io.resume === undefined ? undefined : state.step;
   const save = async (asked = false) => {
     state.random = { patches: random.patches.state(), pool: random.pool.state() };
+    await step.gather(bank);
     const held: Record<string, NamedTensor> = { 'pool/X': pools.X.save(), 'pool/Y': pools.Y.save() };
     for (const [name, shape] of Object.entries(savedShapes(parameters)))
       held[name] = { shape, values: await bank.read(name) };
@@ -103,6 +106,15 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     io.emit({ t: 'memory', ...step.memory() });
     [savedAt, savedStep] = [performance.now(), state.step];
   };
+  const examAt = (config.exam?.at ?? []).filter((share) => share < 1);
+  const exam = () =>
+    sitExam(config, { ...images, thresholds: thresholdsOf(images) }, engine, bank, state.step, io);
+  const leaveExam = () =>
+    io.emit({
+      t: 'stopped',
+      step: state.step,
+      reason: 'asked to stop during the exam, which it sits when it goes on',
+    });
   /** Milliseconds since the last metric event: drawing patches, and all of the updates. */
   let [waiting, working] = [0, 0];
 
@@ -162,16 +174,20 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       state.pending = { sums: {}, counts: {} };
       [waiting, working] = [0, 0];
     }
-    const ssim = validated?.['val/ssim'];
-    if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
+    const score = validated && validator!.score(validated);
+    if (score !== undefined && score > (state.best?.score ?? -Infinity))
+      state.best = { step: state.step, score };
+    // Before the checkpoint: a trial that is killed in between sits this exam again.
+    const due = examAt.some((share) => budget.share(state) >= share && budget.share(before) < share);
+    if (due && !(await exam())) return leaveExam();
     const asked = keep.some((share) => budget.share(before) < share && share <= budget.share(state));
-    if (tenth || asked || performance.now() - savedAt > CHECKPOINT_EVERY) await save(asked);
+    if (due || asked || tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save(asked);
   }
   await validator?.dispose();
   await step.dispose();
 
   // Whole held-out images, translated with the trained generators.
-  await sitExam(config, images, engine, bank, state.step, io);
+  if (!(await exam())) return leaveExam();
   io.emit({ t: 'memory', ...step.memory() });
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
@@ -179,15 +195,18 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
 /** What the runner chose, or, by hand, what is chosen here. */
 async function openFor(
-  { engine, engineReason }: TrialConfig,
+  config: TrialConfig,
   { device, threads }: TrialIo,
-): Promise<{ engine: Engine; reason: string }> {
-  // prettier-ignore
-  if (engine !== 'auto' && device !== undefined) {
-    return { engine: await openEngine(engine, { threads, device }), reason: engineReason ?? `${engine} on ${device} was asked for` }; // prettier-ignore
-  }
-  const choice = await chooseEngine({ engine, device: device ?? 'auto' });
-  return { engine: await openEngine(choice.engine, { threads, device: choice.devices[0]! }), reason: choice.reason }; // prettier-ignore
+): Promise<{ engine: Engine; reason: string; form: Form }> {
+  const { engine, engineReason } = config;
+  const chosen =
+    engine !== 'auto' && device !== undefined
+      ? { engine, device, reason: engineReason ?? `${engine} on ${device} was asked for` }
+      : await chooseEngine({ engine, device: device ?? 'auto' }).then(({ engine, devices, reason }) => {
+          return { engine, device: devices[0]!, reason };
+        });
+  const open = (threads: number) => openEngine(chosen.engine, { threads, device: chosen.device });
+  return { ...(await openInForm(config, threads, open)), reason: chosen.reason };
 }
 
 /** The first state of a trial: all of it follows from the seed. */

@@ -8,18 +8,9 @@ import type { TrialParameters } from '../protocol.js';
 import { adam, ADAM_INPUTS } from './adam.js';
 import * as losses from './losses.js';
 import type { Weights } from './networks.js';
-import {
-  get,
-  gradientsOf,
-  momentNames,
-  networks,
-  networkShapes,
-  pick,
-  savedShapes,
-  weightShapes,
-  type Smooth,
-  type StepMetric,
-} from './step.js';
+import { type StepMetric } from './step.js';
+import { momentNames, networkShapes, savedShapes, weightShapes } from './bank.js';
+import { get, gradientsOf, networks, pick, type Smooth } from './half.js';
 
 /**
  * One update. Inputs: `X` and `Y`, [batch, patch, patch, 1] in [-1, 1], and the scalars of `adamInputs`.

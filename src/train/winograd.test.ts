@@ -9,7 +9,9 @@ import { openEngine } from '../engines/open.js';
 import type { TrialParameters } from '../protocol.js';
 import { reflectionPad } from './networks.js';
 import * as step from './step.js';
-import { DIRECT, formOf, tilesOf, transformFilter, type Form } from './winograd.js';
+import { bankShapes, gradientName, initialBank, weightShapes } from './bank.js';
+import type { Smooth } from './half.js';
+import { DIRECT, tilesOf, transformFilter, type Form } from './winograd.js';
 
 const PARAMETERS = resolveParameters({ patch: 32, batch: 2, filters: 2, blocks: 2, disc_layers: 2 });
 /** F(4x4, 3x3) rounds ten times as much as the direct form: its matrices hold numbers up to 8. */
@@ -86,15 +88,15 @@ describe('one convolution by tiles', () => {
   });
 });
 
-const SMOOTH: step.Smooth = {
+const SMOOTH: Smooth = {
   activation: (h) => tf.tanh(h),
   distance: (a, b) => tf.mean(tf.squaredDifference(a, b)),
 };
 
 async function updated(engine: Engine, form: Form, parameters = PARAMETERS, updates = 1): Promise<Values> {
-  const bank = engine.createBank(step.bankShapes(parameters, form));
+  const bank = engine.createBank(bankShapes(parameters, form));
   const weight = noise(7);
-  const start = step.initialBank(parameters, () => 8 * weight());
+  const start = initialBank(parameters, () => 8 * weight());
   for (const [name, values] of Object.entries(start)) bank.write(name, values);
   const compiled = await step.compileStep(engine, bank, parameters, {
     microBatch: 1,
@@ -110,8 +112,8 @@ async function updated(engine: Engine, form: Form, parameters = PARAMETERS, upda
     results['gx'] = gx;
     for (const [name, metric] of Object.entries(metrics)) results[name] = Float32Array.of(metric);
   }
-  for (const name of Object.keys(step.weightShapes(parameters))) {
-    results[`gradient of ${name}`] = await bank.read(step.gradientName(name));
+  for (const name of Object.keys(weightShapes(parameters))) {
+    results[`gradient of ${name}`] = await bank.read(gradientName(name));
     results[name] = await bank.read(name);
   }
   // A whole image of another size, which fits tiles, and one that does not.
@@ -132,8 +134,8 @@ async function updated(engine: Engine, form: Form, parameters = PARAMETERS, upda
 
 describe('whole updates', () => {
   it.each([
-    ['winograd', { winograd: true, memory: 'auto' }],
-    ['winograd, recomputed', { winograd: true, memory: 'low' }],
+    ['winograd', { winograd: true, memory: 'auto', lanes: 1 }],
+    ['winograd, recomputed', { winograd: true, memory: 'low', lanes: 1 }],
     ['direct, recomputed', { winograd: false, memory: 'low' }],
   ] as [string, Form][])(
     '%s: gradients, weights and translations are those of the direct form',
@@ -150,7 +152,7 @@ describe('whole updates', () => {
     const parameters: TrialParameters = { ...PARAMETERS, norm, batch: 1 };
     const expected = await updated(onnx, DIRECT, parameters);
     for (const memory of ['auto', 'low'] as const) {
-      const actual = await updated(onnx, { winograd: true, memory }, parameters);
+      const actual = await updated(onnx, { winograd: true, memory, lanes: 1 }, parameters);
       for (const [name, error] of Object.entries(relativeErrors(expected, actual)))
         expect(error, `${name}, memory ${memory}`).toBeLessThan(NETWORK_TOLERANCE);
     }
@@ -159,38 +161,16 @@ describe('whole updates', () => {
   it('transforms filters anew at every update', async () => {
     const parameters = { ...PARAMETERS, lr: 0.02 };
     const expected = await updated(onnx, DIRECT, parameters, 3);
-    const actual = await updated(onnx, { winograd: true, memory: 'auto' }, parameters, 3);
+    const actual = await updated(onnx, { winograd: true, memory: 'auto', lanes: 1 }, parameters, 3);
     expect(relativeError(expected['gx']!, actual['gx']!)).toBeLessThan(0.01);
     const once = await updated(onnx, DIRECT, { ...parameters, lr: 0 }, 3);
     expect(relativeError(expected['gx']!, once['gx']!)).toBeGreaterThan(0.1);
   });
 
   it('recomputing gives the same bits as keeping', async () => {
-    const kept = await updated(onnx, { winograd: true, memory: 'auto' });
-    const again = await updated(onnx, { winograd: true, memory: 'low' });
+    const kept = await updated(onnx, { winograd: true, memory: 'auto', lanes: 1 });
+    const again = await updated(onnx, { winograd: true, memory: 'low', lanes: 1 });
     expect(again['gx']).toEqual(kept['gx']);
     expect(again['loss/G']).toEqual(kept['loss/G']);
-  });
-});
-
-describe('the form of a trial', () => {
-  const on = (name: Engine['name'], device: string, more: Partial<Parameters<typeof formOf>[0]> = {}) =>
-    formOf({ parameters: PARAMETERS, ...more }, { name, device });
-
-  it('is Winograd’s on the onnx engine on a CPU, where the patch fits tiles', () => {
-    expect(on('onnx', 'cpu').winograd).toBe(true);
-    expect(on('onnx', 'cpu', { parameters: { ...PARAMETERS, patch: 40 } }).winograd).toBe(false);
-    expect(on('onnx', 'cpu', { parameters: { ...PARAMETERS, generator: 'unet' } }).winograd).toBe(false);
-    expect(on('onnx', 'webgpu:0').winograd).toBe(false);
-    expect(on('wasm', 'cpu').winograd).toBe(false);
-    expect(on('onnx', 'cpu', { winograd: 'off' }).winograd).toBe(false);
-  });
-
-  it('recomputes only where asked to, and only residual blocks', () => {
-    expect(on('onnx', 'cpu').memory).toBe('auto');
-    expect(on('onnx', 'cpu', { memory: 'low' }).memory).toBe('low');
-    expect(
-      on('onnx', 'cpu', { memory: 'low', parameters: { ...PARAMETERS, generator: 'unet' } }).memory,
-    ).toBe('auto');
   });
 });

@@ -7,7 +7,6 @@
  * mirrored border included, is one gather of whole rows, and each transform two multiplications by a small constant matrix.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { TrialConfig } from '../protocol.js';
 import { generatorLayers, type GeneratorParameters, type Layer } from '../geometry.js';
 
 /** Outputs a side of a tile. */
@@ -178,30 +177,12 @@ export interface Form {
   winograd: boolean;
   /** `low`: what a block would keep for the backward pass is computed again. */
   memory: 'auto' | 'low';
+  /** Threads of JavaScript that compute at once: two take one direction each. */
+  lanes: 1 | 2;
 }
 
 /** The plain form: convolutions as they are, what the backward pass needs is kept. */
-export const DIRECT: Form = { winograd: false, memory: 'auto' };
-
-/**
- * The form that a trial takes. Winograd's was faster than the direct one at every size that `npm run bench:forms` measures
- * on the onnx engine on a CPU; GPUs have their own, and eager engines are slower with it.
- */
-export function formOf(
-  { parameters, winograd = 'auto', memory = 'auto' }: Pick<TrialConfig, 'parameters' | 'winograd' | 'memory'>,
-  { name, device }: { name: string; device: string },
-): Form {
-  const fits = parameters.generator === 'resnet' && trunkFitsTiles(parameters.patch, parameters.patch);
-  return {
-    winograd: winograd === 'auto' && fits && name === 'onnx' && device === 'cpu',
-    memory: parameters.generator === 'resnet' ? memory : 'auto',
-  };
-}
-
-/** For the record, e.g. `winograd, recomputed`. */
-export function describeForm({ winograd, memory }: Form): string {
-  return `${winograd ? 'winograd' : 'direct'}${memory === 'low' ? ', recomputed' : ''}`;
-}
+export const DIRECT: Form = { winograd: false, memory: 'auto', lanes: 1 };
 
 /** Whether the residual blocks see an image of these sides by tiles: they work at a quarter of its sides. */
 export function trunkFitsTiles(height: number, width: number): boolean {

@@ -5,13 +5,15 @@ import type { Condition } from '../../definition/conditions.js';
 import type { Definition } from '../../definition/schema.js';
 import { UserError } from '../../errors.js';
 import { DataError } from '../../imaging/image.js';
-import { readPngSize } from '../../imaging/png.js';
+import { readImage } from '../../imaging/read.js';
 import type { AnyTrialConfig, ParameterValues } from '../../protocol.js';
 import { readJournal } from '../../runner/journal.js';
 import { listAttempts } from '../../runner/layout.js';
 import { planSweep, type Plan } from '../../runner/plan.js';
-import { isAsked, makeSlots } from '../../runner/run-sweep.js';
+import { isAsked, sharesInWords } from '../../runner/run-sweep.js';
+import { shareOut } from '../../runner/share.js';
 import { isEarlyStopped } from '../../runner/steering.js';
+import { availableCores } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readTimings, type Timing } from '../../store/queries.js';
 import { memoryLimit } from '../../train/memory.js';
@@ -66,12 +68,12 @@ export async function makePlan({
   const states = statesOf(results, definition, trials);
   const left = states.filter((state) => state !== 'done' && state !== 'early-stopped').length;
   const placement = await placeTrials(definition, devices);
-  const slots = makeSlots(definition, placement.devices, Math.max(1, left));
-  const { device, threads } = slots[0]!;
+  const shares = shareOut(definition.resources, placement.devices, Math.max(1, left), availableCores());
+  const { most, threads } = shares;
+  const device = placement.devices[0]!;
   const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
   const images = await sizeOfImages(definition, plan);
   const machine = { placement: { engine: placement.engine, device, threads }, limit, ...images };
-  const each = `${threads} thread${threads === 1 ? '' : 's'} each`;
   return {
     name: definition.name,
     trials: trials.map(({ key, seed, parameters }, at) => ({
@@ -85,8 +87,8 @@ export async function makePlan({
     arithmetic: plan.arithmetic,
     warnings: plan.warnings,
     predictions: predict(trials, plan.images, machine, timings(results)),
-    placement: `${placement.reason}; ${slots.length} at once, ${each}`,
-    slots: slots.length,
+    placement: `${placement.reason}; ${sharesInWords(shares)}`,
+    slots: most,
     freeMemory: process.availableMemory(),
     results: shortest(results),
   };
@@ -127,8 +129,8 @@ async function sizeOfImages({ data, trainer }: Definition, { images }: Plan) {
   else if (trainer === 'cyclegan') {
     for (const file of [x[0], y[0]]) {
       if (file === undefined) throw new DataError('A domain holds no image.');
-      const { width, height, bytes } = await readPngSize(file.path);
-      size = { pixels: width * height, bytes: Math.max(size.bytes, width * height * bytes) };
+      const { width, height, data: pixels } = await readImage(file);
+      size = { pixels: width * height, bytes: Math.max(size.bytes, pixels.byteLength) };
     }
   }
   return { testImages: test[0].length, imagePixels: size.pixels, imageBytes: held * size.bytes };

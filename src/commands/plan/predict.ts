@@ -9,7 +9,7 @@ import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
 import type { Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
 import { BASE, planMemory, type MemoryLimit } from '../../train/memory.js';
-import { describeForm, formOf } from '../../train/winograd.js';
+import { describeForm, formOf } from '../../train/form.js';
 import { microBatches } from '../../train/step.js';
 import { translationWork, updateWork, wholeImageMemory } from './work.js';
 
@@ -151,7 +151,7 @@ function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: numb
 
 /** Predicts by what decides it, once for each. */
 function memoryPredictor({
-  placement: { engine, device },
+  placement: { engine, device, threads },
   limit,
   imageBytes,
   imagePixels,
@@ -159,7 +159,7 @@ function memoryPredictor({
   const known = new Map<string, Omit<Prediction, 'seconds'>>();
   return (trial) => {
     const { parameters, microBatch } = trial;
-    const form = formOf(trial, { name: engine ?? 'cpu', device });
+    const form = formOf(trial, { name: engine ?? 'cpu', device, threads });
     const identity = `${shape(parameters)} ${microBatch} ${describeForm(form)}`;
     const before = known.get(identity);
     if (before !== undefined) return before;

@@ -49,6 +49,7 @@ export function createOnnxBank({ Tensor }: Runtime, shapes: Record<string, Shape
       new Promise((resolve) => {
         resolve(fromStored(numbers(current(name)), shapeIn(shapes, name)));
       }),
+    memory: (name) => numbers(current(name)),
     clear: (names) => {
       for (const name of names) numbers(current(name)).fill(0);
     },
