@@ -3,6 +3,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { exitCodeOf, explain } from './commands/failure.js';
+import { isDiskFull } from './disk.js';
 import { packageVersion } from './version.js';
 
 /** Loaded when it is named, since each needs much that others do not; all where none is named, to list them. */
@@ -10,7 +11,12 @@ const COMMANDS = {
   run: async () => (await import('./commands/run.js')).runCommand,
   plan: async () => (await import('./commands/plan.js')).planCommand,
   init: async () => (await import('./commands/init.js')).initCommand,
+  show: async () => (await import('./commands/show.js')).showCommand,
+  logs: async () => (await import('./commands/logs.js')).logsCommand,
+  why: async () => (await import('./commands/why.js')).whyCommand,
   report: async () => (await import('./commands/report.js')).reportCommand,
+  translate: async () => (await import('./commands/translate.js')).translateCommand,
+  export: async () => (await import('./commands/export.js')).exportCommand,
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
@@ -19,7 +25,9 @@ const COMMANDS = {
 const EXAMPLES: [string, string][] = [
   ['sweep run sweeps/patch.yaml', 'train every trial that is missing'],
   ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
+  ["sweep why 'patch=64,seed=1'", 'why a trial ran where it did, or failed'],
   ['sweep report', 'write results/report.html'],
+  ['sweep translate 3f2a data/soft out', 'translate whole images by a trained generator'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
 
@@ -50,10 +58,10 @@ function loadCommands(name = '') {
   return Promise.all(wanted.map(([, load]) => load()));
 }
 
-// Whoever reads what is printed may leave (`sweep run … | head`): what is being done goes on.
+// Whoever reads what is printed may leave (`sweep run … | head`), or have no room for it: what is being done goes on.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && !isDiskFull(error)) throw error;
   });
 }
 

@@ -50,6 +50,12 @@ export const ENVIRONMENT = {
   lifeline: 'SWEEP_LIFELINE',
   /** Bytes of resident memory that the trial may have, or unset: as much as is free. */
   memoryLimit: 'SWEEP_MEMORY_LIMIT',
+  /** Bytes that the trial is planned to hold at most, or unset: what it chooses its micro-batch by, and no limit. */
+  memoryPlan: 'SWEEP_MEMORY_PLAN',
+  /** What the runner predicts that it will hold, bytes: for its `memory` event. */
+  memoryPredicted: 'SWEEP_MEMORY_PREDICTED',
+  /** The same of the GPU's memory: what the micro-batch is chosen by. */
+  deviceMemory: 'SWEEP_DEVICE_MEMORY',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */
@@ -60,6 +66,7 @@ export const EXIT = {
   deviceMissing: 69,
   fault: 70,
   outOfMemory: 71,
+  diskFull: 74,
   tryAgain: 75,
 } as const;
 
@@ -265,7 +272,8 @@ interface EventTypes {
   memory: { peak: number; predicted?: number; micro_batch?: number };
   health: { step: number; code: string; message: string };
   warning: { step: number; code: string; message: string };
-  alive: { wall: number };
+  /** `progress` counts what the worker has computed: a trial that lives but counts no further hangs. */
+  alive: { wall: number; progress?: number };
   done: { step: number; reason: string };
   stopped: { step: number; reason: string };
 }

@@ -14,3 +14,9 @@ export const jsonOption = {
   default: false,
   describe: 'Print one JSON object for a program to read',
 } as const;
+
+export const trialArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: "A trial's key, the beginning of it, or what it is like: 'patch=64,seed=1' of the latest sweep",
+} as const;

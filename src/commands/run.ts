@@ -2,8 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
+import { forecaster } from './plan/forecast.js';
 import {
   fileArgument,
   placeTrials,
@@ -14,6 +16,8 @@ import {
 
 interface RunArguments extends SweepFileArguments {
   'retry-failed': boolean;
+  'max-trials'?: number;
+  'fail-fast': boolean;
   'dry-run': boolean;
   extend: boolean;
   json: boolean;
@@ -41,6 +45,16 @@ export const runCommand: CommandModule<object, RunArguments> = {
         describe:
           'Go on from the last checkpoints of a finished sweep of a smaller budget; the learning rate must be constant',
       })
+      .option('max-trials', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'Run this many of the missing trials, and leave the others to a later run',
+      })
+      .option('fail-fast', {
+        type: 'boolean',
+        default: false,
+        describe: 'Stop the sweep at the first trial that fails; running ones save a checkpoint',
+      })
       .option('dry-run', {
         type: 'boolean',
         default: false,
@@ -58,6 +72,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
         '$0 run sweeps/patch.yaml --set budget.pixels=80M --extend',
         'the finished study, twice as long',
       )
+      .example('$0 run sweeps/patch.yaml --max-trials 1 --fail-fast', 'one trial first, to see that it works')
       .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
       .example('$0 run sweeps/patch.yaml --devices 0,2', 'on two GPUs of NVIDIA')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
@@ -67,6 +82,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
   if (args.dryRun) return (await import('./plan.js')).showPlan(args);
+  const maxTrials = countOf(args.maxTrials);
   const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
@@ -75,9 +91,12 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     results: args.results,
     retryFailed: args.retryFailed,
     extend: args.extend,
+    maxTrials,
+    failFast: args.failFast,
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
+    expect: (plan, placement, shares) => forecaster(definition, plan, placement, shares, memoryLimit),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -113,6 +132,13 @@ function changedMeanwhile({ file }: RunArguments, source: string): string[] {
   return now === source
     ? []
     : [`${file} was changed meanwhile: the same command takes the change up and runs what is missing.`];
+}
+
+function countOf(value: number | undefined): number | undefined {
+  if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
+    throw new UserError('--max-trials: expected a whole number from 1, e.g. --max-trials 1.');
+  }
+  return value;
 }
 
 /** A word as a shell takes it. */

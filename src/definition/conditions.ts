@@ -64,24 +64,26 @@ export function scalar(text: string): ParameterValue {
 }
 
 /**
- * Reads `--only`: comparisons joined by commas or `and`; a value after a comma that compares nothing is another value of the
+ * Reads what trials are like, as `--only` takes it: comparisons joined by commas or `and`; a value after a comma that compares nothing is another value of the
  * comparison before it, so `patch=64,128` is either and `patch=64,batch=2` is both.
  * @param nameOf the parameter that a word means; undefined for none
  * @param known words to suggest
+ * @param flag what stands before the text on the command line
  */
 export function parseOnly(
   text: string,
   nameOf: (word: string) => string | undefined,
   known: readonly string[],
+  flag = '--only ',
 ): { condition: Condition; problems: Problem[] } {
   const condition: Condition = [];
   const problems: Problem[] = [];
   const tell = (start: number, length: number, message: string, expected: string, hints: string[] = []) => {
-    const label = `--only ${text}`;
+    const label = `${flag}${text}`;
     const place = {
       label,
       source: label,
-      start: '--only '.length + start,
+      start: flag.length + start,
       length: Math.max(1, length),
       order: start,
     };

@@ -70,8 +70,14 @@ export interface Definition {
   early_stop?: EarlyStop;
   /** Shares of the budget, ascending, at which a checkpoint is kept beside the last and the best. */
   checkpoints: { keep: number[] };
-  retry: { limit: number };
+  retry: {
+    limit: number;
+    /** Seconds without a sign of progress after which a trial hangs; auto: as long as suits its trainer. */
+    hang: 'auto' | 'off' | number;
+  };
   resources: {
+    /** Seconds that a trial may run for. */
+    time: 'off' | number;
     trials: 'auto' | number;
     threads: 'auto' | number;
     trials_per_gpu: 'auto' | number;
@@ -110,6 +116,7 @@ const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
 const REPEAT = 'a whole number from 1: how many seeds every setting is run with';
 const DEVICE = 'auto, cpu, cuda or webgpu (all GPUs of the kind), or one GPU by its number: cuda:0, webgpu:1';
 const KEEP = 'shares of the budget above 0 and below 1, e.g. [0.25, 0.5]';
+const DURATION = 'a time such as 90s, 10m, 8h or 2d';
 const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
 
 const share = z.number({ error: SPLIT }).gt(0, { error: SPLIT }).lt(1, { error: SPLIT });
@@ -250,6 +257,19 @@ const budget = z
   .refine((b) => Object.values(b).filter((value) => value !== undefined).length === 1, { error: BUDGET })
   .meta({ description: 'When a trial ends: the same for all.', minProperties: 1, maxProperties: 1 });
 
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 };
+/** One of `words`, or text such as `90s` or `1.5h`, which becomes seconds. */
+function duration<const Words extends readonly string[]>(words: Words) {
+  const error = `${words.join(', ')}, or ${DURATION}`;
+  return z
+    .union([z.enum(words), z.string({ error }).regex(/^\d+(\.\d+)?[smhd]$/, { error })], { error })
+    .transform((value): Words[number] | number => {
+      if (words.includes(value)) return value;
+      return Number(value.slice(0, -1)) * SECONDS[value.at(-1) as keyof typeof SECONDS];
+    })
+    .refine((value) => value !== 0, { error });
+}
+
 const autoOrCount = (description: string) =>
   z
     .union([z.literal('auto'), whole('auto, or a whole number from 1', 1)], {
@@ -333,14 +353,24 @@ function fileSchema(kind: 'own' | 'free') {
         .describe('Which checkpoints stay.'),
       retry: z
         .strictObject(
-          { limit: whole('a whole number from 0', 0).default(2).describe('Attempts after the first.') },
-          { error: 'e.g. {limit: 2}' },
+          {
+            limit: whole('a whole number from 0', 0).default(2).describe('Attempts after the first.'),
+            hang: duration(['auto', 'off'])
+              .default('auto')
+              .describe(
+                'Time without a sign of progress after which a trial is killed and tried again; auto: 30m, for a command off.',
+              ),
+          },
+          { error: 'e.g. {limit: 2, hang: 30m}' },
         )
-        .default({ limit: 2 })
+        .default({ limit: 2, hang: 'auto' })
         .describe('What to do with a trial that fails.'),
       resources: z
         .strictObject(
           {
+            time: duration(['off'])
+              .default('off')
+              .describe('Time that a trial may run for; then it saves and is stopped, as failed.'),
             trials: autoOrCount('Trials that run at once.'),
             threads: autoOrCount('Threads that one trial may use.'),
             trials_per_gpu: autoOrCount(
@@ -365,6 +395,7 @@ function fileSchema(kind: 'own' | 'free') {
           { error: 'e.g. {trials: 2, threads: 4}' },
         )
         .default({
+          time: 'off',
           trials: 'auto',
           threads: 'auto',
           trials_per_gpu: 'auto',

@@ -25,6 +25,7 @@ export type JournalEntry =
       predicted: number | null;
     }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd)
+  | RetryEntry
   | RungEntry
   | EarlyStopEntry
   | ExtendedEntry;
@@ -71,15 +72,29 @@ export interface ExtendedEntry {
   step: number;
 }
 
-export function appendJournal(results: string, key: string, entry: JournalEntry): void {
+/** After `attempt` failed another follows. */
+export interface RetryEntry {
+  t: 'retry';
+  attempt: number;
+  wall: number;
+  class: string;
+  reason: string;
+  /** Seconds that the runner waits before. */
+  delay: number;
+  /** Patches computed at once from now on, where the attempt had no memory for more. */
+  microBatch?: number;
+}
+
+/** Appends entries in one call: what belongs together is there whole or not at all. */
+export function appendJournal(results: string, key: string, ...entries: JournalEntry[]): void {
   const file = journalFile(results, key);
-  const line = JSON.stringify(entry) + '\n';
+  const lines = entries.map((entry) => JSON.stringify(entry) + '\n').join('');
   try {
-    fs.appendFileSync(file, line);
+    fs.appendFileSync(file, lines);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.appendFileSync(file, line);
+    fs.appendFileSync(file, lines);
   }
 }
 

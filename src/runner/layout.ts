@@ -33,6 +33,24 @@ export function sweepRecordFile(results: string, name: string): string {
   return path.join(results, 'sweeps', name, 'sweep.json');
 }
 
+/** Keys of the trials that have a folder, sorted. */
+export function listTrials(results: string): string[] {
+  return listFolders(path.join(results, 'trials'));
+}
+
+/** Names of the sweeps that have a record, sorted. */
+export function listSweeps(results: string): string[] {
+  return listFolders(path.join(results, 'sweeps')).filter((name) =>
+    fs.existsSync(sweepRecordFile(results, name)),
+  );
+}
+
+function listFolders(folder: string): string[] {
+  if (!fs.existsSync(folder)) return [];
+  const entries = fs.readdirSync(folder, { withFileTypes: true });
+  return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
+}
+
 /** Numbers of the attempts that have a folder, ascending. */
 export function listAttempts(results: string, key: string): number[] {
   return namesIn(path.join(trialDirectory(results, key), 'attempts'))

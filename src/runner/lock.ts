@@ -27,3 +27,13 @@ export function takeLock(results: string): () => void {
   fs.writeFileSync(holder, `${process.pid}\n`);
   return () => lock.close();
 }
+
+/** Whether the process that took the lock last is still there: for those who only look, and must not take it. */
+export function runnerLives(results: string): boolean {
+  try {
+    process.kill(Number(fs.readFileSync(path.join(results, 'runner.pid'), 'utf8')), 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM'; // another user's
+  }
+}

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { availableCores } from '../machine.js';
 import { deviceName, listGpuProcesses, listGpus, type Gpu, type GpuProcess } from '../nvidia.js';
-import { deviceEnvironment, type AnyTrialConfig } from '../protocol.js';
+import { deviceEnvironment, ENVIRONMENT, type AnyTrialConfig } from '../protocol.js';
 import { pack, type Lack, type Machine, type Need, type Offer, type Place } from './pool.js';
 import { openRegistry, type Reservation, type Taken } from './registry.js';
 import { deviceRoom, hostRoom, type Holder } from './room.js';
@@ -16,6 +16,8 @@ export interface Forecast {
   host: number | null;
   /** Of the GPU's memory; null on a processor, too. */
   device: number | null;
+  /** What the trial is told that it may count on, to choose its micro-batch by. */
+  counts?: { host?: number | undefined; device?: number | undefined };
 }
 
 /** One place for a trial to run in; reserved until it is released. */
@@ -72,7 +74,11 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
     return {
       device,
       threads: shares.threads,
-      environment: { ...deviceEnvironment(device, known), ...registry.environment(id) },
+      environment: {
+        ...deviceEnvironment(device, known),
+        ...registry.environment(id),
+        ...memoryEnvironment(wish),
+      },
       forecast: wish,
       reason,
       waited: (performance.now() - queuedAt) / 1000,
@@ -93,7 +99,7 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
     const answer = registry.decide((held) => {
       const places = devices.flatMap((name) => placeOf(name, held, shares, seen) ?? []);
       const cores = devices[0] === 'cpu' ? shares.threads : 0;
-      const needs = forecasts.map((wish): Need => ({ ...wish, cores }));
+      const needs = forecasts.map(({ host, device }): Need => ({ host, device, cores }));
       const packed = pack(needs, places, machineOf(held, shares, running));
       const { waits: head } = packed;
       const taken = (item: number, place: number): Taken => ({
@@ -143,6 +149,19 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
   };
 }
 
+function memoryEnvironment({ host, counts }: Forecast): Record<string, string> {
+  const values = {
+    [ENVIRONMENT.memoryPredicted]: host,
+    [ENVIRONMENT.memoryPlan]: counts?.host,
+    [ENVIRONMENT.deviceMemory]: counts?.device,
+  };
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, bytes]) =>
+      bytes == null ? [] : [[name, String(Math.round(bytes))]],
+    ),
+  );
+}
+
 /** Whether only the end of one of this runner's own trials can make room. */
 function isOwnAffair({ what }: Lack, held: readonly Reservation[]): boolean {
   return (what === 'trials' || what === 'alone' || what === 'cores') && held.every((each) => each.ours);
@@ -157,7 +176,7 @@ interface KnownPlace extends Place {
   told: string;
 }
 
-/** Undefined for a GPU that is there no more. */
+/** Undefined for a GPU that was there and is no more. One that nvidia-smi never listed is taken at its word: the trial will tell. */
 function placeOf(
   name: string,
   held: readonly Reservation[],
@@ -165,7 +184,7 @@ function placeOf(
   seen: Gpus | undefined,
 ): KnownPlace | undefined {
   const gpu = seen?.found.find((each) => deviceName(each) === name);
-  if (name.startsWith('cuda') && gpu === undefined) return undefined;
+  if (gpu === undefined && seen?.known.has(name)) return undefined;
   const id = gpu?.uuid ?? name;
   const here = held.filter(({ device }) => device === id);
   let memory: Place['memory'] = null;
@@ -175,13 +194,11 @@ function placeOf(
   }
   // Where nobody tells how much memory there is, one trial.
   const limit = perDevice !== 'auto' ? perDevice : memory === null ? 1 : MOST_PER_GPU;
-  const told = [
-    Number.isFinite(limit)
-      ? `${here.length} of ${limit} trials were there`
-      : `${here.length} trials were there`,
-    ...(memory === null ? [] : [`${gigabytes(memory.free)} of ${gigabytes(memory.whole)} free`]),
-  ];
-  return { id, name, held: here.length, trials: limit - here.length, limit, memory, told: told.join(', ') };
+  const most = Number.isFinite(limit) ? ` of at most ${limit}` : '';
+  const free =
+    memory === null ? '' : `, ${gigabytes(memory.free)} of its ${gigabytes(memory.whole)} were free`;
+  const told = `of the devices with room it held the fewest trials: ${here.length}${most}${free}`;
+  return { id, name, held: here.length, trials: limit - here.length, limit, memory, told };
 }
 
 /** Of a GPU: what each trial there holds, and how much of it processes hold that are no trials. */
@@ -259,16 +276,20 @@ interface Gpus {
   found: Gpu[];
   reason: string;
   processes: GpuProcess[] | undefined;
+  /** Devices that were ever listed. */
+  known: Set<string>;
 }
 
 /** Asks nvidia-smi now and then. */
 function gpuWatch(): { look(): Promise<Gpus> } {
   let last: { at: number; seen: Gpus } | undefined;
+  const known = new Set<string>();
   return {
     async look() {
       if (last === undefined || performance.now() - last.at > GPUS_COUNT_FOR) {
         const [list, processes] = await Promise.all([listGpus(), listGpuProcesses()]);
-        last = { at: performance.now(), seen: { ...list, processes } };
+        list.found.forEach((gpu) => known.add(deviceName(gpu)));
+        last = { at: performance.now(), seen: { ...list, processes, known } };
       }
       return last.seen;
     },

@@ -1,7 +1,8 @@
-/** @file Processes by id and start time: an id is given again, the pair is not. */
+/** @file Processes by id and start time: an id is given again, the pair is not. Groups of them, and who descends from a trial. */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ENVIRONMENT } from '../protocol.js';
 
 export interface ProcessIdentity {
   pid: number;
@@ -9,8 +10,11 @@ export interface ProcessIdentity {
   started: string;
 }
 
-/** Time that a trial whose runner is gone has to save and leave before it is killed, in milliseconds. */
-const PATIENCE = 35_000;
+/**
+ * Time that a trial whose runner is gone has to save and leave before it is killed, in milliseconds: ten seconds after its
+ * runner none of it runs (DESIGN section 7).
+ */
+export const PATIENCE = 8000;
 const LOOK_EVERY = 100;
 const HAS_PROC = fs.existsSync('/proc/self/stat');
 
@@ -34,6 +38,58 @@ export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): vo
   } catch {
     // the group is gone, which is what was wanted
   }
+}
+
+/** Whether a process group has a member. */
+function groupLives(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until no process of a group is left, at most `time` milliseconds. */
+export async function groupGone(pid: number, time: number): Promise<void> {
+  for (let waited = 0; waited < time && groupLives(pid); waited += LOOK_EVERY) await sleep(LOOK_EVERY);
+}
+
+/** Looks at all processes this often before it gives up on one that starts others faster than they are killed. */
+const MOST_LOOKS = 100;
+
+/**
+ * Kills all that an attempt left running, also what has left its group: whatever descends from it was given its events file in
+ * its environment. Resolves when none is left. On systems without /proc only the group can be found.
+ */
+export async function killDescendants(eventsFile: string): Promise<void> {
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const found = findDescendants(eventsFile);
+    if (found.length === 0) return;
+    for (const pid of found) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it has left
+      }
+    }
+    await sleep(10);
+  }
+}
+
+/** Process ids. One that has ended and waits for its parent to notice has no environment, and another user's cannot be read. */
+export function findDescendants(eventsFile: string): number[] {
+  if (!HAS_PROC) return [];
+  const token = `${ENVIRONMENT.events}=${eventsFile}`;
+  const found = fs.readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
+    try {
+      return fs.readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(token);
+    } catch {
+      return false;
+    }
+  });
+  return found.map(Number);
 }
 
 /** Whether the process still lives. */

@@ -51,7 +51,9 @@ export async function recoverTrial(store: Store, key: string): Promise<void> {
     const recorded = journal.find((entry) => entry.t === 'end' && entry.attempt === attempt);
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;
-      endAttempt(store, key, attempt, { outcome, reason, exitCode, signal }, recorded.wall);
+      const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }
     const end = endToldByEvents(store.results, key, attempt);

@@ -5,20 +5,22 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
+import { diskFull, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
-import { availableCores } from '../machine.js';
+import { availableCores, hostHash } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
-import { readOutcomes } from '../store/queries.js';
+import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { beginExtended, findExtensions } from './extend.js';
+import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
 import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
-import { isForeignTrial, planSweep } from './plan.js';
+import { isForeignTrial, planSweep, type Plan } from './plan.js';
 import { appendJournal } from './journal.js';
-import { openPlacer, type Placer, type Slot } from './placer.js';
+import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, unsettled } from './recover.js';
@@ -39,17 +41,26 @@ export interface SweepRun {
   retryFailed: boolean;
   /** Whether trials that have not begun go on from finished ones of a smaller budget. */
   extend: boolean;
+  /** Runs no more trials than this. */
+  maxTrials?: number | undefined;
+  /** Whether the first trial that fails stops the sweep. */
+  failFast?: boolean;
   /** Which trials to run now; the others stay as they are. Without it: all. */
   only?: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
   place: () => Promise<Placement>;
+  /** Says what each trial will hold; without it, nothing is known. Asked once, and what it gives, after each trial that ends, with what trials held so far. */
+  expect?: (plan: Plan, placement: Placement, shares: Shares) => Promise<Forecaster>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
 }
+
+/** From the peaks of finished trials, what a trial will hold. */
+export type Forecaster = (peaks: readonly Peak[]) => (trial: AnyTrialConfig) => Forecast;
 
 /** What trials are computed with. */
 export interface Placement {
@@ -75,6 +86,14 @@ export interface SweepSummary {
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
+  try {
+    return await runUnlessFull(run);
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull(run.results, error) : error;
+  }
+}
+
+async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
   const unlock = takeLock(run.results);
   try {
@@ -96,11 +115,12 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       // The rule that stopped it no longer stands in the sweep file.
       return status === 'early-stopped' ? 'stopped' : status;
     });
-    const wanted = plan.trials.filter((trial, at) => {
+    const missing = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
       if (!isAsked(trial, only) || status === 'done' || status === 'early-stopped') return false;
       return status !== 'failed' || run.retryFailed;
     });
+    const wanted = missing.slice(0, run.maxTrials);
     const label = labeller(plan.trials, plan.varied);
     const extensions = run.extend ? findExtensions(store, plan, wanted, label) : new Map<string, never>();
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
@@ -114,6 +134,7 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
         asked,
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
+        later: missing.length - wanted.length,
         shares,
       }),
     );
@@ -125,11 +146,16 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
       (message) => progress.say(message),
       () => ingest.hurry(),
     );
-    void ingest.failed.then(({ message }) => stopping.request(message));
+    const guard = openGuard(wanted);
+    const { retry, resources } = run.definition;
+    // Told in full at the end.
+    const stopFor = (reason: string) => stopping.request(reason.split('\n')[0]!);
+    void ingest.failed.then(({ message }) => stopFor(message));
     steering.storeBy((key, stop) => ingest.call('storeEarlyStop', key, stop));
     const system = openSystemWatch(run.results, (samples) => ingest.call('storeSystem', samples));
     let fault: Error | undefined;
     let placer: Placer | undefined;
+    let forecast: ReturnType<Forecaster> | undefined;
     const work = async (config: AnyTrialConfig, slot: Slot) => {
       try {
         if (stopping.requested) return; // while its place was looked for
@@ -139,33 +165,40 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
           ingest.call('storeExtended', config.key, extension.from, extension.step);
         }
         recordPlace(store.results, config.key, slot);
-        await runTrial({
+        const verdict = await runTrial({
           store,
           ingest,
           config: placed(config, placement!),
           slot,
           label: label(config),
-          retries: run.definition.retry.limit,
+          retry,
+          timeLimit: resources.time === 'off' ? null : resources.time,
           memoryLimit: run.memoryLimit,
           progress,
           stopping,
           steering,
           system,
         });
+        const guarded = guard.saw(config, verdict);
+        if (guarded !== undefined) stopping.request(guarded);
+        if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
       } catch (error) {
         // The other trials save and leave before this is told in full.
         fault ??= asError(error);
-        stopping.request(messageOf(error));
+        stopFor(messageOf(error));
       } finally {
+        if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
         slot.release();
       }
     };
     try {
-      if (placement !== undefined) {
+      if (placement !== undefined && shares !== undefined) {
+        const forecaster: Forecaster =
+          (await run.expect?.(plan, placement, shares)) ?? (() => () => ({ host: null, device: null }));
         placer = openPlacer({
           devices: placement.devices,
-          shares: shares!,
-          forecast: () => ({ host: null, device: null }),
+          shares,
+          forecast: (trial) => (forecast ??= forecaster(readPeaks(store, hostHash())))(trial),
           waits(trial, reason) {
             if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
             progress.waits(reason);
@@ -246,15 +279,18 @@ interface Announced {
   asked: number;
   failed: number;
   wanted: number;
+  /** Left to a later run by `--max-trials`. */
+  later: number;
   shares: Shares | undefined;
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, shares }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, later, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const early = statuses.filter((status) => status === 'early-stopped').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (early > 0) parts.push(`${early} stopped early before`);
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
+  if (later > 0) parts.push(`${later} left to a later run by --max-trials`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
   if (shares !== undefined) parts.push(sharesInWords(shares));
   return `Sweep ${name}: ${parts.join(', ')}`;
@@ -306,9 +342,11 @@ function summarise(
   const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
   const left = open.length - leftOut;
   let exitCode = 0;
-  if (failed.length > 0) exitCode = 1;
-  if (failed.length === trials.length && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
-  if (stopping.requested) exitCode = stopping.insisted ?? 3;
+  if (failed.length > 0 || stopping.requested) exitCode = 1;
+  // Nothing was done, and what was tried cannot work: the guard may have spared the rest.
+  const none = done === 0 && (left === 0 || stopping.requested);
+  if (failed.length > 0 && none && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
+  if (stopping.byUser) exitCode = stopping.insisted ?? 3;
   const earlyStopped = early.map(({ label, reason, step }) => ({ label, reason, step }));
   return { done, failed, earlyStopped, left, leftOut, exitCode };
 }

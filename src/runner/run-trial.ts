@@ -1,14 +1,19 @@
 /** @file Runs one trial: its attempts, one after another, each followed from its start to the end of its events. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Definition } from '../definition/schema.js';
+import { diskFull, freeSpace } from '../disk.js';
 import { openDataset, openImageCache } from '../imaging/dataset.js';
 import { listDomains } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
 import type { Store } from '../store/open.js';
+import type { RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
+import { FAILURES } from './failures.js';
 import type { IngestThread } from './ingest-thread.js';
-import { appendJournal } from './journal.js';
+import { appendJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -19,13 +24,21 @@ import {
   writeFileWhole,
 } from './layout.js';
 import { judgeExit, type Verdict } from './outcome.js';
+import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
-import { identify } from './processes.js';
 import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
 import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
 import type { SystemWatch } from './system.js';
+import { hangLimit, openWatch, type Limits } from './watch.js';
+
+/** How often is looked whether a running trial hangs or is out of time, in milliseconds. */
+const LOOK_EVERY = 500;
+/** Bytes at the end of a trial's output that may tell why it failed. */
+const LAST_WORDS = 8192;
+/** With fewer bytes free than this a disk is full: not even a line of events is sure of its place. */
+const NO_SPACE = 65_536;
 
 export interface TrialWork {
   store: Store;
@@ -33,7 +46,9 @@ export interface TrialWork {
   config: AnyTrialConfig;
   slot: Slot;
   label: string;
-  retries: number;
+  retry: Definition['retry'];
+  /** Seconds that the trial may run for, all attempts together; null: no limit. */
+  timeLimit: number | null;
   memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
@@ -41,64 +56,104 @@ export interface TrialWork {
   system: SystemWatch;
 }
 
-/** Runs a trial until it is done, stopped, or has used up its attempts. */
-export async function runTrial(work: TrialWork): Promise<void> {
-  const { store, config, slot, label, retries, progress, stopping } = work;
+/** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
+export async function runTrial(work: TrialWork): Promise<Verdict> {
+  const { store, config, slot, label, progress, stopping } = work;
   const begun = performance.now();
-  writeFileWhole(
-    path.join(trialDirectory(store.results, config.key), 'config.json'),
-    JSON.stringify(config, null, 2) + '\n',
-  );
   progress.started(config.key, label);
-  let verdict: Verdict;
-  let results: string;
-  for (let failures = 0; ; failures++) {
-    ({ verdict, results } = await runAttempt(work));
-    const again = verdict.outcome === 'failed' && verdict.retry && failures < retries && !stopping.requested;
-    if (!again) break;
-    progress.say(
-      `${label}  ${verdict.reason}; attempt ${failures + 2} of ${retries + 1} goes on from its last checkpoint`,
-    );
-  }
+  const { verdict, results } = await runAttempts(work);
+  if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
-  const told =
-    outcome === 'failed'
-      ? await explainFailure(store, config, verdict)
-      : outcome === 'done'
-        ? results || reason
-        : reason;
+  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
   const took = duration((performance.now() - begun) / 1000);
   progress.ended(config.key, `${label}  ${outcome} on ${slot.device} in ${took}  ${told}`);
+  return verdict;
+}
+
+async function runAttempts(work: TrialWork): Promise<Attempt> {
+  const { store, config, retry, label, progress, stopping } = work;
+  const { key } = config;
+  let microBatch = isForeignTrial(config) ? undefined : startMicroBatch(store.results, config);
+  let timeLeft = work.timeLimit;
+  for (let failures = 0; ;) {
+    const given = microBatch === undefined ? config : { ...config, microBatch };
+    writeFileWhole(
+      path.join(trialDirectory(store.results, key), 'config.json'),
+      JSON.stringify(given, null, 2) + '\n',
+    );
+    let next: NextAttempt | undefined;
+    const attempt = await runAttempt(
+      { ...work, config: given, timeLimit: timeLeft },
+      (number, verdict, used) => {
+        next = nextAttempt(given, number, verdict, { failures, limit: retry.limit, microBatch: used });
+        return next;
+      },
+    );
+    if (next === undefined || stopping.requested) return attempt;
+    if (next.microBatch === undefined) failures++;
+    else microBatch = next.microBatch;
+    if (timeLeft !== null) timeLeft -= attempt.seconds;
+    progress.say(`${label}  ${attempt.verdict.reason}; ${inWordsOf(next, failures, retry.limit)}`);
+    await pause(1000 * next.delay, stopping.signal);
+    if (stopping.requested) return { ...attempt, verdict: { ...attempt.verdict, outcome: 'stopped' } };
+  }
+}
+
+function inWordsOf({ delay, microBatch }: NextAttempt, failures: number, limit: number): string {
+  const wait = delay < 0.5 ? '' : ` in ${Math.round(delay)} s`;
+  const what =
+    microBatch === undefined
+      ? `attempt ${failures + 1} of ${limit + 1}`
+      : `the next attempt, with micro_batch ${microBatch},`;
+  return `${what} goes on from its last checkpoint${wait}`;
+}
+
+/** Waits, unless the sweep is stopped meanwhile. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
 }
 
 interface Attempt {
   verdict: Verdict;
   /** What it came to, in a few numbers; empty before the first metric. */
   results: string;
+  /** How long it ran. */
+  seconds: number;
 }
 
-async function runAttempt({
-  store,
-  ingest,
-  config,
-  slot,
-  memoryLimit,
-  progress,
-  stopping,
-  steering,
-  system,
-}: TrialWork): Promise<Attempt> {
+/**
+ * Runs one attempt and writes down how it ended.
+ * @param decide whether another follows, so that both are written down at once
+ */
+async function runAttempt(
+  {
+    store,
+    ingest,
+    config,
+    slot,
+    retry,
+    timeLimit,
+    memoryLimit,
+    progress,
+    stopping,
+    steering,
+    system,
+  }: TrialWork,
+  decide: (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined,
+): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
   const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
   const resume = lastCheckpoint(results, key);
   const started = Date.now() / 1000;
+  const begun = performance.now();
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
   const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
   const { device, threads, environment } = slot;
   appendJournal(results, key, { t: 'attempt', attempt, wall: started, device, threads, resume: resumeStep });
   ingest.call('startAttempt', key, attempt, started);
 
+  const foreign = isForeignTrial(config);
   const running = localExecutor.start({
     key,
     attempt,
@@ -107,37 +162,93 @@ async function runAttempt({
     outputFile: outputFile(results, key, attempt),
     resume,
     memoryLimit,
-    ...(isForeignTrial(config) ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
+    ...(foreign ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
     device,
     threads,
     environment,
   });
-  if (running.pid !== undefined) {
-    slot.started(running.pid);
-    appendJournal(results, key, { t: 'process', attempt, ...identify(running.pid) });
-  }
+  if (running.process !== undefined) slot.started(running.process.pid);
   stopping.watch(running);
-  const unwatch = system.watch({ key, attempt, pid: running.pid, device: slot.device });
+  if (running.process !== undefined) {
+    try {
+      appendJournal(results, key, { t: 'process', attempt, ...running.process });
+    } catch (error) {
+      running.stop(GRACE);
+      await running.exited;
+      throw error;
+    }
+  }
+  const watch = watchOver(running, { hang: hangLimit(retry.hang, foreign), time: timeLimit });
+  const unwatch = system.watch({ key, attempt, pid: running.process?.pid, device });
   const seen: Seen = {};
   const following = ingest.follow(key, attempt, (events) => {
     see(seen, events);
+    watch.saw(events);
     progress.saw(key, events);
     if (steering.saw(key, attempt, events)) running.stop(GRACE);
   });
   const exit = await running.exited;
+  const limit = watch.close();
   await following.finished();
 
   unwatch();
-  const verdict = steering.verdict(key, judgeExit(exit, seen.end));
+  const output = lastOutput(outputFile(results, key, attempt));
+  const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
+  const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
+  const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
+  const end = { outcome, reason, exitCode, signal, class: verdict.class };
   const ended = Date.now() / 1000;
-  appendJournal(results, key, { t: 'end', attempt, wall: ended, outcome, reason, exitCode, signal });
-  ingest.call('endAttempt', key, attempt, { outcome, reason, exitCode, signal }, ended);
-  return { verdict, results: inWords(seen) };
+  const entries: JournalEntry[] = [{ t: 'end', attempt, wall: ended, ...end }];
+  if (next !== undefined) {
+    entries.push({ t: 'retry', attempt, wall: ended, class: verdict.class ?? 'fault', reason, ...next });
+  }
+  appendJournal(results, key, ...entries);
+  ingest.call('endAttempt', key, attempt, end, ended, next !== undefined);
+  return { verdict, results: inWords(seen), seconds: (performance.now() - begun) / 1000 };
+}
+
+/** Ends a trial that hangs or has run for too long. `close` tells for what it was ended, if it was. */
+function watchOver(running: RunningTrial, limits: Limits) {
+  const now = () => performance.now() / 1000;
+  const watch = openWatch(limits, now());
+  let limit: ReturnType<typeof watch.overdue>;
+  const timer = setInterval(() => {
+    const overdue = watch.overdue(now());
+    if (overdue === 'hang') running.kill();
+    else if (overdue === 'time-limit') running.stop(GRACE);
+    limit ??= overdue;
+  }, LOOK_EVERY);
+  return {
+    saw: (events: TrialEvent[]) => watch.saw(events, now()),
+    close() {
+      clearInterval(timer);
+      return limit;
+    },
+  };
+}
+
+/** The end of what a trial printed; nothing where that cannot be read. */
+function lastOutput(file: string): string {
+  try {
+    const descriptor = fs.openSync(file, 'r');
+    try {
+      const { size } = fs.fstatSync(descriptor);
+      const bytes = Buffer.alloc(Math.min(size, LAST_WORDS));
+      fs.readSync(descriptor, bytes, 0, bytes.length, size - bytes.length);
+      return bytes.toString('utf8');
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  } catch {
+    return '';
+  }
 }
 
 /** The last events that tell how an attempt ended and what it came to. */
 interface Seen {
+  /** Patches computed at once. */
+  microBatch?: number;
   end?: TrialEvent;
   metric?: TrialEvent & { t: 'metric' };
   exam?: TrialEvent & { t: 'exam' };
@@ -163,6 +274,7 @@ function see(seen: Seen, events: TrialEvent[]): void {
     if (event.t === 'done' || event.t === 'stopped' || diverged) seen.end = event;
     else if (event.t === 'metric') seen.metric = event;
     else if (event.t === 'exam') seen.exam = event;
+    else if (event.t === 'memory') seen.microBatch = event.micro_batch ?? seen.microBatch;
   }
 }
 
@@ -175,8 +287,9 @@ async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Ver
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;
   const output = path.relative('.', outputFile(store.results, key, attempt));
-  const lastLine = fs.readFileSync(output, 'utf8').trimEnd().split('\n').at(-1) ?? '';
-  return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}\n     its output: ${output}`;
+  const lastLine = lastOutput(output).trimEnd().split('\n').at(-1) ?? '';
+  const advice = verdict.class === null ? '' : `\n     what to do: ${FAILURES[verdict.class].advice}`;
+  return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}${advice}\n     its output: ${output}`;
 }
 
 async function findBadImage(data: TrialData, patch: number): Promise<string | undefined> {

@@ -127,7 +127,7 @@ export function openSteering(
     verdict(key, verdict) {
       const reason = stopped.get(key);
       if (reason === undefined || verdict.outcome === 'done') return verdict;
-      return { ...verdict, outcome: 'early-stopped', reason, retry: false };
+      return { ...verdict, outcome: 'early-stopped', reason, class: null };
     },
     storeBy: (another) => (write = another),
   };

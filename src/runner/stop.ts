@@ -1,4 +1,4 @@
-/** @file What Ctrl-C does: the first asks, the second insists, the third kills (DESIGN section 8). */
+/** @file What stops a sweep: Ctrl-C, whose first asks, second insists and third kills (DESIGN section 8); or the runner itself. */
 import type { RunningTrial } from './executors/executor.js';
 
 /** Time for a step to end and a checkpoint to be written, in milliseconds. */
@@ -8,9 +8,13 @@ const SHORT_GRACE = 3000;
 export interface Stopping {
   /** No new trial starts once this is true. */
   readonly requested: boolean;
+  /** Aborted when it becomes true. */
+  readonly signal: AbortSignal;
+  /** Whether the user asked, by a signal. */
+  readonly byUser: boolean;
   /** Exit code after a second signal: 130 (SIGINT) or 143 (SIGTERM); undefined before. */
   readonly insisted: number | undefined;
-  /** Stops everything as the first signal does, for a reason of the runner's own. */
+  /** Stops everything as the first signal does, for a reason of the runner's own, which the user is told. */
   request(reason: string): void;
   /** Follows a trial while it runs. */
   watch(trial: RunningTrial): void;
@@ -21,11 +25,12 @@ export interface Stopping {
 export function listenForStop(say: (message: string) => void, hurry: () => void): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
-  let asked = false;
   let insisted: number | undefined;
+  const asked = new AbortController();
   const stopAll = (grace: number) => running.forEach((trial) => trial.stop(grace));
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
+    asked.abort();
     if (signals === 1) {
       say(
         'Stopping: running trials save a checkpoint and leave, no new ones start. Ctrl-C again hurries them.',
@@ -47,21 +52,25 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
   process.on('SIGHUP', onSignal); // the terminal was closed
   return {
     get requested() {
-      return asked || signals > 0;
+      return asked.signal.aborted;
+    },
+    signal: asked.signal,
+    get byUser() {
+      return signals > 0;
     },
     get insisted() {
       return insisted;
     },
     request(reason) {
-      if (asked) return;
-      asked = true;
-      say(`${reason.split('\n')[0]}\nRunning trials save a checkpoint and leave, no new ones start.`);
+      if (asked.signal.aborted) return;
+      asked.abort();
+      say(`${reason}\nRunning trials save a checkpoint and leave, no new ones start.`);
       stopAll(GRACE);
     },
     watch(trial) {
       running.add(trial);
       void trial.exited.then(() => running.delete(trial));
-      if (asked || signals > 0) trial.stop(GRACE);
+      if (asked.signal.aborted) trial.stop(GRACE);
     },
     close() {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import * as schema from './schema.js';
@@ -57,16 +58,8 @@ export function storeError(results: string, error: unknown): UserError {
   const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = systemCode(reason) ?? '';
   const cause = { cause: error };
-  if (
-    ['SQLITE_FULL', 'ENOSPC', 'EDQUOT'].includes(code) ||
-    (code.startsWith('SQLITE_IOERR') && isFull(results))
-  ) {
-    return new UserError(
-      `The disk of ${results} is full (${messageOf(reason)}).\n` +
-        'Nothing that was measured is lost. Make room and run the sweep again: it goes on from there.',
-      1,
-      cause,
-    );
+  if (isDiskFull(error) || (code.startsWith('SQLITE_IOERR') && freeSpace(results) === 0)) {
+    return diskFull(results, error);
   }
   if (/^SQLITE_(BUSY|CANTOPEN|PERM|READONLY|AUTH|NOMEM)/.test(code) || !code.startsWith('SQLITE_')) {
     return new UserError(`The database ${file} cannot be used: ${messageOf(reason)}`, 2, cause);
@@ -78,10 +71,6 @@ export function storeError(results: string, error: unknown): UserError {
     4,
     cause,
   );
-}
-
-function isFull(folder: string): boolean {
-  return fs.statfsSync(folder).bavail === 0;
 }
 
 /** Opens a results folder that must be there already, for reading commands. */

@@ -34,6 +34,8 @@ export interface Series {
 export interface AttemptRecord {
   attempt: number;
   outcome: 'done' | 'failed' | 'stopped' | 'early-stopped' | 'lost' | null;
+  /** Class of its failure. */
+  class: string | null;
   reason: string | null;
   engine: string | null;
   engineReason: string | null;
@@ -179,6 +181,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
     attempts: tries.map((row) => ({
       attempt: row.attempt,
       outcome: row.outcome,
+      class: row.class,
       reason: row.reason,
       engine: row.engine,
       engineReason: row.engineReason,
@@ -401,6 +404,39 @@ export function readBudgets({ db }: Store) {
     alike: ({ parameters, seed }: { parameters: object; seed: number }) =>
       settings.has(identify(parameters, seed)),
   };
+}
+
+/** What an attempt that finished a trial held at its peak: what memory is predicted from. */
+export interface Peak {
+  parameters: ParameterValues;
+  dataFingerprint: string;
+  engine: string | null;
+  device: string | null;
+  form: string | null;
+  microBatch: number | null;
+  /** Resident memory at its highest, bytes. */
+  peak: number;
+}
+
+/** Those of one machine, the latest first. */
+export function readPeaks({ db }: Store, host: string): Peak[] {
+  return db
+    .select({
+      parameters: trials.parameters,
+      dataFingerprint: trials.dataFingerprint,
+      engine: attempts.engine,
+      device: attempts.device,
+      form: attempts.form,
+      microBatch: attempts.microBatch,
+      peak: attempts.peakMemory,
+    })
+    .from(attempts)
+    .innerJoin(trials, eq(trials.id, attempts.trial))
+    .where(and(eq(attempts.outcome, 'done'), eq(attempts.host, host), isNotNull(attempts.peakMemory)))
+    .orderBy(desc(attempts.ended))
+    .limit(MOST_TIMINGS)
+    .all()
+    .map((row) => ({ ...row, peak: row.peak! }));
 }
 
 /** How long a finished trial took: what a plan predicts from. */

@@ -89,6 +89,8 @@ export const attempts = sqliteTable(
     exitCode: integer('exit_code'),
     signal: text('signal'),
     outcome: text('outcome', { enum: ['done', 'failed', 'stopped', 'early-stopped', 'lost'] }),
+    /** Class of its failure: src/runner/failures.ts. */
+    class: text('class'),
     reason: text('reason'),
     /** Bytes of events.ndjson that are in the database; moves in the same transaction as their rows. */
     ingested: integer('ingested').notNull().default(0),

@@ -38,6 +38,8 @@ export interface AttemptEnd {
   reason: string;
   exitCode: number | null;
   signal: string | null;
+  /** Class of its failure (docs/failures.md); null where it did not fail, or where that is not known. */
+  class?: string | null;
 }
 
 /** What moves with the rows of an events file: how far it was read, by what it is known again. */
@@ -88,8 +90,18 @@ export function startAttempt(store: Store, key: string, attempt: number, started
   });
 }
 
-/** Stores how an attempt ended, and with it what state the trial is in. */
-export function endAttempt(store: Store, key: string, attempt: number, end: AttemptEnd, ended: number): void {
+/**
+ * Stores how an attempt ended, and with it what state the trial is in.
+ * @param again another attempt follows, so that the trial has not failed
+ */
+export function endAttempt(
+  store: Store,
+  key: string,
+  attempt: number,
+  end: AttemptEnd,
+  ended: number,
+  again = false,
+): void {
   const trial = trialId(store, key);
   transact(store, () => {
     store.db
@@ -97,7 +109,7 @@ export function endAttempt(store: Store, key: string, attempt: number, end: Atte
       .set({ ...end, ended })
       .where(sameAttempt(trial, attempt))
       .run();
-    const status = end.outcome === 'lost' ? 'pending' : end.outcome;
+    const status = again || end.outcome === 'lost' ? 'pending' : end.outcome;
     statementsOf(store).setStatus.run(status, end.reason, trial);
   });
 }

@@ -12,7 +12,8 @@ export function openEvents(file: string): Emit {
   return (event) => {
     const line = Buffer.from(JSON.stringify(event) + '\n');
     const written = fs.writeSync(descriptor, line);
-    if (written < line.length)
-      throw new Error(`The events file ${file} took only half a line: is the disk full?`);
+    if (written < line.length) {
+      throw Object.assign(new Error('The events file took only half a line: the disk is full.'), { code: 'ENOSPC' }); // prettier-ignore
+    }
   };
 }

@@ -7,7 +7,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { outOfMemory } from '../engines/out-of-memory.js';
+import { isDiskFull } from '../disk.js';
+import { messageOf } from '../errors.js';
+import { outOfMemory } from '../out-of-memory.js';
 import { availableCores } from '../machine.js';
 import { ENVIRONMENT, EXIT, type TrialConfig } from '../protocol.js';
 import { openEvents } from './events.js';
@@ -17,6 +19,8 @@ import type { WorkerMessage, WorkerTask } from './worker.js';
 const ALIVE_EVERY = 5000;
 /** How long a step may take after a request to stop before it is abandoned, in milliseconds. */
 const GRACE = 25_000;
+/** The same where the runner is gone: ten seconds after it, nothing of it runs (DESIGN section 7). */
+const ORPHAN_GRACE = 6000;
 
 function main(): void {
   const configFile = process.argv[2];
@@ -33,6 +37,7 @@ function main(): void {
   const eventsFile = env[ENVIRONMENT.events] ?? nextEventsFile(trialDirectory);
   const emit = openEvents(eventsFile);
   const stop = new Int32Array(new SharedArrayBuffer(4));
+  const progress = new Int32Array(new SharedArrayBuffer(4));
   const task: WorkerTask = {
     config,
     trialDirectory,
@@ -42,25 +47,41 @@ function main(): void {
     device: env[ENVIRONMENT.device] || undefined,
     logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
+    progress,
   };
   // Native libraries read the process's own environment; what a worker sets in a copy does not reach them.
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task, env: SHARE_ENV });
 
-  const alive = () => emit({ t: 'alive', wall: Date.now() / 1000 });
+  const alive = () => {
+    try {
+      emit({ t: 'alive', wall: Date.now() / 1000, progress: Atomics.load(progress, 0) });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      console.error(messageOf(error));
+      process.exit(EXIT.diskFull);
+    }
+  };
   alive();
   setInterval(alive, ALIVE_EVERY);
 
-  const askToStop = () => {
-    if (Atomics.exchange(stop, 0, 1) === 1) return;
-    setTimeout(() => {
+  let deadline: NodeJS.Timeout | undefined;
+  let granted = Infinity;
+  /** The first to ask sets the time; who asks again can only shorten it. */
+  const askToStop = (grace: number) => {
+    if (grace >= granted) return;
+    granted = grace;
+    Atomics.store(stop, 0, 1);
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
       emit({ t: 'stopped', step: 0, reason: 'a step took longer than the grace time and was abandoned' });
       process.exit(EXIT.done);
-    }, GRACE);
+    }, grace);
   };
-  process.on('SIGTERM', askToStop);
-  process.on('SIGINT', askToStop);
+  process.on('SIGTERM', () => askToStop(GRACE));
+  process.on('SIGINT', () => askToStop(GRACE));
   if (env[ENVIRONMENT.lifeline] === 'stdin') {
-    process.stdin.on('error', askToStop).on('close', askToStop).on('end', askToStop).resume();
+    const orphaned = () => askToStop(ORPHAN_GRACE);
+    process.stdin.on('error', orphaned).on('close', orphaned).on('end', orphaned).resume();
   }
 
   worker.on('message', (message: WorkerMessage) => {

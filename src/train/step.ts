@@ -90,6 +90,8 @@ export interface StepOptions {
   form?: Form;
   /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
   memoryLimit?: MemoryLimit;
+  /** Bytes of the GPU's memory that the step may take; undefined: on a processor, or not known. */
+  onGpu?: number | undefined;
   /** For tests. */
   smooth?: Smooth;
 }
@@ -110,13 +112,13 @@ export async function compileStep(
   engine: Engine,
   bank: Bank,
   parameters: TrialParameters,
-  { microBatch: wanted = 'auto', form = DIRECT, memoryLimit, smooth = {} }: StepOptions = {},
+  { microBatch: wanted = 'auto', form = DIRECT, memoryLimit, onGpu, smooth = {} }: StepOptions = {},
 ): Promise<CompiledStep> {
   const { batch } = parameters;
   const candidates =
     wanted !== 'auto' ? [wanted] : parameters.norm === 'batch' ? [batch] : microBatches(batch);
   for (const candidate of candidates) checkMicroBatch(parameters, candidate);
-  const plan = planMemory(parameters, candidates, form, memoryLimit);
+  const plan = planMemory(parameters, candidates, form, memoryLimit, undefined, onGpu);
   const micro = plan.microBatch;
   const explained = (error: unknown): never => {
     throw explainMemory(error, parameters, plan);

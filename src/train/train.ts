@@ -9,14 +9,15 @@ import { chooseEngine } from '../engines/choose.js';
 import type { Bank, Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { hostHash } from '../machine.js';
-import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
+import { ENVIRONMENT, NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
-import { loadTrialImages, patchSource, thresholdsOf } from './data.js';
+import { loadTrialImages, patchSource, thresholdsOf, type TrialImages } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
 import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
+import { BASE, deviceMemoryLimit, residentMemory, wholeImageMemory } from './memory.js';
 import { networkFacts } from './networks.js';
 import { openInForm } from './lane.js';
 import { openPool } from './pool.js';
@@ -32,6 +33,8 @@ export interface TrialIo {
   emit: Emit;
   /** Asked between updates; once true, the trial saves and leaves. */
   stopRequested: () => boolean;
+  /** Called whenever the engine has computed something: what does not progress hangs. */
+  progressed?: () => void;
   trialDirectory: string;
   /** Checkpoint folder to go on from. */
   resume: string | undefined;
@@ -68,7 +71,9 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
-  const step = await compileStep(engine, bank, parameters, { microBatch, form });
+  const held = residentMemory();
+  const onGpu = await deviceMemoryLimit(io.device ?? engine.device);
+  const step = await compileStep(engine, bank, parameters, { microBatch, form, onGpu });
   state.microBatch = step.microBatch;
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
@@ -92,6 +97,13 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     facts: { ...networkFacts(parameters), images: images.counts, range: images.range },
     form: describeForm(form),
   });
+  // What an attempt that runs out of memory was computed with.
+  io.emit({ t: 'memory', ...step.memory() });
+
+  const examPeak = await examMemory(config, images, onGpu === undefined ? held : undefined);
+  const predicted =
+    Number(process.env[ENVIRONMENT.memoryPredicted]) || Math.max(step.memory().predicted, examPeak);
+  const tellMemory = () => io.emit({ t: 'memory', ...step.memory(), predicted });
 
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
@@ -103,7 +115,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       held[name] = { shape, values: await bank.read(name) };
     for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }, asked))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
-    io.emit({ t: 'memory', ...step.memory() });
+    tellMemory();
     [savedAt, savedStep] = [performance.now(), state.step];
   };
   const examAt = (config.exam?.at ?? []).filter((share) => share < 1);
@@ -188,15 +200,26 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   // Whole held-out images, translated with the trained generators.
   if (!(await exam())) return leaveExam();
-  io.emit({ t: 'memory', ...step.memory() });
+  tellMemory();
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
+}
+
+/** Predicted peak of the exam, whose whole images are of the test set's size, bytes; none of the host's where a GPU translates them. */
+async function examMemory(
+  { parameters }: TrialConfig,
+  { test }: TrialImages,
+  held: number | undefined,
+): Promise<number> {
+  const image = await [...test.x, ...test.y][0]?.image();
+  if (image === undefined || held === undefined) return 0;
+  return Math.max(BASE, held) + wholeImageMemory(parameters, image.width * image.height);
 }
 
 /** What the runner chose, or, by hand, what is chosen here. */
 async function openFor(
   config: TrialConfig,
-  { device, threads }: TrialIo,
+  { device, threads, progressed }: TrialIo,
 ): Promise<{ engine: Engine; reason: string; form: Form }> {
   const { engine, engineReason } = config;
   const chosen =
@@ -206,7 +229,28 @@ async function openFor(
           return { engine, device: devices[0]!, reason };
         });
   const open = (threads: number) => openEngine(chosen.engine, { threads, device: chosen.device });
-  return { ...(await openInForm(config, threads, open)), reason: chosen.reason };
+  const opened = await openInForm(config, threads, open);
+  return { ...opened, engine: withProgress(opened.engine, progressed), reason: chosen.reason };
+}
+
+/** The same engine, which tells when a program of its has ended. */
+function withProgress(engine: Engine, progressed: TrialIo['progressed']): Engine {
+  if (progressed === undefined) return engine;
+  return {
+    ...engine,
+    async compile(spec, bank) {
+      const program = await engine.compile(spec, bank);
+      progressed();
+      return {
+        ...program,
+        async run(...args) {
+          const outputs = await program.run(...args);
+          progressed();
+          return outputs;
+        },
+      };
+    },
+  };
 }
 
 /** The first state of a trial: all of it follows from the seed. */

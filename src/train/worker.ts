@@ -1,12 +1,14 @@
 /** @file The thread that trains. Turns what goes wrong into a message and an exit code. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { isDiskFull } from '../disk.js';
 import { EngineError } from '../engines/engine.js';
-import { outOfMemory } from '../engines/out-of-memory.js';
-import { UserError } from '../errors.js';
+import { outOfMemory } from '../out-of-memory.js';
+import { messageOf, UserError } from '../errors.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
 import { withoutFileNames } from './data.js';
 import { openEvents } from './events.js';
+import { OutOfMemory, peakMemory } from './memory.js';
 import { train, TrainingDiverged } from './train.js';
 
 export interface WorkerTask {
@@ -20,6 +22,8 @@ export interface WorkerTask {
   logged: boolean;
   /** Shared with the main thread: not 0 once the trial is asked to stop. */
   stop: Int32Array;
+  /** Shared with the main thread: counts what has been computed. */
+  progress: Int32Array;
 }
 
 export interface WorkerMessage {
@@ -28,10 +32,12 @@ export interface WorkerMessage {
 }
 
 async function run(task: WorkerTask): Promise<WorkerMessage> {
+  const emit = openEvents(task.eventsFile);
   try {
     await train(task.config, {
-      emit: openEvents(task.eventsFile),
+      emit,
       stopRequested: () => Atomics.load(task.stop, 0) !== 0,
+      progressed: () => void Atomics.add(task.progress, 0, 1),
       trialDirectory: task.trialDirectory,
       resume: task.resume,
       threads: task.threads,
@@ -39,6 +45,9 @@ async function run(task: WorkerTask): Promise<WorkerMessage> {
     });
     return { exitCode: EXIT.done };
   } catch (error) {
+    // The runner halves it for the next attempt.
+    if (error instanceof OutOfMemory)
+      emit({ t: 'memory', peak: peakMemory(), micro_batch: error.microBatch });
     return describe(error, task);
   }
 }
@@ -54,6 +63,7 @@ function describe(error: unknown, { config, logged }: WorkerTask): WorkerMessage
     if (error.kind === 'out-of-memory') return { exitCode: EXIT.outOfMemory, error: error.message };
     if (error.kind === 'device') return { exitCode: EXIT.deviceMissing, error: error.message };
   }
+  if (isDiskFull(error)) return { exitCode: EXIT.diskFull, error: messageOf(error) };
   const who = outOfMemory(error);
   if (who !== undefined) {
     const message = error instanceof Error ? error.message : String(error);

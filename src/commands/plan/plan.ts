@@ -4,21 +4,19 @@ import path from 'node:path';
 import type { Condition } from '../../definition/conditions.js';
 import type { Definition } from '../../definition/schema.js';
 import { UserError } from '../../errors.js';
-import { DataError } from '../../imaging/image.js';
-import { readImage } from '../../imaging/read.js';
 import type { AnyTrialConfig, ParameterValues } from '../../protocol.js';
 import { readJournal } from '../../runner/journal.js';
 import { listAttempts } from '../../runner/layout.js';
-import { planSweep, type Plan } from '../../runner/plan.js';
+import { planSweep } from '../../runner/plan.js';
 import { isAsked, sharesInWords } from '../../runner/run-sweep.js';
 import { shareOut } from '../../runner/share.js';
 import { isEarlyStopped } from '../../runner/steering.js';
-import { availableCores } from '../../machine.js';
+import { availableCores, hostHash } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
-import { readTimings, type Timing } from '../../store/queries.js';
-import { memoryLimit } from '../../train/memory.js';
+import { readPeaks, readTimings } from '../../store/queries.js';
 import { placeTrials } from '../sweep-file.js';
-import { predict, type Predictions } from './predict.js';
+import { memoryFacts } from './facts.js';
+import { predict, type Known, type Predictions } from './predict.js';
 
 export interface PlanRequest {
   definition: Definition;
@@ -71,9 +69,9 @@ export async function makePlan({
   const shares = shareOut(definition.resources, placement.devices, Math.max(1, left), availableCores());
   const { most, threads } = shares;
   const device = placement.devices[0]!;
-  const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
-  const images = await sizeOfImages(definition, plan);
-  const machine = { placement: { engine: placement.engine, device, threads }, limit, ...images };
+  const memory = await memoryFacts(definition, plan, placement, shares, given);
+  const testImages = plan.images.parts.test[0].length;
+  const machine = { placement: { engine: placement.engine, device, threads }, memory, testImages };
   return {
     name: definition.name,
     trials: trials.map(({ key, seed, parameters }, at) => ({
@@ -86,7 +84,7 @@ export async function makePlan({
     varied: plan.varied,
     arithmetic: plan.arithmetic,
     warnings: plan.warnings,
-    predictions: predict(trials, plan.images, machine, timings(results)),
+    predictions: predict(trials, plan.images, machine, known(results)),
     placement: `${placement.reason}; ${sharesInWords(shares)}`,
     slots: most,
     freeMemory: process.availableMemory(),
@@ -101,7 +99,7 @@ function statesOf(results: string, definition: Definition, trials: AnyTrialConfi
   return trials.map(({ key }) => {
     if (!there.has(key)) return 'new';
     const journal = readJournal(results, key);
-    const end = journal.findLast((entry) => entry.t === 'end' || entry.t === 'attempt');
+    const end = journal.findLast(({ t }) => t === 'end' || t === 'attempt' || t === 'retry');
     if (end?.t === 'end' && end.outcome === 'done') return 'done';
     if (isEarlyStopped(journal, definition)) return 'early-stopped';
     if (end?.t === 'end' && end.outcome === 'failed') return 'failed';
@@ -109,31 +107,14 @@ function statesOf(results: string, definition: Definition, trials: AnyTrialConfi
   });
 }
 
-function timings(results: string): Timing[] {
-  if (!fs.existsSync(databasePath(results))) return [];
+function known(results: string): Known {
+  if (!fs.existsSync(databasePath(results))) return { timings: [], peaks: [] };
   const store = openExistingStore(results);
   try {
-    return readTimings(store);
+    return { timings: readTimings(store), peaks: readPeaks(store, hostHash()) };
   } finally {
     store.close();
   }
-}
-
-/** Images of a data set are of one size, or nearly: the first stands for all. A trial holds them as far as it reads them. */
-async function sizeOfImages({ data, trainer }: Definition, { images }: Plan) {
-  const [x, y] = images.lists;
-  const { train, validation, test } = images.parts;
-  const held = [train, validation, test].reduce((sum, [ofX, ofY]) => sum + ofX.length + ofY.length, 0);
-  let size = { pixels: 0, bytes: 0 };
-  if ('phantom' in data) size = { pixels: data.size ** 2, bytes: 2 * data.size ** 2 };
-  else if (trainer === 'cyclegan') {
-    for (const file of [x[0], y[0]]) {
-      if (file === undefined) throw new DataError('A domain holds no image.');
-      const { width, height, data: pixels } = await readImage(file);
-      size = { pixels: width * height, bytes: Math.max(size.bytes, pixels.byteLength) };
-    }
-  }
-  return { testImages: test[0].length, imagePixels: size.pixels, imageBytes: held * size.bytes };
 }
 
 /** A path as a reader recognises it: from here where it lies below. */

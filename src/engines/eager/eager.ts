@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { EngineName } from '../../protocol.js';
 import { withBackend } from '../backend.js';
 import { EngineError, type Bank, type Engine, type Program, type ProgramSpec, type Shape, type TensorMap } from '../engine.js'; // prettier-ignore
-import { outOfMemory } from '../out-of-memory.js';
+import { outOfMemory } from '../../out-of-memory.js';
 import { checkLength, checkSpec, fed, outputNames, shapeIn, sizeOf, written } from '../spec.js';
 
 export interface EagerOptions {

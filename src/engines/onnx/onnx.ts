@@ -4,7 +4,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bank, Engine, Program, ProgramSpec } from '../engine.js';
 import { messageOf } from '../../errors.js';
 import { EngineError } from '../engine.js';
-import { outOfMemory } from '../out-of-memory.js';
+import { outOfMemory } from '../../out-of-memory.js';
 import { fed, sizeOf } from '../spec.js';
 import { isGpuFault } from '../tensorflow/gpu.js';
 import type { OnnxBank } from './bank.js';

@@ -1,5 +1,7 @@
 /** @file What a place to run trials is: it starts one, and can ask it to stop or end it. */
 
+import type { ProcessIdentity } from '../processes.js';
+
 /** One attempt of a trial, ready to start. All paths are absolute. */
 export interface Job {
   key: string;
@@ -27,11 +29,13 @@ export interface Exit {
   signal: string | null;
   /** Whether the kernel killed some process of this control group, or machine, for want of memory while it ran. */
   oomKilled?: boolean;
+  /** Whether the runner asked it to stop, or killed it. */
+  asked?: boolean;
 }
 
 export interface RunningTrial {
   /** Undefined where the process could not be started. */
-  pid: number | undefined;
+  process: ProcessIdentity | undefined;
   /** Resolves, never rejects, when no process of the trial is left. */
   exited: Promise<Exit>;
   /** Asks the trial to save and leave; it is killed if it has not after the grace time, in milliseconds. */

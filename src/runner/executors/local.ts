@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { ENVIRONMENT, EXIT } from '../../protocol.js';
 import { oomKills } from '../oom.js';
-import { signalGroup } from '../processes.js';
+import { groupGone, identify, killDescendants, signalGroup } from '../processes.js';
 import type { Executor, Exit, Job, RunningTrial } from './executor.js';
+import { guard, release } from './watchdog.js';
 
 const TRAINER = fileURLToPath(new URL('../../train/main.js', import.meta.url));
 
@@ -44,11 +45,17 @@ function start(job: Job): RunningTrial {
   fs.closeSync(output);
   child.stdin?.on('error', () => undefined); // the child may close its end first
 
+  const identity = child.pid === undefined ? undefined : identify(child.pid);
+  if (identity !== undefined) guard(identity, job.eventsFile);
+
   let deadline: NodeJS.Timeout | undefined;
-  const exited = child.then((result): Exit => {
-    clearTimeout(deadline);
-    signalGroup(child.pid, 'SIGKILL'); // children of the child
-    const kills = oomKills();
+  let graceEnds = 0;
+  let asked = false;
+  const kill = () => {
+    asked = true;
+    signalGroup(child.pid, 'SIGKILL');
+  };
+  const exited = child.then(async (result): Promise<Exit> => {
     if (child.pid === undefined) {
       fs.appendFileSync(
         job.outputFile,
@@ -56,16 +63,28 @@ function start(job: Job): RunningTrial {
       );
       return { exitCode: EXIT.configurationWrong, signal: null };
     }
+    // A shell dies of SIGTERM and leaves its command behind, which may save in the time that is left.
+    const left = graceEnds - performance.now();
+    if (left > 0 && result.signal !== undefined) {
+      signalGroup(child.pid, 'SIGTERM');
+      await groupGone(child.pid, left);
+    }
+    clearTimeout(deadline);
+    signalGroup(child.pid, 'SIGKILL');
+    await killDescendants(job.eventsFile);
+    release(child.pid);
+    const kills = oomKills();
     const oomKilled = kills !== undefined && killsBefore !== undefined && kills > killsBefore;
-    return { exitCode: result.exitCode ?? null, signal: result.signal ?? null, oomKilled };
+    return { exitCode: result.exitCode ?? null, signal: result.signal ?? null, oomKilled, asked };
   });
-  const kill = () => signalGroup(child.pid, 'SIGKILL');
   return {
-    pid: child.pid,
+    process: identity,
     exited,
     kill,
     stop(grace) {
+      asked = true;
       child.kill('SIGTERM');
+      graceEnds = performance.now() + grace;
       clearTimeout(deadline);
       deadline = setTimeout(kill, grace);
     },
