@@ -5,6 +5,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
+import { checkpointBytes } from './plan/disk.js';
 import { forecaster } from './plan/forecast.js';
 import {
   fileArgument,
@@ -91,6 +92,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     results: args.results,
     retryFailed: args.retryFailed,
     extend: args.extend,
+    checkpointBytes,
     maxTrials,
     failFast: args.failFast,
     only,

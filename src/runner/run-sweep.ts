@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { diskFull, isDiskFull } from '../disk.js';
+import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores, hostHash } from '../machine.js';
@@ -14,6 +14,7 @@ import { openStore, type Store } from '../store/open.js';
 import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { beginExtended, findExtensions } from './extend.js';
+import { diskNeed, judgeSpace, spaceLow } from './disk-need.js';
 import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
@@ -39,6 +40,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Bytes of one checkpoint of a trial; 0 where nobody knows. */
+  checkpointBytes?: (trial: AnyTrialConfig) => number;
   /** Whether trials that have not begun go on from finished ones of a smaller budget. */
   extend: boolean;
   /** Runs no more trials than this. */
@@ -83,6 +86,9 @@ export interface SweepSummary {
   /** Exit code of the command (DESIGN section 8). */
   exitCode: number;
 }
+
+/** How often is looked how much of the disk is free, in milliseconds. */
+const LOOK_AT_SPACE_EVERY = 10_000;
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
@@ -140,6 +146,15 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
     const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
+    const { checkpoints } = run.definition;
+    const need = diskNeed(
+      wanted.map(run.checkpointBytes ?? (() => 0)),
+      checkpoints.keep.length,
+      shares?.most ?? 1,
+    );
+    const space = wanted.length === 0 ? undefined : judgeSpace(need, freeSpace(run.results));
+    if (space?.refuse === true) throw new UserError(space.message);
+    if (space !== undefined) say(`Note: ${space.message}`);
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
@@ -166,12 +181,18 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     void ingest.failed.then(({ message }) => stopFor(message));
     steering.storeBy((key, stop) => ingest.call('storeEarlyStop', key, stop));
     const system = openSystemWatch(run.results, (samples) => ingest.call('storeSystem', samples));
+    const lookAtSpace = () => {
+      const low = spaceLow(need, freeSpace(run.results));
+      if (low !== undefined) stopping.request(low);
+    };
+    const spaceTimer = setInterval(lookAtSpace, LOOK_AT_SPACE_EVERY);
     let fault: Error | undefined;
     let placer: Placer | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
     const work = async (config: AnyTrialConfig, slot: Slot) => {
       try {
-        if (stopping.requested) return; // while its place was looked for
+        lookAtSpace();
+        if (stopping.requested) return; // while its place was looked for, or for want of space
         const extension = extensions.get(config.key);
         if (extension !== undefined) {
           beginExtended(run.results, config.key, extension);
@@ -227,6 +248,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     } finally {
       placer?.close();
       stopping.close();
+      clearInterval(spaceTimer);
       system.close();
       progress.close();
     }
