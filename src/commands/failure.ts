@@ -1,5 +1,6 @@
 /** @file How a command ends when something is wrong: one clear message, an exit code, no stack trace. */
 import { DefinitionError } from '../definition/problem.js';
+import { isDiskFull } from '../disk.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { DataError } from '../imaging/image.js';
 
@@ -21,7 +22,7 @@ export function explain(error: unknown): string {
       'sweep fsck says what is wrong, sweep fsck --rebuild makes the database anew from them.'
     );
   }
-  if (/^(ENOSPC|EDQUOT|SQLITE_FULL)$/.test(systemCode(error) ?? '')) {
+  if (isDiskFull(error)) {
     return (
       `The disk is full (${messageOf(error)}). Nothing that was measured is lost.\n` +
       'Make room and give the same command again: it goes on from there.'

@@ -225,7 +225,7 @@ function checkTrial(work: Work, trial: Trial): void {
     events.push(...checkAttempt(work, trial, attempt, row, entriesOf(journal, attempt))); // prettier-ignore
   }
   if (!live) checkNamedFiles(results, key, events, report);
-  checkStatus(work, trial, stored);
+  checkStatus(work, trial, stored, journal);
 }
 
 /** @returns the events of its whole lines */
@@ -289,19 +289,26 @@ function checkEnd(
   if (end === undefined) return damaged('end-missing', `the database says ${row.outcome}, its journal tells no end`); // prettier-ignore
   if (new Set(ends.map(({ outcome }) => outcome)).size > 1)
     damaged('two-ends', `its journal tells two ends: ${ends.map(({ outcome }) => outcome).join(', ')}`);
-  const told = [end.outcome, end.reason, end.exitCode, end.signal, end.wall];
-  if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.reason, row.exitCode, row.signal, row.ended]))
+  const told = [end.outcome, end.class ?? null, end.reason, end.exitCode, end.signal, end.wall];
+  if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.class, row.reason, row.exitCode, row.signal, row.ended]))
     damaged('end-differs', `its journal says ${end.outcome} (${end.reason}), the database ${row.outcome} (${row.reason})`); // prettier-ignore
   if (saidDone !== (row.outcome === 'done'))
     damaged('done-differs', saidDone ? `it wrote that it is done, and is stored as ${row.outcome}` : 'it is stored as done, and never wrote so'); // prettier-ignore
 }
 
 /** A trial is what its last attempt made of it, and nothing that was finished ran again. */
-function checkStatus({ check, report }: Work, trial: Trial, stored: Attempt[]): void {
+function checkStatus(
+  { check, report }: Work,
+  trial: Trial,
+  stored: Attempt[],
+  journal: JournalEntry[],
+): void {
   const where = `trial ${trial.key}`;
   const last = stored.at(-1);
   const running = last?.outcome === null;
-  const expected = last === undefined || last.outcome === 'lost' ? 'pending' : (last.outcome ?? 'running');
+  const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === last?.attempt);
+  const open = last === undefined || last.outcome === 'lost' || again;
+  const expected = open ? 'pending' : (last.outcome ?? 'running');
   if (trial.status !== expected && !(running && check.runner === undefined)) {
     const what = `it is stored as ${trial.status}, its last attempt makes it ${expected}`;
     report({ level: 'damaged', code: 'status-differs', where, what, mend: REBUILD });

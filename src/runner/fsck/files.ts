@@ -42,28 +42,31 @@ export function checkNamedFiles(
   const checkpoints = path.join(folder, 'checkpoints');
   const there = fs.existsSync(checkpoints) ? fs.readdirSync(checkpoints) : [];
   for (const name of there) {
-    if (name.startsWith('.')) {
+    const fault = name.startsWith('broken-') ? undefined : checkpointFault(path.join(checkpoints, name));
+    const older = there.some((other) => kindOf(other) === kindOf(name) && stepOf(other) > stepOf(name));
+    if (name.startsWith('.') || (fault !== undefined && older)) {
       report({
         level: 'note',
         code: 'leftover',
         where,
-        what: `checkpoints/${name} is a checkpoint that a kill left half written`,
+        what: `checkpoints/${name} is a checkpoint that a kill left half written or half removed`,
         mend: 'nothing: the trial’s next checkpoint removes it',
       });
-      continue;
+    } else if (fault !== undefined) {
+      report({
+        level: 'damaged',
+        code: 'checkpoint-broken',
+        where,
+        what: `checkpoints/${name} is not whole: ${fault}`,
+        mend: `${GO_ON}: it sets the checkpoint aside and takes the one before it, or begins anew`,
+      });
     }
-    const fault = name.startsWith('broken-') ? undefined : checkpointFault(path.join(checkpoints, name));
-    if (fault === undefined) continue;
-    report({
-      level: 'damaged',
-      code: 'checkpoint-broken',
-      where,
-      what: `checkpoints/${name} is not whole: ${fault}`,
-      mend: `${GO_ON}: it sets the checkpoint aside and takes the one before it, or begins anew`,
-    });
   }
   const named = events.filter((event) => event.t === 'checkpoint').findLast(({ kind }) => kind === 'last');
-  if (named !== undefined && !there.some((name) => stepOf(name) >= stepOf(named.path))) {
+  if (
+    named !== undefined &&
+    !there.some((name) => kindOf(name) === 'step-' && stepOf(name) >= stepOf(named.path))
+  ) {
     report({
       level: 'damaged',
       code: 'checkpoint-missing',
@@ -86,7 +89,12 @@ export function checkNamedFiles(
   }
 }
 
-/** `checkpoints/step-40` is of step 40; -1 for another name. */
+/** `checkpoints/step-40` and `best-step-40` are of step 40; -1 for another name. */
 function stepOf(file: string): number {
-  return Number(/(?:^|\/)step-(\d+)$/.exec(file)?.[1] ?? -1);
+  return Number(/step-(\d+)$/.exec(file)?.[1] ?? -1);
+}
+
+/** `step-` of `step-40`. */
+function kindOf(name: string): string {
+  return name.replace(/\d+$/, '');
 }
