@@ -15,6 +15,8 @@ const COMMANDS = {
   logs: async () => (await import('./commands/logs.js')).logsCommand,
   why: async () => (await import('./commands/why.js')).whyCommand,
   report: async () => (await import('./commands/report.js')).reportCommand,
+  translate: async () => (await import('./commands/translate.js')).translateCommand,
+  export: async () => (await import('./commands/export.js')).exportCommand,
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
@@ -25,6 +27,7 @@ const EXAMPLES: [string, string][] = [
   ['sweep plan sweeps/patch.yaml', 'what that is, and how long it takes'],
   ["sweep why 'patch=64,seed=1'", 'why a trial ran where it did, or failed'],
   ['sweep report', 'write results/report.html'],
+  ['sweep translate 3f2a data/soft out', 'translate whole images by a trained generator'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
 

@@ -19,15 +19,15 @@ function machine(script: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEn
 }
 
 const TWO = `
-echo '0, GPU-1a2b, NVIDIA H200, 143771, 4, 3, 570.86.15'
-echo '1, GPU-3c4d, NVIDIA H200, 143771, 70000, [N/A], 570.86.15'`;
+echo '0, GPU-1a2b, NVIDIA H200, 143771, 4, 3, 570.86.15, 31, 76.42'
+echo '1, GPU-3c4d, NVIDIA H200, 143771, 70000, [N/A], 570.86.15, [Not Supported], [N/A]'`;
 
 describe.skipIf(process.platform === 'win32')('GPUs by nvidia-smi', () => {
   it('reads what it prints, also where a GPU does not tell everything', async () => {
     const { found, reason } = await listGpus(machine(TWO));
     expect(reason).toBe('');
-    expect(found[0]).toEqual({ index: 0, uuid: 'GPU-1a2b', name: 'NVIDIA H200', memoryBytes: 143771 * 2 ** 20, usedBytes: 4 * 2 ** 20, busy: 0.03, driver: '570.86.15' }); // prettier-ignore
-    expect(found[1]).toMatchObject({ index: 1, busy: null });
+    expect(found[0]).toEqual({ index: 0, mig: null, uuid: 'GPU-1a2b', card: 'GPU-1a2b', name: 'NVIDIA H200', memoryBytes: 143771 * 2 ** 20, usedBytes: 4 * 2 ** 20, busy: 0.03, temperature: 31, power: 76.42, driver: '570.86.15' }); // prettier-ignore
+    expect(found[1]).toMatchObject({ index: 1, busy: null, temperature: null, power: null });
   });
 
   it.each([

@@ -24,11 +24,12 @@ export const DEVICES_OF: Readonly<Record<EngineName, readonly DeviceKind[]>> = {
 /**
  * What the process that is to compute on a device has in its environment, beside the device's name. CUDA then shows it that GPU
  * alone, as number 0, and counts as nvidia-smi does.
+ * @param id `GPU-…` or `MIG-…`, which stays that of the device when the numbers of others change; an instance has no other
  */
-export function deviceEnvironment(device: string): Record<string, string> {
+export function deviceEnvironment(device: string, id?: string): Record<string, string> {
   const [kind, index] = device.split(':');
   if (kind !== 'cuda' || index === undefined) return {};
-  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: index };
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: id ?? index };
 }
 
 /** Names of the environment variables through which a trial is told its work. */
@@ -49,6 +50,12 @@ export const ENVIRONMENT = {
   lifeline: 'SWEEP_LIFELINE',
   /** Bytes of resident memory that the trial may have, or unset: as much as is free. */
   memoryLimit: 'SWEEP_MEMORY_LIMIT',
+  /** Bytes that the trial is planned to hold at most, or unset: what it chooses its micro-batch by, and no limit. */
+  memoryPlan: 'SWEEP_MEMORY_PLAN',
+  /** What the runner predicts that it will hold, bytes: for its `memory` event. */
+  memoryPredicted: 'SWEEP_MEMORY_PREDICTED',
+  /** The same of the GPU's memory: what the micro-batch is chosen by. */
+  deviceMemory: 'SWEEP_DEVICE_MEMORY',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */
@@ -199,6 +206,16 @@ export interface TrialConfig {
   winograd?: 'auto' | 'off';
   /** `low`: compute again what residual blocks would keep for the backward pass. Not part of the key. */
   memory?: 'auto' | 'low';
+  /** When the exam is sat, and how much of it. Not part of the key. */
+  exam?: ExamSettings;
+}
+
+/** The exam on whole test images. It decides nothing of the training. */
+export interface ExamSettings {
+  /** Shares of the budget after which it is sat, above 0 and at most 1; the end always is one. */
+  at: number[];
+  /** `full`: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two alone. */
+  extent: 'core' | 'full';
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
@@ -246,7 +263,8 @@ interface EventTypes {
     step: number;
     split: 'validation' | 'test';
     v: MetricValues;
-    images: { index: number; v: MetricValues }[];
+    /** One entry an image: its place among the files of its domain, in the order of their names. */
+    images: { index: number; domain?: 'x' | 'y'; v: MetricValues }[];
   };
   /** Bytes: resident memory at its highest, and what was predicted for it; patches of each domain that were computed at once. */
   memory: { peak: number; predicted?: number; micro_batch?: number };

@@ -1,7 +1,7 @@
 /** @file `sweep doctor` and the choice of engine and device, on this machine and with a made-up nvidia-smi. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Findings } from '../src/commands/doctor.js';
 import type * as Read from '../src/definition/read.js';
 import { readJournal } from '../src/runner/journal.js';
@@ -26,6 +26,7 @@ beforeAll(async () => {
   fs.writeFileSync(path.join(folder, 'small.yaml'), smallSweep());
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+afterEach(() => vi.unstubAllEnvs());
 
 /** An environment in which nvidia-smi is this shell script. */
 function withNvidiaSmi(name: string, script: string): NodeJS.ProcessEnv {
@@ -125,6 +126,7 @@ describe('sweep run', () => {
   test('spreads trials over GPUs, and says of one that is not there that its device is missing', async () => {
     const { runSweep } = (await import(built('runner/run-sweep.js'))) as typeof RunSweep;
     const { readDefinition } = (await import(built('definition/read.js'))) as typeof Read;
+    vi.stubEnv('CYCLESWEEP_STATE', path.join(folder, 'state'));
     const source = smallSweep('retry: {limit: 0}');
     const results = path.join(folder, 'gpus');
     const summary = await runSweep({

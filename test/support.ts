@@ -12,7 +12,7 @@ export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 
 const OPTIONS = { reject: false, all: true, stdin: 'ignore' } as const satisfies Options;
 
-/** Starts `sweep ARGS` as a user would, in `cwd`. Its phantom cache is the test's own. */
+/** Starts `sweep ARGS` as a user would, in `cwd`. Its phantom cache and its registry of devices are the test's own. */
 export function sweep(cwd: string, ...args: string[]): ResultPromise<typeof OPTIONS> {
   return sweepIn({}, cwd, ...args);
 }
@@ -23,7 +23,8 @@ export function sweepIn(
   cwd: string,
   ...args: string[]
 ): ResultPromise<typeof OPTIONS> {
-  const env = { CYCLESWEEP_CACHE: path.join(cwd, 'cache'), ...environment };
+  const own = { CYCLESWEEP_CACHE: path.join(cwd, 'cache'), CYCLESWEEP_STATE: path.join(cwd, 'state') };
+  const env = { ...own, ...environment };
   return execa(process.execPath, [CLI, ...args], { ...OPTIONS, cwd, env });
 }
 

@@ -1,4 +1,4 @@
-/** @file `sweep data`: images to try things on. */
+/** @file `sweep data`: images to try things on, and a look at one's own. */
 
 import { readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
@@ -6,6 +6,7 @@ import type { CommandModule } from 'yargs';
 import { DataError } from '../imaging/image.js';
 import { drawWhole, holdsPhantom, phantomFingerprint } from '../imaging/phantom-cache.js';
 import { systemReason } from '../imaging/png.js';
+import { inspectCommand } from './inspect/inspect.js';
 
 interface PhantomArguments {
   out: string;
@@ -53,9 +54,12 @@ const phantomCommand: CommandModule<object, PhantomArguments> = {
 
 export const dataCommand: CommandModule = {
   command: 'data',
-  describe: 'Make images to try things on',
+  describe: 'Look at images, or draw some to try things on',
   builder: (yargs) =>
-    yargs.command(phantomCommand).demandCommand(1, 'Which data? sweep data phantom --out DIR'),
+    yargs
+      .command(inspectCommand)
+      .command(phantomCommand)
+      .demandCommand(1, 'Which? sweep data inspect DIR, or sweep data phantom --out DIR'),
   handler: () => undefined,
 };
 

@@ -1,4 +1,5 @@
 /** @file What `sweep doctor` found, for people: no line wider than the terminal. */
+import { deviceName } from '../nvidia.js';
 import type { EngineFinding, Findings } from './doctor.js';
 
 const NARROWEST = 60;
@@ -41,11 +42,11 @@ function gpus(findings: Findings, width: number): string[] {
     const facts = [
       gpu.name,
       gib(gpu.memoryBytes),
-      `${gib(gpu.usedBytes)} in use`,
+      ...(gpu.usedBytes === null ? [] : [`${gib(gpu.usedBytes)} in use`]),
       ...busy,
       `driver ${gpu.driver}`,
     ];
-    return wrap(`  cuda:${gpu.index}`, facts.join(', '), width);
+    return wrap(`  ${deviceName(gpu)}`, facts.join(', '), width);
   });
   if (gpus.found.length === 0) lines.push(...wrap('  NVIDIA', gpus.reason, width));
   const cuda = Object.entries(CUDA).flatMap(([name, what]) => libraries[name] ? [`${what} ${libraries[name]}`] : []); // prettier-ignore

@@ -6,7 +6,8 @@ import { readDefinition } from '../definition/read.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { listImages, type ImageFile } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
-import { readPng } from '../imaging/png.js';
+import { pairByPosition } from '../imaging/pairs.js';
+import { formatByEnding, readImage } from '../imaging/read.js';
 import { splitImages } from '../imaging/split.js';
 import { jsonOption } from './options.js';
 
@@ -82,11 +83,11 @@ async function init(args: ArgumentsCamelCase<InitArguments>): Promise<void> {
       cause: error,
     });
   }
-  const { images, side, pairs } = found;
+  const { images, side, pairs, pairing } = found;
   if (args.json) console.log(JSON.stringify({ file: out, x, y, images, side, pairs }));
   else {
     console.log(
-      `Wrote ${args.out}: ${images[0]} images of X, ${images[1]} of Y, ${pairs === 0 ? 'unpaired' : `${pairs} pairs by name`}.\n` +
+      `Wrote ${args.out}: ${images[0]} images of X, ${images[1]} of Y, ${pairs === 0 ? 'unpaired' : `${pairs} pairs ${pairing.replace('-', ' ')}`}.\n` +
         `Look at it, then: sweep plan ${args.out}`,
     );
   }
@@ -116,12 +117,12 @@ function domains({ folder, x, y }: InitArguments): [string, string] {
   const below = entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => name);
-  const names = below.filter((name) => holdsPng(path.join(folder, name))).sort();
+  const names = below.filter((name) => holdsImages(path.join(folder, name))).sort();
   if (names.length !== 2) {
     const what =
       names.length === 0
-        ? 'no folder with PNG images'
-        : `${names.length} folders with PNG images: ${names.join(', ')}`;
+        ? 'no folder with images'
+        : `${names.length} folders with images: ${names.join(', ')}`;
     throw new UserError(
       `${folder} holds ${what}; two were expected, one a domain. Name them: --x FOLDER --y FOLDER.`,
     );
@@ -130,8 +131,15 @@ function domains({ folder, x, y }: InitArguments): [string, string] {
   return [path.resolve(folder, names[0]!), path.resolve(folder, names[1]!)];
 }
 
-function holdsPng(folder: string): boolean {
-  return fs.readdirSync(folder).some((name) => name.toLowerCase().endsWith('.png'));
+/** By its endings, or by files without one, as DICOM has them; at any depth. */
+function holdsImages(folder: string): boolean {
+  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.some((name) => {
+    const visible = !path.basename(name).startsWith('.');
+    return (
+      visible && (formatByEnding(name) !== undefined || path.extname(name) === '' || /\.\d+$/.test(name))
+    );
+  });
 }
 
 interface Found {
@@ -140,12 +148,18 @@ interface Found {
   images: [number, number];
   /** Smallest side of the images that were looked at, pixels. */
   side: number;
-  bits: 8 | 16;
-  /** Largest stored value of the images that were looked at. */
+  bits: number;
+  /** Whether values are Hounsfield units, which have a range of their own. */
+  hounsfield: boolean;
+  /** Least and largest value of the images that were looked at. */
+  least: number;
   largest: number;
   pairs: number;
+  pairing: 'by-name' | 'by-position';
   /** Regular expression that takes the patient from a name, where names look like that. */
   patient?: string;
+  /** Whether the files say themselves whose they are. */
+  headers: boolean;
   /** Whether there are enough patients for the default split. */
   splits: boolean;
 }
@@ -156,18 +170,22 @@ const LOOKED_AT = 5;
 /** @throws DataError if a folder holds no image that can be read */
 async function examine(x: string, y: string): Promise<Found> {
   const [listX, listY] = [(await listImages(x)).files, (await listImages(y)).files];
-  let [side, largest] = [Infinity, 0];
-  let bits: 8 | 16 = 8;
+  let [side, bits, least, largest, hounsfield] = [Infinity, 0, Infinity, -Infinity, false];
   for (const files of [listX, listY]) {
-    for (const { path: file } of evenly(files, LOOKED_AT)) {
-      const image = await readPng(file);
+    for (const file of evenly(files, LOOKED_AT)) {
+      const image = await readImage(file);
       side = Math.min(side, image.width, image.height);
-      if (image.bits === 16) bits = 16;
-      for (const value of image.data) if (value > largest) largest = value;
+      bits = Math.max(bits, image.bits);
+      hounsfield ||= image.unit === 'HU';
+      for (const value of image.data) {
+        if (value < least) least = value;
+        if (value > largest) largest = value;
+      }
     }
   }
   const stems = new Set(listY.map(({ stem }) => stem));
-  const pairs = listX.filter(({ stem }) => stems.has(stem)).length;
+  const byName = listX.filter(({ stem }) => stems.has(stem)).length;
+  const byPosition = pairsByPosition(listX, listY);
   const patient = patientPattern([...listX, ...listY]);
   let splits = true;
   try {
@@ -182,11 +200,24 @@ async function examine(x: string, y: string): Promise<Found> {
     images: [listX.length, listY.length],
     side,
     bits,
+    hounsfield,
+    least,
     largest,
-    pairs,
+    pairs: byPosition || byName,
+    pairing: byPosition > 0 ? 'by-position' : 'by-name',
+    headers: listX[0]?.patient !== undefined,
     splits,
     ...(patient === undefined ? {} : { patient }),
   };
+}
+
+function pairsByPosition(x: ImageFile[], y: ImageFile[]): number {
+  try {
+    return pairByPosition(x, y).pairs.length;
+  } catch (error) {
+    if (error instanceof DataError) return 0;
+    throw error;
+  }
 }
 
 /** `00000376_006.png`: digits, then a sign, then more: what stands first is the patient, if it stands more than once. */
@@ -202,7 +233,8 @@ function evenly<T>(items: T[], count: number): T[] {
 }
 
 function sweepText(name: string, folder: string, found: Found): string {
-  const { x, y, images, side, bits, largest, pairs, patient, splits } = found;
+  const { x, y, images, side, bits, hounsfield, least, largest, pairs, pairing, patient, headers, splits } =
+    found;
   const relative = (to: string) => quoted(path.relative(folder, to).split(path.sep).join('/') || '.');
   const schema = path.relative(folder, SCHEMA).split(path.sep).join('/');
   // Two patches that fit, the larger at most half of the side.
@@ -210,7 +242,7 @@ function sweepText(name: string, folder: string, found: Found): string {
     [256, 128, 64, 32].find((patch) => patch <= side / 2) ?? 16 * Math.max(1, Math.floor(side / 16));
   const small = Math.max(16, large / 2);
   const patches = [...new Set([small, large])];
-  const range = bits === 16 && largest <= 4095 ? '[0, 4095]' : undefined;
+  const range = rangeLines(bits, hounsfield, least, largest);
   return `# yaml-language-server: $schema=${schema.startsWith('.') ? schema : `./${schema}`}
 #
 # Written by sweep init. What it would run and how long that takes: sweep plan THIS_FILE. Everything that can stand
@@ -224,20 +256,18 @@ data:
   y: ${relative(y)}
 ${
   pairs > 0
-    ? `  pairing: by-name # ${pairs} files have the same name in both: scores compare them; training is unpaired unless 'paired' is above 0\n`
-    : '  pairing: none # no file has the same name in both; by-name, or a CSV file with the columns x and y, tells which show the same\n'
+    ? `  pairing: ${pairing} # ${pairs} ${pairing === 'by-name' ? 'files have the same name' : 'images lie at the same place'} in both: scores compare them; training is unpaired unless 'paired' is above 0\n`
+    : '  pairing: none # no file has the same name in both; by-name, by-position (DICOM), or an index file (CSV, JSON) tells which show the same\n'
 }${
     patient === undefined
-      ? "  # patient: '^(\\d+)_' # takes the patient from a file name, so that a patient's images stay in one part of the split\n"
+      ? headers
+        ? "  # patient: '(.+)' # without, the files say themselves whose they are; this takes each for a patient of its own\n"
+        : "  # patient: '^(\\d+)_' # takes the patient from a file name, so that a patient's images stay in one part of the split\n"
       : `  patient: '${patient}' # a patient's images stay in one part of the split\n`
-  }${
-    range === undefined
-      ? '  # range: [0, 4095] # the intensities that -1 and 1 stand for; without, the full range of the bit depth\n'
-      : `  range: ${range} # no value above ${largest} was seen: 12 bits stored in 16\n`
-  }${
+  }${range}${
     splits
       ? '  # split: { train: 0.7, validation: 0.15, test: 0.15 } # shares, or lists of names\n'
-      : '  # There are too few images for the default split: list names instead.\n  # split: { train: [NAME], validation: [NAME], test: [NAME] }\n'
+      : '  # There are too few images or patients for the default split: list names instead.\n  # split: { train: [NAME], validation: [NAME], test: [NAME] }\n'
   }
 # The same in every trial. A small network, to see that all works; the paper's is filters 64, blocks 9.
 fixed: { filters: 8, blocks: 3${side < 64 ? ', disc_layers: 1' : ''} }
@@ -250,6 +280,19 @@ grid:
 seeds: 3 # with one, a difference cannot be told from chance
 budget: { pixels: 4M } # of each domain, the same for every trial; or updates, epochs, minutes
 `;
+}
+
+/** The line that gives the range, or says what it is without. */
+function rangeLines(bits: number, hounsfield: boolean, least: number, largest: number): string {
+  if (hounsfield)
+    return '  # range: [-1024, 3071] # Hounsfield units that -1 and 1 stand for, which is also what a CT gets without\n';
+  if (bits === 16 && least >= 0 && largest <= 4095) {
+    return `  range: [0, 4095] # no value above ${largest} was seen: 12 bits stored in 16\n`;
+  }
+  if (bits === 32 || least < 0) {
+    return `  range: percentiles # of all training images, ${least} to ${largest} was seen; or the intensities that -1 and 1 stand for\n`;
+  }
+  return '  # range: [0, 4095] # the intensities that -1 and 1 stand for; without, the full range of the bit depth\n';
 }
 
 /** The schema beside the studies of this program. */

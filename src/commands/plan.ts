@@ -28,14 +28,15 @@ export const planCommand: CommandModule<object, PlanArguments> = {
 };
 
 export async function showPlan(args: ArgumentsCamelCase<PlanArguments>): Promise<void> {
-  const { definition, only, memoryLimit } = readSweepFile(args);
+  const { definition, only, memoryLimit, devices } = readSweepFile(args);
   const file = path.resolve(args.file);
-  const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit });
+  const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit, devices });
   if (args.json) {
     const trials = plan.trials.map(({ key, seed, params }, at) => {
-      const { seconds, memoryBytes } = plan.predictions.trials[at]!;
+      const { seconds, memoryBytes, deviceBytes } = plan.predictions.trials[at]!;
       const rounded = seconds === null ? null : Number(seconds.toPrecision(4));
-      return { key, seed, params, predicted: { seconds: rounded, memoryBytes } };
+      const onDevice = deviceBytes === null ? {} : { deviceMemoryBytes: deviceBytes };
+      return { key, seed, params, predicted: { seconds: rounded, memoryBytes, ...onDevice } };
     });
     console.log(JSON.stringify({ count: trials.length, trials }));
   } else console.log(planText(plan, process.stdout.isTTY ? process.stdout.columns : undefined));

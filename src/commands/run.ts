@@ -4,6 +4,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
+import { forecaster } from './plan/forecast.js';
 import {
   fileArgument,
   placeTrials,
@@ -61,6 +62,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
       )
       .example('$0 run sweeps/patch.yaml --max-trials 1 --fail-fast', 'one trial first, to see that it works')
       .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
+      .example('$0 run sweeps/patch.yaml --devices 0,2', 'on two GPUs of NVIDIA')
       .epilogue('Exit code: 0 all done, 1 some failed, 2 the file or a flag is wrong, 3 stopped by Ctrl-C.'),
   handler: run,
 };
@@ -69,7 +71,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
   if (args.dryRun) return (await import('./plan.js')).showPlan(args);
   const maxTrials = countOf(args.maxTrials);
-  const { source, definition, only, memoryLimit } = readSweepFile(args);
+  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
     source,
@@ -80,7 +82,8 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     failFast: args.failFast,
     only,
     memoryLimit,
-    place: () => placeTrials(definition),
+    place: () => placeTrials(definition, devices),
+    expect: (plan, placement, shares) => forecaster(definition, plan, placement, shares, memoryLimit),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });
@@ -96,6 +99,7 @@ function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArgu
     ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
     ...(args['skip-bad'] ? [' --skip-bad'] : []),
+    ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';

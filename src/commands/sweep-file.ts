@@ -4,7 +4,7 @@ import type { Condition } from '../definition/conditions.js';
 import { readDefinition, readOnly } from '../definition/read.js';
 import type { Definition } from '../definition/schema.js';
 import { chooseEngine, listDevices } from '../engines/choose.js';
-import { parseDevice } from '../engines/devices.js';
+import { parseDevice, parseDevices, pickDevices } from '../engines/devices.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { ENGINES } from '../protocol.js';
 import type { Placement } from '../runner/run-sweep.js';
@@ -17,6 +17,7 @@ export interface SweepFileArguments {
   only: string[];
   engine?: string;
   device?: string;
+  devices?: string;
   'memory-limit'?: string;
   'skip-bad': boolean;
 }
@@ -57,6 +58,13 @@ export const sweepFileOptions = {
     default: false,
     describe: 'Leave out images that cannot be read and list them, rather than refuse the data',
   },
+  devices: {
+    type: 'string',
+    requiresArg: true,
+    conflicts: 'device',
+    describe:
+      'Which GPUs, e.g. 0,2 or GPU-1a2b or webgpu:0,webgpu:1; cpu:4 for four trials at once on the processor',
+  },
   'memory-limit': {
     type: 'string',
     requiresArg: true,
@@ -70,6 +78,8 @@ export function readSweepFile(args: SweepFileArguments): {
   definition: Definition;
   only: Condition;
   memoryLimit: number | undefined;
+  /** Devices of `definition.device`'s kind that are to be used, by name or id; undefined: all. */
+  devices: string[] | undefined;
 } {
   let source: string;
   try {
@@ -82,25 +92,38 @@ export function readSweepFile(args: SweepFileArguments): {
   if (args.engine !== undefined) set.push(`engine=${args.engine}`);
   if (args.device !== undefined) set.push(`device=${args.device}`);
   if (args['skip-bad']) set.push('data.skip_bad=true');
+  const wanted = args.devices === undefined ? undefined : parseDevices(args.devices);
+  if (wanted !== undefined) set.push(`device=${wanted.kind}`);
+  if (wanted?.trials !== undefined) set.push(`resources.trials=${wanted.trials}`);
   const definition = readDefinition(source, args.file, { set });
   const only = readOnly(args.only, definition);
   const limit = args['memory-limit'];
-  return { source, definition, only, memoryLimit: limit === undefined ? undefined : parseBytes(limit) };
+  const memoryLimit = limit === undefined ? undefined : parseBytes(limit);
+  return { source, definition, only, memoryLimit, devices: wanted?.names };
 }
 
 /**
  * What trials are computed with, and where. Another trainer chooses for itself: it is told cpu, or the devices that the file names.
  * @throws UserError if what is asked for is not there
  */
-export async function placeTrials({ trainer, engine, device }: Definition): Promise<Placement> {
-  if (trainer === 'cyclegan') return chooseEngine({ engine, device });
-  const wanted = device === 'auto' ? { kind: 'cpu' as const, index: undefined } : parseDevice(device);
-  const { found, reason } = wanted === undefined ? { found: [], reason: '' } : await listDevices(wanted.kind);
-  const devices = found
-    .map(({ name }) => name)
-    .filter((name) => wanted?.index === undefined || name === `${wanted.kind}:${wanted.index}`);
-  if (devices.length === 0)
-    throw new UserError(`device ${device} is not here${reason === '' ? '' : `: ${reason}`}.`);
+export async function placeTrials(
+  { trainer, engine, device }: Definition,
+  names?: readonly string[],
+): Promise<Placement> {
+  if (trainer === 'cyclegan') return chooseEngine({ engine, device, names });
+  const { kind, names: one } = parseDevice(device === 'auto' ? 'cpu' : device)!; // the sweep file's schema allows no other
+  const asked = names ?? one;
+  const { found, reason } = await listDevices(kind);
+  const { picked, missing } =
+    asked === undefined ? { picked: [...found], missing: [] } : pickDevices(found, asked);
+  if (missing.length > 0 || picked.length === 0) {
+    const here = found.map(({ name, model }) => `${name} (${model})`).join(', ');
+    const what = missing.length > 0 ? missing.join(', ') : device;
+    throw new UserError(
+      `device ${what} is not here${found.length > 0 ? `. Here are: ${here}` : `: ${reason}`}. sweep doctor says more.`,
+    );
+  }
+  const devices = picked.map(({ name }) => name);
   return { engine: null, devices, reason: `the sweep's command on ${devices.join(', ')}` };
 }
 

@@ -52,8 +52,16 @@ describe('a right file', () => {
       include: [],
       seeds: [1],
       budget: { pixels: 40_000_000 },
-      retry: { limit: 2 },
-      resources: { trials: 'auto', threads: 'auto', micro_batch: 'auto', memory: 'auto', winograd: 'auto' },
+      retry: { limit: 2, hang: 'auto' },
+      resources: {
+        time: 'off',
+        trials: 'auto',
+        threads: 'auto',
+        trials_per_gpu: 'auto',
+        micro_batch: 'auto',
+        memory: 'auto',
+        winograd: 'auto',
+      },
       engine: 'auto',
       device: 'auto',
     });

@@ -75,6 +75,7 @@ export interface Definition {
     time: 'off' | number;
     trials: 'auto' | number;
     threads: 'auto' | number;
+    trials_per_gpu: 'auto' | number;
     micro_batch: 'auto' | number;
     memory: 'auto' | 'low';
     winograd: 'auto' | 'off';
@@ -353,6 +354,9 @@ function fileSchema(kind: 'own' | 'free') {
               .describe('Time that a trial may run for; then it saves and is stopped, as failed.'),
             trials: autoOrCount('Trials that run at once.'),
             threads: autoOrCount('Threads that one trial may use.'),
+            trials_per_gpu: autoOrCount(
+              'Trials that share a GPU, those of other sweeps on this machine counted; auto: as many as its free memory holds by prediction.',
+            ),
             micro_batch: autoOrCount(
               'Patches of each domain computed at once. Their gradients add up to those of the whole batch, so this changes the memory and not the result; norm: batch rules it out.',
             ),
@@ -375,6 +379,7 @@ function fileSchema(kind: 'own' | 'free') {
           time: 'off',
           trials: 'auto',
           threads: 'auto',
+          trials_per_gpu: 'auto',
           micro_batch: 'auto',
           memory: 'auto',
           winograd: 'auto',
@@ -388,7 +393,7 @@ function fileSchema(kind: 'own' | 'free') {
         .describe('What computes the training step; auto takes the fastest that works here.'),
       device: z
         .string({ error: DEVICE })
-        .regex(/^(auto|cpu|(cuda|webgpu)(:\d+)?)$/, { error: DEVICE })
+        .regex(/^(auto|cpu|cuda(:\d+){0,2}|webgpu(:\d+)?)$/, { error: DEVICE })
         .default('auto')
         .describe(
           'Where the training step is computed: cpu; cuda or webgpu, all GPUs of the kind; one GPU, e.g. cuda:0. auto takes the fastest that works here.',
@@ -404,7 +409,7 @@ export const foreignSchema = fileSchema('free');
 /** Keys that are planned, by the path of their mapping, so that they are told from mistakes. */
 export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': ['early_stop', 'checkpoints'],
-  resources: ['gpus', 'cpus', 'trials_per_gpu', 'memory'],
+  resources: ['gpus', 'cpus'],
 };
 
 /**

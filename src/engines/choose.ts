@@ -13,9 +13,11 @@ import {
   cudaDevices,
   mayHaveGpu,
   parseDevice,
+  pickDevices,
   webgpuDevices,
   type Device,
   type DeviceList,
+  type WantedDevices,
 } from './devices.js';
 import { probeEngine, type Probe } from './probe.js';
 
@@ -24,6 +26,8 @@ export interface Wish {
   engine: 'auto' | EngineName;
   /** `auto`; a kind, which means all of it; or one device: `cpu`, `cuda`, `cuda:1`, `webgpu`, `webgpu:0`. */
   device: string;
+  /** Of the kind that `device` names, these alone, by name or id. */
+  names?: readonly string[] | undefined;
 }
 
 export interface Choice {
@@ -39,7 +43,7 @@ export interface Machine {
   devices(kind: DeviceKind): Promise<DeviceList>;
   /** Whether asking for WebGPU's adapters is worth the time. */
   mayHaveGpu(): boolean;
-  probe(engine: EngineName, device: string, seconds: number): Promise<Probe>;
+  probe(engine: EngineName, device: string, seconds: number, id?: string): Promise<Probe>;
 }
 
 /** Groups of engines and kinds of devices, the best first. TensorFlow on a processor is left out: it is slower than onnx there. */
@@ -60,7 +64,7 @@ const MEASURE = 1;
 export const thisMachine: Machine = {
   devices: listDevices,
   mayHaveGpu,
-  probe: (engine, device, seconds) => probeEngine(engine, device, { threads: availableCores(), seconds }), // prettier-ignore
+  probe: (engine, device, seconds, id) => probeEngine(engine, device, { threads: availableCores(), seconds, id }), // prettier-ignore
 };
 
 export function listDevices(kind: DeviceKind): Promise<DeviceList> {
@@ -97,10 +101,10 @@ interface Tried {
   devices: Device[];
 }
 
-type Wanted = 'auto' | { kind: DeviceKind; index: number | undefined };
+type Wanted = 'auto' | WantedDevices;
 
 /** @throws UserError */
-function readWish({ engine, device }: Wish): Wanted {
+function readWish({ engine, device, names }: Wish): Wanted {
   if (device === 'auto') return 'auto';
   const wanted = parseDevice(device);
   if (wanted === undefined) {
@@ -114,7 +118,7 @@ function readWish({ engine, device }: Wish): Wanted {
       `engine ${engine} runs on ${DEVICES_OF[engine].join(' or ')}, not on ${device}. On ${wanted.kind} run: ${others.join(', ')}.`,
     );
   }
-  return wanted;
+  return { ...wanted, names: names === undefined ? wanted.names : [...names] };
 }
 
 function groupsOf(engine: Wish['engine'], wanted: Wanted): [EngineName, DeviceKind][][] {
@@ -141,14 +145,14 @@ async function probeGroup(
   const candidates = candidatesOf(found, wanted);
   if (found.length === 0) refused.push(`no ${kind} device: ${reason}`);
   else if (candidates.length === 0) {
-    const why = wanted !== 'auto' && wanted.index !== undefined ? 'no other is there' : 'software is taken only where its number is asked for'; // prettier-ignore
+    const why = wanted !== 'auto' && wanted.names !== undefined ? 'no other is there' : 'software is taken only where its number is asked for'; // prettier-ignore
     refused.push(`${found.map(inWords).join(', ')}: ${why}`);
   }
   const compare = kind !== 'cpu' && (wanted === 'auto' || group.length > 1);
   const tried: Tried[] = [];
   for (const devices of candidates) {
     for (const [engine] of group) {
-      const probe = await machine.probe(engine, devices[0]!.name, compare ? MEASURE : 0);
+      const probe = await machine.probe(engine, devices[0]!.name, compare ? MEASURE : 0, devices[0]!.id);
       tried.push({ devices, probe });
     }
   }
@@ -157,9 +161,9 @@ async function probeGroup(
 
 /** Left to us: the devices of one model together. A kind that was asked for: all of it. Software only by its number. */
 function candidatesOf(found: readonly Device[], wanted: Wanted): Device[][] {
-  if (wanted !== 'auto' && wanted.index !== undefined) {
-    const named = found.filter(({ name }) => name === `${wanted.kind}:${wanted.index}`);
-    return named.length > 0 ? [named] : [];
+  if (wanted !== 'auto' && wanted.names !== undefined) {
+    const { picked, missing } = pickDevices(found, wanted.names);
+    return missing.length === 0 ? [picked] : [];
   }
   const real = found.filter(({ software }) => !software);
   if (wanted !== 'auto') return real.length > 0 ? [real] : [];
@@ -207,7 +211,7 @@ function speed({ gflops = 0 }: Probe): string {
 }
 
 async function explainNothing(
-  { engine, device }: Wish,
+  { engine, device, names }: Wish,
   refused: string[],
   machine: Machine,
 ): Promise<string> {
@@ -215,7 +219,7 @@ async function explainNothing(
   const lists = await Promise.all(kinds.map((kind) => machine.devices(kind)));
   const here = lists.flatMap(({ found }) => found.map(inWords));
   return (
-    `Engine ${engine}, device ${device}: ${refused.join('; ')}.\n` +
+    `Engine ${engine}, device ${names?.join(', ') ?? device}: ${refused.join('; ')}.\n` +
     `Devices here: ${here.join(', ')}. sweep doctor says what works and how to mend the rest.`
   );
 }

@@ -35,16 +35,18 @@ export interface ProbeOptions {
   threads: number;
   /** How long to measure the speed; 0: only whether it works. */
   seconds: number;
+  /** What CUDA knows the device by. */
+  id?: string | undefined;
 }
 
 /** Never throws: what goes wrong is the reason. */
 export async function probeEngine(
   engine: EngineName,
   device: string,
-  { threads, seconds }: ProbeOptions,
+  { threads, seconds, id }: ProbeOptions,
 ): Promise<Probe> {
   const patience = (device === 'cpu' ? PATIENCE.cpu : PATIENCE.gpu) + 2000 * seconds;
-  const answer = await ask([engine, device, String(threads), String(seconds)], patience, deviceEnvironment(device)); // prettier-ignore
+  const answer = await ask([engine, device, String(threads), String(seconds)], patience, deviceEnvironment(device, id)); // prettier-ignore
   if ('error' in answer || !('versions' in answer)) {
     const reason =
       'error' in answer

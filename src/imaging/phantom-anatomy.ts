@@ -30,6 +30,19 @@ export interface Anatomy {
   nodules: Nodule[];
 }
 
+/** What labels say: 0 beside the patient, then the parts that the phantom tells apart. */
+export const LABELS = ['outside', 'soft tissue', 'lung', 'heart', 'abdomen'] as const;
+
+/** The same patient with and without nodules, and what each pixel shows. */
+export interface LabelledAnatomy {
+  without: Float32Array;
+  with: Float32Array;
+  /** Of `with`. */
+  nodules: Nodule[];
+  /** [size * size] places in LABELS. */
+  labels: Uint8Array;
+}
+
 /** Attenuation of each part at its full depth, natural logarithm. */
 const SOFT = 3.1;
 const LUNG_AIR = 1.85;
@@ -53,6 +66,31 @@ interface Fields {
 
 /** Draws the anatomy that `random` decides. `nodules`: how likely an image has one to three of them. */
 export function drawAnatomy(random: Random, size: number, nodules: number): Anatomy {
+  const { body, pen, inLung, soft, add } = drawParts(random, size);
+  const drawn = random.float() < nodules ? drawNodules(soft, body, pen, random, inLung) : [];
+  return { size, attenuation: add(soft, textureOf(random, size)), nodules: drawn };
+}
+
+/**
+ * Draws the anatomy that `drawAnatomy` draws without nodules, once as it is and once with `wanted` nodules, whose places and sizes come
+ * from a source of their own, so that nothing else differs.
+ */
+export function drawLabelled(
+  random: Random,
+  size: number,
+  nodules: { wanted: number; random: Random },
+): LabelledAnatomy {
+  const { body, pen, inLung, soft, add } = drawParts(random, size);
+  random.float(); // what drawAnatomy asks whether there are nodules
+  const texture = textureOf(random, size);
+  const labels = new Uint8Array(size * size);
+  const without = add(soft, texture, labels);
+  const drawn = drawNodules(soft, body, pen, nodules.random, inLung, nodules.wanted);
+  return { without, with: add(soft, texture), nodules: drawn, labels };
+}
+
+/** All of a patient but the fine noise and what adds it all up. */
+function drawParts(random: Random, size: number) {
   const body = makeBody(random, size);
   const pen = makePen(body, makeScratch(size));
   const grid = makeGrid(size);
@@ -70,11 +108,16 @@ export function drawAnatomy(random: Random, size: number, nodules: number): Anat
   for (const side of [-1, 1]) drawVessels(soft, body, pen, random, side, inLung);
   drawStomachGas(soft, body, pen);
   drawLetter(bone, body, pen);
-  const drawn = random.float() < nodules ? drawNodules(soft, body, pen, random, inLung) : [];
+  const add = (soft: Float32Array, texture: Float32Array, labels?: Uint8Array) =>
+    addUp(body, grid, fields, bone, soft, texture, labels);
+  return { body, pen, inLung, soft, add };
+}
 
+/** [size * size] fine noise, of the structure of lung and bone. */
+function textureOf(random: Random, size: number): Float32Array {
   const texture = whiteNoise(size * size, random.int(1, 0x7fffffff));
   blurBinomial(texture, size, Math.max(1, Math.round(size / 340)));
-  return { size, attenuation: addUp(body, grid, fields, bone, soft, texture), nodules: drawn };
+  return texture;
 }
 
 function drawFields(body: Body, grid: Grid, random: Random): Fields {
@@ -125,6 +168,7 @@ function drawLetter(bone: Float32Array, { between }: Body, pen: Pen): void {
  * Adds up what each ray meets.
  * @param bone, soft [size * size] attenuation of what was drawn with the pen
  * @param texture [size * size] fine noise, of the structure of lung and bone
+ * @param labels [size * size] filled with what each ray shows, where it is asked for
  * @returns [size * size]
  */
 function addUp(
@@ -134,6 +178,7 @@ function addUp(
   bone: Float32Array,
   soft: Float32Array,
   texture: Float32Array,
+  labels?: Uint8Array,
 ): Float32Array {
   const size = Math.sqrt(bone.length);
   const total = new Float32Array(size * size);
@@ -178,9 +223,17 @@ function addUp(
         soft[i]! * shown +
         bone[i]! * (1 + 0.07 * texture[i]!);
       total[i] = Math.max(0, sum);
+      if (labels) labels[i] = labelOf(dome, heart, air);
     }
   }
   return total;
+}
+
+/** A place in LABELS, for a ray inside the body: what lies in front hides what is behind it. */
+function labelOf(dome: number, heart: number, air: number): number {
+  if (dome > 0) return 4;
+  if (heart > 0) return 3;
+  return air > 0 ? 2 : 1;
 }
 
 /** Depth of a rounded body at a distance inside its outline: 0 at the edge, 1 from `depth` on. */

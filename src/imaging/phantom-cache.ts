@@ -7,7 +7,14 @@ import { cacheFolder } from '../cache.js';
 import { makeFolder } from '../files.js';
 import { DataError } from './image.js';
 import type { ImageFile } from './folder.js';
-import { drawPhantom, fileName, identity, PHANTOM_FILE, type PhantomOptions } from './phantom.js';
+import {
+  drawPhantom,
+  fileName,
+  identity,
+  PHANTOM_FILE,
+  PHANTOM_VERSION,
+  type PhantomOptions,
+} from './phantom.js';
 import { systemReason } from './png.js';
 
 export interface Phantom {
@@ -56,7 +63,8 @@ export async function ensurePhantom(
 export function phantomPlace(options: PhantomOptions): Phantom {
   const { count, size, seed, nodules = 0 } = options;
   const fingerprint = phantomFingerprint(options);
-  const name = `phantom-${count}x${size}-seed${seed}${nodules > 0 ? `-nodules${nodules}` : ''}-${fingerprint.slice(0, 8)}`;
+  const shown = typeof nodules === 'number' ? nodules : `${nodules.x}-${nodules.y}`;
+  const name = `phantom-${count}x${size}-seed${seed}${nodules === 0 ? '' : `-nodules${shown}`}-${fingerprint.slice(0, 8)}`;
   const folder = join(cacheFolder(), name);
   return { folder, x: join(folder, 'X'), y: join(folder, 'Y'), fingerprint };
 }
@@ -69,11 +77,26 @@ export function phantomFiles(folder: string, count: number): ImageFile[] {
   });
 }
 
+/** What a phantom's folder holds: its `phantom.json`; undefined where there is none of this version. */
+export async function phantomOf(folder: string): Promise<PhantomOptions | undefined> {
+  try {
+    const found = JSON.parse(await readFile(join(folder, PHANTOM_FILE), 'utf8')) as ReturnType<
+      typeof identity
+    >;
+    if (found.version !== PHANTOM_VERSION) return undefined;
+    const { count, size, seed, prevalence: nodules } = found;
+    return { count, size, seed, nodules };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a folder holds this very phantom, with all its images. */
 export async function holdsPhantom(folder: string, options: PhantomOptions): Promise<boolean> {
   try {
     const found = JSON.parse(await readFile(join(folder, PHANTOM_FILE), 'utf8')) as Record<string, unknown>;
-    if (Object.entries(identity(options)).some(([key, value]) => found[key] !== value)) return false;
+    const same = (key: string, value: unknown) => JSON.stringify(found[key]) === JSON.stringify(value);
+    if (Object.entries(identity(options)).some(([key, value]) => !same(key, value))) return false;
     const lists = await Promise.all(['X', 'Y'].map((domain) => readdir(join(folder, domain))));
     return lists.every((list) => list.filter((name) => /^\d+\.png$/.test(name)).length === options.count);
   } catch {

@@ -129,23 +129,26 @@ export function drawStomachGas(soft: Float32Array, { between, breath }: Body, pe
   }
 }
 
-/** One to three nodules well inside the lungs. */
+/** Nodules well inside the lungs: one to three, or as many as are wanted, as far as there is room for them apart from each other. */
 export function drawNodules(
   soft: Float32Array,
   body: Body,
   pen: Pen,
   random: Random,
   inLung: InLung,
+  asked?: number,
 ): Nodule[] {
-  const { between } = body;
+  const between = (lo: number, hi: number) => lo + (hi - lo) * random.float();
   const found: Nodule[] = [];
-  const wanted = random.int(1, 3);
+  const wanted = asked ?? random.int(1, 3);
   for (let attempt = 0; found.length < wanted && attempt < 200; attempt++) {
     const side = random.float() < 0.5 ? -1 : 1;
     const at: Point = [side * between(0.1, 0.36), between(-0.35, 0.3)];
     const radius = between(0.006, 0.015);
     if (inLung(side, at) < 2.5 * radius * body.scale) continue;
     const [x, y] = body.point(at);
+    const apart = 4 * (radius + 0.015) * body.scale;
+    if (asked !== undefined && found.some((other) => Math.hypot(other.x - x, other.y - y) < apart)) continue;
     pen(soft, line([at, [at[0] + 1e-6, at[1]]], radius, 14, 1), round);
     found.push({ x, y, radius: radius * body.scale });
   }

@@ -8,10 +8,10 @@ import { makeFolder } from '../files.js';
 import { availableCores } from '../machine.js';
 import type { Random } from './dataset.js';
 import { DataError, type GreyImage } from './image.js';
-import { drawAnatomy } from './phantom-anatomy.js';
+import { drawAnatomy, drawLabelled } from './phantom-anatomy.js';
 import type { Nodule } from './phantom-lungs.js';
 import { systemReason, writePng, writeWhole } from './png.js';
-import { renderStyle, STYLE_X, STYLE_Y } from './phantom-styles.js';
+import { renderStyle, STYLE_X, STYLE_Y, type Style } from './phantom-styles.js';
 
 /** Raised by hand when the pictures change: it is part of every phantom's fingerprint. */
 export const PHANTOM_VERSION = 1;
@@ -32,9 +32,14 @@ export interface PhantomOptions {
   /** Side of an image, pixels. */
   size: number;
   seed: number;
-  /** How likely a pair has one to three nodules, 0 (as a rule) to 1. */
-  nodules?: number;
+  nodules?: Prevalence;
 }
+
+/**
+ * How likely one to three nodules are, 0 (as a rule) to 1: in both pictures of a pair, or in each on its own. With nodules in one
+ * domain only, partners differ in them.
+ */
+export type Prevalence = number | { x: number; y: number };
 
 /** What a worker is given: every `step`th pair from `first` on. */
 export interface PhantomShare extends PhantomOptions {
@@ -59,17 +64,70 @@ export interface PhantomPair {
   nodules: Nodule[];
 }
 
-/** Draws pair number `index` (from 0): size x size pixels of 16 bits. `nodules`: how likely a pair has one to three. */
-export function drawPair(seed: number, index: number, size: number, nodules = 0): PhantomPair {
+/** Draws pair number `index` (from 0): size x size pixels of 16 bits. `nodules`: how likely it has one to three. */
+export function drawPair(seed: number, index: number, size: number, nodules: Prevalence = 0): PhantomPair {
+  if (typeof nodules === 'object') {
+    const own = randomOf(seed, index, NODULES_STREAM);
+    const [inX, inY] = [own.float() < nodules.x, own.float() < nodules.y];
+    const drawn = drawCounterfactual(seed, index, size, { wanted: own.int(1, 3), random: own });
+    return {
+      x: drawn.x[inX ? 'with' : 'without'],
+      y: drawn.y[inY ? 'with' : 'without'],
+      nodules: inX || inY ? drawn.nodules : [],
+    };
+  }
   const random = randomOf(seed, index);
   const anatomy = drawAnatomy(random, size, nodules);
-  const picture = (style: typeof STYLE_X): GreyImage => ({
-    width: size,
-    height: size,
-    bits: 16,
-    data: renderStyle(anatomy.attenuation, size, style, random.int(1, 0x7fffffff)),
-  });
-  return { x: picture(STYLE_X), y: picture(STYLE_Y), nodules: anatomy.nodules };
+  return {
+    x: picture(anatomy.attenuation, size, STYLE_X, random.int(1, 0x7fffffff)),
+    y: picture(anatomy.attenuation, size, STYLE_Y, random.int(1, 0x7fffffff)),
+    nodules: anatomy.nodules,
+  };
+}
+
+/** The same patient in both styles with and without nodules: nothing else differs, not even the noise. */
+export interface Counterfactual {
+  x: { without: GreyImage; with: GreyImage };
+  y: { without: GreyImage; with: GreyImage };
+  nodules: Nodule[];
+  /** [size * size] places in LABELS. */
+  labels: Uint8Array;
+}
+
+/** Nodules that an examined patient is given: as many as lie well apart from each other in most. */
+const INSERTED = 8;
+
+/** Pair number `index` of a phantom, with the nodules that the insertion exam gives it. */
+export function drawExamined(seed: number, index: number, size: number): Counterfactual {
+  const random = randomOf(seed, index, INSERTION_STREAM);
+  return drawCounterfactual(seed, index, size, { wanted: INSERTED, random });
+}
+
+/** What each pixel of a pair shows: [size * size] places in LABELS. */
+export function drawLabels(seed: number, index: number, size: number): Uint8Array {
+  return drawLabelled(randomOf(seed, index), size, { wanted: 0, random: randomOf(seed, index) }).labels;
+}
+
+function drawCounterfactual(
+  seed: number,
+  index: number,
+  size: number,
+  nodules: { wanted: number; random: Random },
+): Counterfactual {
+  const random = randomOf(seed, index);
+  const anatomy = drawLabelled(random, size, nodules);
+  const both = (style: Style) => {
+    const noise = random.int(1, 0x7fffffff);
+    return {
+      without: picture(anatomy.without, size, style, noise),
+      with: picture(anatomy.with, size, style, noise),
+    };
+  };
+  return { x: both(STYLE_X), y: both(STYLE_Y), nodules: anatomy.nodules, labels: anatomy.labels };
+}
+
+function picture(attenuation: Float32Array, size: number, style: Style, noise: number): GreyImage {
+  return { width: size, height: size, bits: 16, data: renderStyle(attenuation, size, style, noise) };
 }
 
 /**
@@ -114,7 +172,7 @@ export async function drawPhantom(
     pairing: 'by-name',
     bits: 16,
     styles: { X: STYLE_X, Y: STYLE_Y },
-    ...(nodules > 0 && {
+    ...(nodules !== 0 && {
       drawnNodules: Object.fromEntries(nodulesOf.map((list, index) => [fileName(index), list])),
     }),
   };
@@ -167,9 +225,14 @@ export function fileName(index: number): string {
   return `${String(index + 1).padStart(4, '0')}.png`;
 }
 
+/** Nodules of each domain on its own, and those of the insertion exam. */
+const NODULES_STREAM = 1;
+const INSERTION_STREAM = 2;
+
 /** A generator of its own for each pair, so that it does not matter who draws which. */
-function randomOf(seed: number, index: number): Random {
+function randomOf(seed: number, index: number, stream = 0): Random {
   const generator = xoroshiro128plus(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b));
+  for (let jumps = stream; jumps > 0; jumps--) generator.jump();
   // The first numbers of nearby seeds resemble each other.
   for (let i = 0; i < 20; i++) generator.next();
   return { int: (lo, hi) => uniformInt(generator, lo, hi), float: () => uniformFloat64(generator) };

@@ -218,6 +218,15 @@ function groupByPatient(
   return [...new Set(groups.values())].sort((a, b) => (a.order < b.order ? -1 : 1));
 }
 
+/**
+ * The patient of each image: names for what stays together, to be counted and compared, never written down.
+ * @throws DataError if a name does not match `patient`
+ */
+export function patientsOf(files: readonly ImageFile[], patient?: string): string[] {
+  const pattern = patient === undefined ? undefined : new RegExp(patient);
+  return files.map((file) => patientOf(file, pattern));
+}
+
 function patientOf(file: ImageFile, pattern: RegExp | undefined): string {
   if (pattern === undefined) return file.patient ?? file.stem;
   const subject = pattern.source.includes('/') ? file.name : file.name.slice(file.name.lastIndexOf('/') + 1);

@@ -16,7 +16,7 @@ const TRY_EVERY = 100;
 /** How long it may be held before the user is told, in milliseconds: a report takes no longer. */
 const HELD_LONG = 2000;
 /** Events in one transaction, about: many make it fast, few make it short. */
-const BATCH = 2000;
+const BATCH = 500;
 /** Events told of one trial at once; of more metric events only the newest of each name are told. */
 const MOST_TOLD = 200;
 

@@ -12,6 +12,18 @@ export type JournalEntry =
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
   /** Something that the runner saw and nobody asked it to do. */
   | { t: 'warning'; attempt: number; wall: number; code: string; message: string }
+  /** What it waits for, while it is the first of those that wait. */
+  | { t: 'waiting'; wall: number; reason: string }
+  /** Where it was given a place, and why; `waited`: seconds in the queue, `predicted`: bytes of its peak. */
+  | {
+      t: 'placed';
+      wall: number;
+      attempt: number;
+      device: string;
+      reason: string;
+      waited: number;
+      predicted: number | null;
+    }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd)
   | RetryEntry;
 

@@ -92,6 +92,7 @@ export function findDescendants(eventsFile: string): number[] {
   return found.map(Number);
 }
 
+/** Whether the process still lives. */
 export function isSame({ pid, started }: ProcessIdentity): boolean {
   return started !== '' && startTime(pid) === started;
 }

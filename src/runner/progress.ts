@@ -7,6 +7,8 @@ export interface Progress {
   /** Takes a running trial's new events in. */
   saw(key: string, events: readonly TrialEvent[]): void;
   ended(key: string, message: string): void;
+  /** What the next of the queue waits for; nothing: an empty text. */
+  waits(reason: string): void;
   /** Prints a message above the lines of the running trials. */
   say(message: string): void;
   close(): void;
@@ -29,13 +31,16 @@ const REDRAW_EVERY = 200;
 export function openProgress(total: number, stream: NodeJS.WriteStream): Progress {
   const lines = new Map<string, Line>();
   let finished = 0;
+  let waitsFor = '';
   const live = stream.isTTY === true;
   const log = live ? createLogUpdate(stream) : undefined;
   const redraw = () => {
     if (log === undefined) return;
     const width = stream.columns ?? 80;
     const shown = [...lines.values()].map((line) => describe(line, width).slice(0, width - 1));
-    log([...shown, `${finished} of ${total} trials done, ${lines.size} running`].join('\n'));
+    const waits = waitsFor === '' ? '' : `; the next waits for ${waitsFor}`;
+    const last = `${finished} of ${total} trials done, ${lines.size} running${waits}`.slice(0, width - 1);
+    log([...shown, last].join('\n'));
   };
   const timer = live ? setInterval(redraw, REDRAW_EVERY) : undefined;
   const say = (message: string) => {
@@ -45,6 +50,10 @@ export function openProgress(total: number, stream: NodeJS.WriteStream): Progres
   };
   return {
     say,
+    waits(reason) {
+      waitsFor = reason;
+      if (!live && reason !== '') say(`wait   the next trial waits for ${reason}`);
+    },
     started(key, label) {
       lines.set(key, { label, updates: 0, step: 0, from: undefined, wall: 0, values: {}, told: 0 });
       if (!live) say(`start  ${label}`);

@@ -8,20 +8,23 @@ import { withoutNames } from '../definition/redact.js';
 import { diskFull, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
-import { availableCores } from '../machine.js';
+import { availableCores, hostHash } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
-import { readOutcomes } from '../store/queries.js';
+import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
-import { sweepRecordFile, writeFileWhole } from './layout.js';
+import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
-import { isForeignTrial, planSweep } from './plan.js';
+import { isForeignTrial, planSweep, type Plan } from './plan.js';
+import { appendJournal } from './journal.js';
+import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
 import { recoverTrial, unsettled } from './recover.js';
-import { runTrial, type Slot } from './run-trial.js';
+import { runTrial } from './run-trial.js';
+import { shareOut, type Shares } from './share.js';
 import { listenForStop, type Stopping } from './stop.js';
 
 export interface SweepRun {
@@ -43,11 +46,16 @@ export interface SweepRun {
   memoryLimit?: number | undefined;
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
   place: () => Promise<Placement>;
+  /** Says what each trial will hold; without it, nothing is known. Asked once, and what it gives, after each trial that ends, with what trials held so far. */
+  expect?: (plan: Plan, placement: Placement, shares: Shares) => Promise<Forecaster>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
 }
+
+/** From the peaks of finished trials, what a trial will hold. */
+export type Forecaster = (peaks: readonly Peak[]) => (trial: AnyTrialConfig) => Forecast;
 
 /** What trials are computed with. */
 export interface Placement {
@@ -102,7 +110,7 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
-    const slots = placement === undefined ? [] : makeSlots(run.definition, placement.devices, wanted.length);
+    const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
@@ -111,7 +119,7 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
         failed: run.retryFailed ? 0 : failed.length,
         wanted: wanted.length,
         later: missing.length - wanted.length,
-        slots,
+        shares,
       }),
     );
 
@@ -128,37 +136,58 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
     const stopFor = (reason: string) => stopping.request(reason.split('\n')[0]!);
     void ingest.failed.then(({ message }) => stopFor(message));
     let fault: Error | undefined;
+    let placer: Placer | undefined;
+    let forecast: ReturnType<Forecaster> | undefined;
+    const work = async (config: AnyTrialConfig, slot: Slot) => {
+      try {
+        if (stopping.requested) return; // while its place was looked for
+        recordPlace(store.results, config.key, slot);
+        const verdict = await runTrial({
+          store,
+          ingest,
+          config: placed(config, placement!),
+          slot,
+          label: label(config),
+          retry,
+          timeLimit: resources.time === 'off' ? null : resources.time,
+          memoryLimit: run.memoryLimit,
+          progress,
+          stopping,
+        });
+        const guarded = guard.saw(config, verdict);
+        if (guarded !== undefined) stopping.request(guarded);
+        if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
+      } catch (error) {
+        // The other trials save and leave before this is told in full.
+        fault ??= asError(error);
+        stopFor(messageOf(error));
+      } finally {
+        if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
+        slot.release();
+      }
+    };
     try {
-      const work = async (config: AnyTrialConfig, slot: Slot) => {
-        try {
-          const verdict = await runTrial({
-            store,
-            ingest,
-            config: placed(config, placement!),
-            slot,
-            label: label(config),
-            retry,
-            timeLimit: resources.time === 'off' ? null : resources.time,
-            memoryLimit: run.memoryLimit,
-            progress,
-            stopping,
-          });
-          const guarded = guard.saw(config, verdict);
-          if (guarded !== undefined) stopping.request(guarded);
-          if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
-        } catch (error) {
-          // The other trials save and leave before this is told in full.
-          fault ??= asError(error);
-          stopFor(messageOf(error));
-        }
-      };
-      await runPool(wanted, slots, work, () => !stopping.requested);
+      if (placement !== undefined && shares !== undefined) {
+        const forecaster: Forecaster =
+          (await run.expect?.(plan, placement, shares)) ?? (() => () => ({ host: null, device: null }));
+        placer = openPlacer({
+          devices: placement.devices,
+          shares,
+          forecast: (trial) => (forecast ??= forecaster(readPeaks(store, hostHash())))(trial),
+          waits(trial, reason) {
+            if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
+            progress.waits(reason);
+          },
+        });
+        await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
+      }
       await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
       if (fault !== undefined) {
         if (stopping.insisted === undefined) throw fault;
         progress.say(messageOf(fault));
       }
     } finally {
+      placer?.close();
       stopping.close();
       progress.close();
     }
@@ -197,16 +226,12 @@ function record(
   storeSweep(store, sweep, entries);
 }
 
-/**
- * Places for trials to run in: on the processor as many as the sweep asks for, or as there are cores; on GPUs one each, or as
- * many as the sweep asks for, dealt out. The cores are shared out among them.
- */
-export function makeSlots({ resources }: Definition, devices: readonly string[], wanted: number): Slot[] {
-  const cores = availableCores();
-  const most = devices[0] === 'cpu' ? cores : devices.length;
-  const count = resources.trials === 'auto' ? Math.max(1, Math.min(most, wanted)) : resources.trials;
-  const threads = resources.threads === 'auto' ? Math.max(1, Math.floor(cores / count)) : resources.threads;
-  return Array.from({ length: count }, (_, at) => ({ device: devices[at % devices.length]!, threads }));
+/** Why a trial runs where it does goes to its journal before its first process starts. */
+function recordPlace(results: string, key: string, { device, reason, waited, forecast }: Slot): void {
+  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const predicted = forecast.device ?? forecast.host;
+  const wall = Date.now() / 1000;
+  appendJournal(results, key, { t: 'placed', wall, attempt, device, reason, waited, predicted });
 }
 
 /** Whether a trial is among those that `--only` asks for. */
@@ -217,6 +242,12 @@ export function isAsked(
   return meets({ ...parameters, seed }, only);
 }
 
+/** e.g. `2 at once, 1 thread each`; on GPUs memory may allow fewer. */
+export function sharesInWords({ most, threads, perDevice }: Shares): string {
+  const few = perDevice === 'auto' ? 'up to ' : '';
+  return `${few}${most} at once, ${threads} thread${threads === 1 ? '' : 's'} each`;
+}
+
 interface Announced {
   statuses: string[];
   asked: number;
@@ -224,19 +255,16 @@ interface Announced {
   wanted: number;
   /** Left to a later run by `--max-trials`. */
   later: number;
-  slots: Slot[];
+  shares: Shares | undefined;
 }
 
-function announce(name: string, { statuses, asked, failed, wanted, later, slots }: Announced): string {
+function announce(name: string, { statuses, asked, failed, wanted, later, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (later > 0) parts.push(`${later} left to a later run by --max-trials`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
-  if (wanted > 0)
-    parts.push(
-      `${slots.length} at once, ${slots[0]!.threads} thread${slots[0]!.threads > 1 ? 's' : ''} each`,
-    );
+  if (shares !== undefined) parts.push(sharesInWords(shares));
   return `Sweep ${name}: ${parts.join(', ')}`;
 }
 

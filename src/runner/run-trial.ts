@@ -26,6 +26,7 @@ import {
 import { judgeExit, type Verdict } from './outcome.js';
 import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
+import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
 import { GRACE, type Stopping } from './stop.js';
 import { hangLimit, openWatch, type Limits } from './watch.js';
@@ -36,12 +37,6 @@ const LOOK_EVERY = 500;
 const LAST_WORDS = 8192;
 /** With fewer bytes free than this a disk is full: not even a line of events is sure of its place. */
 const NO_SPACE = 65_536;
-
-/** One place for a trial to run in. */
-export interface Slot {
-  device: string;
-  threads: number;
-}
 
 export interface TrialWork {
   store: Store;
@@ -138,7 +133,8 @@ async function runAttempt(
   const begun = performance.now();
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
   const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
-  appendJournal(results, key, { t: 'attempt', attempt, wall: started, ...slot, resume: resumeStep });
+  const { device, threads, environment } = slot;
+  appendJournal(results, key, { t: 'attempt', attempt, wall: started, device, threads, resume: resumeStep });
   ingest.call('startAttempt', key, attempt, started);
 
   const foreign = isForeignTrial(config);
@@ -151,10 +147,13 @@ async function runAttempt(
     resume,
     memoryLimit,
     ...(foreign ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
-    ...slot,
+    device,
+    threads,
+    environment,
   });
   stopping.watch(running);
   if (running.process !== undefined) {
+    slot.started(running.process.pid);
     try {
       appendJournal(results, key, { t: 'process', attempt, ...running.process });
     } catch (error) {

@@ -250,6 +250,39 @@ function pausesBefore(
   return offsets;
 }
 
+/** What an attempt that finished a trial held at its peak: what memory is predicted from. */
+export interface Peak {
+  parameters: ParameterValues;
+  dataFingerprint: string;
+  engine: string | null;
+  device: string | null;
+  form: string | null;
+  microBatch: number | null;
+  /** Resident memory at its highest, bytes. */
+  peak: number;
+}
+
+/** Those of one machine, the latest first. */
+export function readPeaks({ db }: Store, host: string): Peak[] {
+  return db
+    .select({
+      parameters: trials.parameters,
+      dataFingerprint: trials.dataFingerprint,
+      engine: attempts.engine,
+      device: attempts.device,
+      form: attempts.form,
+      microBatch: attempts.microBatch,
+      peak: attempts.peakMemory,
+    })
+    .from(attempts)
+    .innerJoin(trials, eq(trials.id, attempts.trial))
+    .where(and(eq(attempts.outcome, 'done'), eq(attempts.host, host), isNotNull(attempts.peakMemory)))
+    .orderBy(desc(attempts.ended))
+    .limit(MOST_TIMINGS)
+    .all()
+    .map((row) => ({ ...row, peak: row.peak! }));
+}
+
 /** How long a finished trial took: what a plan predicts from. */
 export interface Timing {
   parameters: ParameterValues;

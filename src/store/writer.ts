@@ -96,11 +96,15 @@ export function endAttempt(
     store.db
       .update(attempts)
       .set({ ...end, ended })
-      .where(and(eq(attempts.trial, trial), eq(attempts.attempt, attempt)))
+      .where(sameAttempt(trial, attempt))
       .run();
     const status = again || end.outcome === 'lost' ? 'pending' : end.outcome;
     statementsOf(store).setStatus.run(status, end.reason, trial);
   });
+}
+
+function sameAttempt(trial: number, attempt: number) {
+  return and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
 }
 
 /** How far an attempt's events are in the store. */
@@ -143,7 +147,6 @@ interface Place {
 function storeEvent(store: Store, { trial, attempt, again }: Place, event: TrialEvent): void {
   const { db } = store;
   const at = { trial, attempt };
-  const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
   switch (event.t) {
     case 'start': {
       const { engine, engineReason, device, threads, host, cpu, versions, facts, form, from } = event;
@@ -161,7 +164,7 @@ function storeEvent(store: Store, { trial, attempt, again }: Place, event: Trial
       };
       // A trainer that is not ours may tell nothing of this.
       if (Object.values(told).some((value) => value !== undefined))
-        db.update(attempts).set(told).where(here).run();
+        db.update(attempts).set(told).where(sameAttempt(trial, attempt)).run();
       db.update(trials)
         .set({ updates: event.updates ?? null })
         .where(eq(trials.id, trial))
@@ -222,7 +225,7 @@ function storeEvent(store: Store, { trial, attempt, again }: Place, event: Trial
           predictedMemory: event.predicted == null ? undefined : Math.round(event.predicted),
           microBatch: event.micro_batch,
         })
-        .where(here)
+        .where(sameAttempt(trial, attempt))
         .run();
       return;
     case 'health':

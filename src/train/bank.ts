@@ -63,6 +63,18 @@ export function bankShapes(
   return shapes;
 }
 
+/** Those of one generator's weights alone, for translating: transformed filters are made as they are needed. */
+export function generatorBankShapes(
+  parameters: TrialParameters,
+  network: 'G' | 'F',
+  winograd: boolean,
+): Record<string, Shape> {
+  const held = bankShapes(parameters, { ...DIRECT, winograd, memory: 'low' });
+  return Object.fromEntries(
+    Object.keys(networkShapes(parameters, network)).map((name) => [name, held[name]!]),
+  );
+}
+
 /** Name of a filter in Winograd's form, e.g. `G/block1/conv1/transformed`. */
 export const transformedName = (filter: string): string => filter.replace(/filter$/, 'transformed');
 

@@ -26,9 +26,9 @@ const tensors = (value: number) => ({ w: { shape: [2], values: Float32Array.of(v
 const kept = () => fs.readdirSync(path.join(folder, 'checkpoints')).sort();
 
 it('keeps the last and the best, of which the best may be older', () => {
-  const best = { step: 2, ssim: 0.5 };
+  const best = { step: 2, score: 0.5 };
   expect(
-    saveCheckpoint(folder, stateOf(1, { step: 1, ssim: 0.4 }), tensors(1)).map(({ kind }) => kind),
+    saveCheckpoint(folder, stateOf(1, { step: 1, score: 0.4 }), tensors(1)).map(({ kind }) => kind),
   ).toEqual(['last', 'best']);
   expect(kept()).toEqual(['best-step-1', 'step-1']);
   saveCheckpoint(folder, stateOf(2, best), tensors(2));
@@ -43,7 +43,7 @@ it('keeps the last and the best, of which the best may be older', () => {
 });
 
 it('makes again what a crash between the two left undone', () => {
-  const best = { step: 4, ssim: 0.6 };
+  const best = { step: 4, score: 0.6 };
   fs.mkdirSync(path.join(folder, 'checkpoints/.step-4.1.tmp'), { recursive: true });
   fs.cpSync(path.join(folder, 'checkpoints/step-3'), path.join(folder, 'checkpoints/best-step-4'), {
     recursive: true,

@@ -24,8 +24,8 @@ export interface TrialState {
   /** Patches drawn so far, and how many of them were blank. */
   patches: { drawn: number; blank: number };
   health: HealthState;
-  /** The best step on validation, if there was one. */
-  best: { step: number; ssim: number } | null;
+  /** The best step on validation, if there was one; the higher the score the better. */
+  best: { step: number; score: number } | null;
 }
 
 /** A checkpoint in its place: its path relative to the trial's folder, and its size. */

@@ -36,17 +36,28 @@ import { applyChange, drawChange, type Change } from './augment.js';
 import { randomFromSeed } from './random.js';
 
 /** A held-out image, which events call by index and hash: its file's name can be a patient's id. */
-export interface HeldOut {
-  index: number;
+export interface HeldOut extends ListedImage {
   /** e.g. `3-9f2c`. */
   label: string;
-  x: () => Promise<GreyImage>;
   /** The same anatomy in the other style, where pairs are known. */
-  y: (() => Promise<GreyImage>) | undefined;
+  partner: (() => Promise<GreyImage>) | undefined;
 }
 
-/** Images that are translated as training goes on, of those whose partner is known. */
+/** An image by its place among the files of its domain. */
+export interface ListedImage {
+  index: number;
+  image: () => Promise<GreyImage>;
+}
+
+/** Held-out images of both domains. */
+export interface HeldOutImages {
+  x: HeldOut[];
+  y: HeldOut[];
+}
+
+/** Images that are translated as training goes on: of those whose partner is known, or of each domain where none is. */
 const VALIDATED = 2;
+const VALIDATED_WITHOUT_PARTNER = 4;
 
 /** Training images of one domain. */
 interface TrainingDomain {
@@ -62,9 +73,11 @@ export interface TrialImages {
     /** Partners that the paired term may use: places in `x` and in `y`. */
     partnerOf: Map<number, number>;
   };
-  /** At most two, with partners. */
-  validation: HeldOut[];
-  test: HeldOut[];
+  /** A few: with partners, or where no image of X has one of both domains. */
+  validation: HeldOutImages;
+  test: HeldOutImages;
+  /** The whole training part, of which the trial may use less: what the exam's baselines are fitted on. */
+  training: { x: ListedImage[]; y: ListedImage[]; pairs: [ListedImage, ListedImage][] };
   range: Range;
   /** Images of X and of Y, by part. */
   counts: Record<Part, [number, number]>;
@@ -134,10 +147,13 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
   };
   // What is trained on is read last: where memory is short, it is what stays.
   const partners = new Map(pairs);
-  const test = await heldOut(split.test[0]);
-  const validation = await heldOut(
-    split.validation[0].filter((index) => partners.has(index)).slice(0, VALIDATED),
-  );
+  const test = await heldOut(split.test);
+  const paired = split.validation[0].filter((index) => partners.has(index)).slice(0, VALIDATED);
+  const some = ([ofX, ofY]: [number[], number[]]): [number[], number[]] => [
+    ofX.slice(0, VALIDATED_WITHOUT_PARTNER),
+    ofY.slice(0, VALIDATED_WITHOUT_PARTNER),
+  ];
+  const validation = await heldOut(paired.length > 0 ? [paired, []] : some(split.validation));
   const train = {
     x: await domain(x, used.x),
     y: await domain(y, used.y),
@@ -158,6 +174,7 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     validation: validation.images,
     test: test.images,
     range: await resolveRange(data.range, kinds, percentilesOf),
+    training: trainingPart(),
     counts: {
       train: [used.x.length, used.y.length],
       validation: count('validation'),
@@ -176,32 +193,56 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     return trainingHistograms.flatMap((histogram) => percentile(histogram, percent) ?? []);
   }
 
-  async function heldOut(indices: number[]): Promise<{ images: HeldOut[]; read: Dataset[] }> {
+  function trainingPart(): TrialImages['training'] {
+    const listed = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
+    const [ofX, ofY] = split.train;
+    const inPart = new Set(ofX);
+    return {
+      x: ofX.map((index) => listed(x, index)),
+      y: ofY.map((index) => listed(y, index)),
+      pairs: pairs.filter(([atX]) => inPart.has(atX)).map(([atX, atY]) => [listed(x, atX), listed(y, atY)]),
+    };
+  }
+
+  async function heldOut(indices: [number[], number[]]): Promise<{ images: HeldOutImages; read: Dataset[] }> {
+    const partnersOfY = new Map(pairs.map(([ofX, ofY]) => [ofY, ofX]));
+    const ofX = await examined(x, indices[0], y, partners);
+    const ofY = await examined(y, indices[1], x, partnersOfY);
+    return { images: { x: ofX.images, y: ofY.images }, read: [...ofX.read, ...ofY.read] };
+  }
+
+  /** Reads the images that are examined, and their partners. */
+  async function examined(
+    files: ImageFile[],
+    indices: number[],
+    others: ImageFile[],
+    partners: Map<number, number>,
+  ): Promise<{ images: HeldOut[]; read: Dataset[] }> {
     const withPartner = indices.filter((index) => partners.has(index));
-    const ofX = await openDataset(
+    const own = await openDataset(
       cache,
-      indices.map((index) => x[index]!),
+      indices.map((index) => files[index]!),
       patch,
     );
-    const ofY = await openDataset(
+    const other = await openDataset(
       cache,
-      withPartner.map((index) => y[partners.get(index)!]!),
+      withPartner.map((index) => others[partners.get(index)!]!),
       patch,
     );
-    for (const [atY, index] of withPartner.entries()) {
-      const [a, b] = [await ofX.image(indices.indexOf(index)), await ofY.image(atY)];
-      if (a.width !== b.width || a.height !== b.height) throw differInSize(x[index]!, 'compared');
+    for (const [at, index] of withPartner.entries()) {
+      const [a, b] = [await own.image(indices.indexOf(index)), await other.image(at)];
+      if (a.width !== b.width || a.height !== b.height) throw differInSize(files[index]!, 'compared');
     }
     const images = indices.map((index, at): HeldOut => {
-      const atY = withPartner.indexOf(index);
+      const atPartner = withPartner.indexOf(index);
       return {
         index,
-        label: `${index}-${shortHash(x[index]!.stem)}`,
-        x: () => ofX.image(at),
-        y: atY < 0 ? undefined : () => ofY.image(atY),
+        label: `${index}-${shortHash(files[index]!.stem)}`,
+        image: () => own.image(at),
+        partner: atPartner < 0 ? undefined : () => other.image(atPartner),
       };
     });
-    return { images, read: [ofX, ofY] };
+    return { images, read: [own, other] };
   }
 }
 
@@ -226,8 +267,13 @@ async function counted(
   return { images, histogram: real };
 }
 
+/** Stored values above which a pixel is body, by domain. */
+export function thresholdsOf({ train }: Pick<TrialImages, 'train'>): { x: number; y: number } {
+  return { x: train.x.threshold, y: train.y.threshold };
+}
+
 function differInSize(file: ImageFile, use: string): DataError {
-  return new DataError(`${file.path} and its partner in Y differ in size: they cannot be ${use}.`);
+  return new DataError(`${file.path} and its partner differ in size: they cannot be ${use}.`);
 }
 
 /** Patches of both domains for one update; the arrays are used again by the next one. */

@@ -1,101 +1,222 @@
 /**
- * @file The exam that every trial sits: whole held-out images, translated in one pass, scored the same way,
- * beside the untranslated image. Nothing selects on it.
+ * @file The exam that every trial sits: whole held-out images, translated in both directions, scored the same way, beside baselines. docs/exam.md
+ * says what each score is worth. Nothing selects on it.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
-import { pixelsLike, type GreyImage } from '../imaging/image.js';
-import { fromNetwork, networkToUnit, toNetwork, toUnit, type Range } from '../imaging/intensity.js';
-import { psnr, ssim } from '../imaging/quality.js';
+import type { GreyImage } from '../imaging/image.js';
+import { fromNetwork, type Range } from '../imaging/intensity.js';
 import { region, shrink } from '../imaging/thumbnail.js';
-import type { MetricValues, TrialConfig } from '../protocol.js';
-import type { HeldOut, TrialImages } from './data.js';
-import { translate } from './step.js';
+import type { MetricValues, TrialConfig, TrialEvent } from '../protocol.js';
+import type { HeldOut } from './data.js';
 import type { Emit } from './events.js';
+import { scoreBaselines, type Baselines } from './exam/baselines.js';
+import { once, type Identity } from './exam/cache.js';
+import {
+  DIRECTIONS,
+  prepare,
+  targetOf,
+  toUnitImage,
+  type Direction,
+  type ExamImages,
+} from './exam/images.js';
+import { examinePhantom, phantomBehind } from './exam/phantom.js';
+import {
+  comparePair,
+  compareStyles,
+  meanDifference,
+  meanOf,
+  named,
+  seamOf,
+  styleOf,
+  type Style,
+  type UnitImage,
+} from './exam/score.js';
+import { openTranslator, type Translator } from './exam/translator.js';
 
 /** Where the exam's events and pictures go. */
 export interface ExamOutput {
   emit: Emit;
   trialDirectory: string;
+  /** Asked between images. */
+  stopRequested: () => boolean;
 }
 
-/** Held-out images that are shown as samples. */
-const SHOWN = 2;
+/** What a whole exam found. */
+export type ExamResult = Pick<TrialEvent & { t: 'exam' }, 'v' | 'images'>;
+
+/** Held-out images that are shown as samples, and of which cycle, identity, labels and nodules are examined unless all are. */
+const SOME = 2;
 /** Side of a sample picture, pixels: a whole image is shrunk to it at most, a detail is cut out of the middle. */
 const SAMPLE_SIDE = 256;
 
-type Picture = { role: 'x' | 'gx' | 'fgx' | 'y'; image: GreyImage };
-
-/** Translates the test images of X, writes sample pictures, and scores those whose partner in Y is known. */
+/** Sits the exam of a trial's own test images; false if it was asked to stop before its end. */
 export async function sitExam(
   config: TrialConfig,
-  { test, range }: TrialImages,
+  images: ExamImages,
   engine: Engine,
   bank: Bank,
   step: number,
   io: ExamOutput,
-): Promise<void> {
-  const multiple = sideMultiple(config.parameters);
-  const scores: { index: number; v: MetricValues }[] = [];
-  let program:
-    { height: number; width: number; translate: Awaited<ReturnType<Engine['compile']>> } | undefined;
-  for (const [at, heldOut] of test.entries()) {
-    if (at >= SHOWN && heldOut.y === undefined) continue;
-    const x = cropTo(multiple, await heldOut.x());
-    if (program?.height !== x.height || program.width !== x.width) {
-      await program?.translate.dispose();
-      const spec = translate(config.parameters, 'G', x.height, x.width, { cycle: true, held: bank.shapes });
-      program = { height: x.height, width: x.width, translate: await engine.compile(spec, bank) };
-    }
-    const { gx, fgx } = await program.translate.run(bank, { image: toNetwork(x.data, range) });
-    const y = heldOut.y === undefined ? undefined : cropTo(multiple, await heldOut.y());
-    if (y !== undefined) scores.push({ index: heldOut.index, v: score(x, gx!, y, range) });
-    if (at < SHOWN) {
-      const picture = (values: Float32Array) => ({ ...x, data: fromNetwork(values, range, x) });
-      const pictures: Picture[] = [
-        { role: 'x', image: x },
-        { role: 'gx', image: picture(gx!) },
-        { role: 'fgx', image: picture(fgx!) },
-      ];
-      if (y !== undefined) pictures.push({ role: 'y', image: y });
-      writeSamples(heldOut, pictures, range, step, io);
-    }
-  }
-  await program?.translate.dispose();
-  if (scores.length > 0) io.emit({ t: 'exam', step, split: 'test', v: meanOf(scores), images: scores });
+): Promise<boolean> {
+  const show = (heldOut: HeldOut, pictures: Picture[]) =>
+    writeSamples(heldOut, pictures, images.range, step, io);
+  const result = await examine(config, images, engine, bank, { stopRequested: io.stopRequested, show });
+  if (result === undefined) return false;
+  io.emit({ t: 'exam', step, split: 'test', ...result });
+  return true;
 }
 
-/** PSNR and SSIM on [0, 1] of the fixed range, of the translation and of the image as it was. */
-function score(x: GreyImage, gx: Float32Array, y: GreyImage, range: Range): MetricValues {
-  const { width, height } = x;
-  const [untranslated, translated, target] = [
-    toUnit(x.data, range),
-    networkToUnit(gx),
-    toUnit(y.data, range),
-  ];
+export interface ExamOptions {
+  stopRequested?: () => boolean;
+  /** Given the first images of X with their translations. */
+  show?: (heldOut: HeldOut, pictures: Picture[]) => void;
+}
+
+/** Translates and scores; undefined if it was asked to stop. */
+export async function examine(
+  config: TrialConfig,
+  images: ExamImages,
+  engine: Engine,
+  bank: Bank,
+  { stopRequested = () => false, show = () => undefined }: ExamOptions = {},
+): Promise<ExamResult | undefined> {
+  const multiple = sideMultiple(config.parameters);
+  const full = config.exam?.extent === 'full';
+  // With partners, styles say little that a comparison with the partner does not.
+  const styled = full || !images.test.x.some(({ partner }) => partner !== undefined);
+  const identity = identityOf(config, { multiple, styles: styled });
+  const baselines = await once('baselines', identity, () =>
+    scoreBaselines(images, { multiple, styles: styled }),
+  );
+  const translator = openTranslator(config.parameters, engine, bank);
+  const more = full ? Infinity : SOME;
+  const result: ExamResult = { v: {}, images: [] };
+  const translated = { x: new Map<number, UnitImage>(), y: new Map<number, UnitImage>() };
+  try {
+    for (const direction of DIRECTIONS) {
+      const own: ExamResult['images'] = [];
+      const styles: Style[] = [];
+      const tiledStyles: Style[] = [];
+      for (const [at, heldOut] of images.test[direction.from].entries()) {
+        if (stopRequested()) return undefined;
+        const done = await examineImage(config, heldOut, direction, images, translator, at < more);
+        if (styled) {
+          styles.push(styleOf(done.unit));
+          tiledStyles.push(styleOf(done.tiled));
+        }
+        if (at < more) translated[direction.from].set(heldOut.index, done.unit);
+        if (direction.network === 'G' && at < SOME) show(heldOut, done.pictures(images.range));
+        own.push({ index: heldOut.index, domain: direction.from, v: { ...done.v, ...baselineOf(baselines, direction, heldOut.index) } }); // prettier-ignore
+      }
+      const span = images.range[1] - images.range[0];
+      const reference = baselines.styles[direction.to];
+      Object.assign(result.v, meanOf(own), baselines[direction.network === 'G' ? 'x2y' : 'y2x'].v, {
+        [`exam/n${direction.suffix}`]: own.length,
+        ...named(compareStyles(styles, reference, span), direction.suffix),
+        ...named(compareStyles(tiledStyles, reference, span), `_tiles${direction.suffix}`),
+      });
+      result.images.push(...own);
+    }
+    const phantom = await phantomBehind(config.data, multiple);
+    if (phantom !== undefined && !stopRequested()) {
+      Object.assign(result.v, await examinePhantom(phantom, images, more, translator, translated, identity));
+    }
+  } finally {
+    await translator.dispose();
+  }
+  return result;
+}
+
+/** What decides the baselines: data and split, how images are cut, what is scored. Not the trial. */
+function identityOf({ data, dataFingerprint }: TrialConfig, how: Record<string, unknown>): Identity {
+  if (dataFingerprint === '') return undefined;
+  const { split, pairing, patient, range, mask, voi, axis } = data;
+  const paired = typeof pairing === 'string' ? pairing : 'by-index';
+  return { dataFingerprint, split, pairing: paired, patient, range, mask, voi, axis, ...how };
+}
+
+function baselineOf(baselines: Baselines, { network }: Direction, index: number): MetricValues {
+  const { images } = baselines[network === 'G' ? 'x2y' : 'y2x'];
+  return images.find((image) => image.index === index)?.v ?? {};
+}
+
+interface ExaminedImage {
+  v: MetricValues;
+  unit: UnitImage;
+  tiled: UnitImage;
+  pictures: (range: Range) => Picture[];
+}
+
+async function examineImage(
+  { parameters }: TrialConfig,
+  heldOut: HeldOut,
+  direction: Direction,
+  images: ExamImages,
+  translator: Translator,
+  more: boolean,
+): Promise<ExaminedImage> {
+  const { range } = images;
+  const { network, back, suffix } = direction;
+  const multiple = sideMultiple(parameters);
+  const span = range[1] - range[0];
+  const source = prepare(await heldOut.image(), range, multiple);
+  const target = await targetOf(heldOut, direction, images, multiple);
+  const there = await translator.whole(network, source.network);
+  const whole = toUnitImage(there);
+  const tiled = toUnitImage(await translator.tiles(network, source.network));
+  const v: MetricValues = {
+    ...named(seamOf(whole, parameters.patch), suffix),
+    ...named(seamOf(tiled, parameters.patch), `_tiles${suffix}`),
+  };
+  if (target) {
+    Object.assign(v, named(comparePair(whole, target, span), suffix));
+    Object.assign(v, named(comparePair(tiled, target, span), `_tiles${suffix}`));
+  }
+  let again: Float32Array | undefined;
+  if (more) {
+    again = (await translator.whole(back, there)).values;
+    const same = await translator.whole(back, source.network);
+    Object.assign(
+      v,
+      named({ cycle: meanDifference(again, source.network.values, span / 2) }, suffix),
+      // The other network is to leave alone what is of its own target domain: F(x) of X, G(y) of Y.
+      named(
+        { identity: meanDifference(same.values, source.network.values, span / 2) },
+        suffix === '' ? '_yx' : '',
+      ),
+    );
+  }
   return {
-    'exam/psnr': psnr(translated, target, 1),
-    'exam/ssim': ssim(translated, target, width, height, 1),
-    'exam/psnr_untranslated': psnr(untranslated, target, 1),
-    'exam/ssim_untranslated': ssim(untranslated, target, width, height, 1),
+    v,
+    unit: whole,
+    tiled,
+    pictures: (range) => {
+      const { stored } = source;
+      const picture = (values: Float32Array) => ({
+        ...stored,
+        data: fromNetwork(values, range, stored),
+      });
+      return [
+        { role: 'x', image: stored },
+        { role: 'gx', image: picture(there.values) },
+        ...(again ? [{ role: 'fgx' as const, image: picture(again) }] : []),
+        ...(target ? [{ role: 'y' as const, image: target.stored }] : []),
+      ];
+    },
   };
 }
 
-function meanOf(scores: { v: MetricValues }[]): MetricValues {
-  const names = Object.keys(scores[0]?.v ?? {});
-  return Object.fromEntries(
-    names.map((name) => [name, scores.reduce((sum, { v }) => sum + v[name]!, 0) / scores.length]),
-  );
-}
+type Picture = { role: 'x' | 'gx' | 'fgx' | 'y'; image: GreyImage };
 
 function writeSamples(
   heldOut: HeldOut,
   pictures: Picture[],
   range: Range,
   step: number,
-  io: ExamOutput,
+  io: Pick<ExamOutput, 'emit' | 'trialDirectory'>,
 ): void {
   const folder = `samples/step-${step}`;
   fs.mkdirSync(path.join(io.trialDirectory, folder), { recursive: true });
@@ -114,15 +235,4 @@ function writeSamples(
       io.emit({ t: 'sample', step, name, role, path: file });
     }
   }
-}
-
-/** The generator halves and doubles sides: what is beyond a multiple of what it needs, a few pixels at the right and below, is cut off. */
-function cropTo(multiple: number, image: GreyImage): GreyImage {
-  const [width, height] = [image.width - (image.width % multiple), image.height - (image.height % multiple)];
-  if (width === image.width && height === image.height) return image;
-  const data = pixelsLike(image.data, width * height);
-  for (let row = 0; row < height; row++) {
-    data.set(image.data.subarray(row * image.width, row * image.width + width), row * width);
-  }
-  return { ...image, width, height, data };
 }

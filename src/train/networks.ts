@@ -19,7 +19,7 @@ export type Activation = (x: tf.Tensor4D) => tf.Tensor4D;
 
 /** Weights are drawn from N(0, 0.02) (Zhu et al. 2017). */
 const INITIAL_DEVIATION = 0.02;
-const NORM_EPSILON = 1e-5;
+export const NORM_EPSILON = 1e-5;
 
 // ---- Weights
 
@@ -32,7 +32,8 @@ function shapesOf(layers: readonly Layer[]): Record<string, Shape> {
   return shapes;
 }
 
-function filterShape({ kind, kernel, in: from, out: to }: Layer): [number, number, number, number] {
+/** As it lies in the bank. */
+export function filterShape({ kind, kernel, in: from, out: to }: Layer): [number, number, number, number] {
   return kind === 'transposed' ? [kernel, kernel, to, from] : [kernel, kernel, from, to];
 }
 
@@ -163,7 +164,12 @@ interface Network {
   applyToTiles: (tiles: Tiles) => Apply;
 }
 
-function networkOf(layers: readonly Layer[], weights: Weights, norm: TrialParameters['norm']): Network {
+function networkOf(
+  layers: readonly Layer[],
+  weights: Weights,
+  norm: TrialParameters['norm'],
+  double: Activation = doubled,
+): Network {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
   const applier =
     (convolution: (layer: Layer, x: tf.Tensor4D) => tf.Tensor4D, norms: Norms): Apply =>
@@ -175,7 +181,7 @@ function networkOf(layers: readonly Layer[], weights: Weights, norm: TrialParame
       return layer.bias ? tf.add(h, weight(weights, `${name}/bias`)) : h;
     };
   return {
-    apply: applier((layer, x) => convolve(layer, filterOf(weights, layer), x), NORMS),
+    apply: applier((layer, x) => convolve(layer, filterOf(weights, layer), x, double), NORMS),
     applyToTiles: (tiles) =>
       applier(({ name }, x) => tiles.convolve(x, transformedOf(weights, name)), NORMS_OF_TILES),
   };
@@ -210,12 +216,13 @@ export function convolve(
   { kind, stride, pads: [before, after], padding }: Layer,
   w: tf.Tensor4D,
   x: tf.Tensor4D,
+  double: Activation = doubled,
 ): tf.Tensor4D {
   if (kind === 'transposed') {
     const [batch, height, width] = x.shape;
     return tf.conv2dTranspose(x, w, [batch, stride * height, stride * width, w.shape[2]], stride, 'same');
   }
-  const h = kind === 'resized' ? doubled(x) : x;
+  const h = kind === 'resized' ? double(x) : x;
   if (padding === 'reflect') return tf.conv2d(reflectionPad(h, before), w, stride, 'valid');
   return tf.conv2d(h, w, stride, before === after ? before : 'same');
 }
@@ -231,6 +238,8 @@ export interface GenerateOptions {
   activation?: Activation;
   /** Keep only the input of each residual block for the backward pass, which computes the rest again. */
   recompute?: boolean;
+  /** Stands in for `doubled`: what leaves the house is to take images of any size, which that does not once it is traced. */
+  double?: Activation;
 }
 
 /**
@@ -242,10 +251,10 @@ export function generate(
   weights: Weights,
   parameters: GeneratorParameters,
   x: tf.Tensor4D,
-  { activation, recompute = false }: GenerateOptions = {},
+  { activation, recompute = false, double }: GenerateOptions = {},
 ): tf.Tensor4D {
   const layers = geometry.generatorLayers(parameters);
-  const { apply } = networkOf(layers, weights, parameters.norm);
+  const { apply } = networkOf(layers, weights, parameters.norm, double);
   const relu: Activation = activation ?? ((h) => tf.relu(h));
   switch (parameters.generator) {
     case 'resnet':

@@ -90,6 +90,8 @@ export interface StepOptions {
   form?: Form;
   /** Without: SWEEP_MEMORY_LIMIT, or what is free here. */
   memoryLimit?: MemoryLimit;
+  /** Bytes of the GPU's memory that the step may take; undefined: on a processor, or not known. */
+  onGpu?: number | undefined;
   /** For tests. */
   smooth?: Smooth;
 }
@@ -110,13 +112,13 @@ export async function compileStep(
   engine: Engine,
   bank: Bank,
   parameters: TrialParameters,
-  { microBatch: wanted = 'auto', form = DIRECT, memoryLimit, smooth = {} }: StepOptions = {},
+  { microBatch: wanted = 'auto', form = DIRECT, memoryLimit, onGpu, smooth = {} }: StepOptions = {},
 ): Promise<CompiledStep> {
   const { batch } = parameters;
   const candidates =
     wanted !== 'auto' ? [wanted] : parameters.norm === 'batch' ? [batch] : microBatches(batch);
   for (const candidate of candidates) checkMicroBatch(parameters, candidate);
-  const plan = planMemory(parameters, candidates, form, memoryLimit);
+  const plan = planMemory(parameters, candidates, form, memoryLimit, undefined, onGpu);
   const micro = plan.microBatch;
   const explained = (error: unknown): never => {
     throw explainMemory(error, parameters, plan);
@@ -240,13 +242,15 @@ export function microBatches(batch: number): number[] {
 export interface TranslateOptions {
   /** Also translate back. */
   cycle?: boolean;
+  /** Images at once; 1 by default. */
+  batch?: number;
   /** Shapes of the bank: where it holds filters in Winograd's form and the image fits tiles, those are used. */
   held?: Record<string, Shape>;
 }
 
 /**
  * Translates whole images by G (X→Y) or F (Y→X).
- * Input: `image`, [1, height, width, 1] in [-1, 1], sides multiples of `sideMultiple`. Outputs of the same shape: `gx`, and with
+ * Input: `image`, [batch, height, width, 1] in [-1, 1], sides multiples of `sideMultiple`. Outputs of the same shape: `gx`, and with
  * `cycle` `fgx`; for F `fy` and `gfy`. Reads the weights of the generators that it needs, writes nothing.
  */
 export function translate(
@@ -254,7 +258,7 @@ export function translate(
   direction: 'G' | 'F',
   height: number,
   width: number,
-  { cycle = false, held = {} }: TranslateOptions = {},
+  { cycle = false, batch = 1, held = {} }: TranslateOptions = {},
 ): ProgramSpec {
   const multiple = sideMultiple(parameters);
   if (height % multiple !== 0 || width % multiple !== 0) {
@@ -266,7 +270,7 @@ export function translate(
   const [there, andBack] = direction === 'G' ? ['gx', 'fgx'] : ['fy', 'gfy'];
   return {
     name: `translate ${direction} ${height}x${width}`,
-    inputs: { image: [1, height, width, 1] },
+    inputs: { image: [batch, height, width, 1] },
     reads: [direction, ...(cycle ? [back] : [])].flatMap((name) =>
       computedNames(parameters, name as Network, trunkFitsTiles(height, width) ? held : {}),
     ),

@@ -137,11 +137,11 @@ describe('a resume', () => {
 
   it('keeps the last checkpoint and the best on validation', async () => {
     const trained = await run(configOf(TINY));
-    const state = stateOf(trained) as { best: { step: number; ssim: number } };
+    const state = stateOf(trained) as { best: { step: number; score: number } };
     const folders = fs.readdirSync(path.join(trained.directory, 'checkpoints')).sort();
     expect(folders).toEqual([`best-step-${state.best.step}`, 'step-8']);
     const scores = metrics(trained).map(({ v }) => v['val/ssim']!);
-    expect(Math.max(...scores)).toBe(state.best.ssim);
+    expect(Math.max(...scores)).toBe(state.best.score);
   });
 });
 

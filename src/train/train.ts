@@ -9,14 +9,15 @@ import { chooseEngine } from '../engines/choose.js';
 import type { Bank, Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { hostHash } from '../machine.js';
-import { NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
+import { ENVIRONMENT, NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
 import { packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
-import { loadTrialImages, patchSource } from './data.js';
+import { loadTrialImages, patchSource, thresholdsOf, type TrialImages } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
 import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
+import { BASE, deviceMemoryLimit, residentMemory, wholeImageMemory } from './memory.js';
 import { networkFacts } from './networks.js';
 import { openInForm } from './lane.js';
 import { openPool } from './pool.js';
@@ -70,7 +71,9 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const chosenBefore = io.resume !== undefined && (config.microBatch ?? 'auto') === 'auto';
   const microBatch = chosenBefore ? state.microBatch : config.microBatch;
   fill(bank, Object.keys(savedShapes(parameters)), tensors);
-  const step = await compileStep(engine, bank, parameters, { microBatch, form });
+  const held = residentMemory();
+  const onGpu = await deviceMemoryLimit(io.device ?? engine.device);
+  const step = await compileStep(engine, bank, parameters, { microBatch, form, onGpu });
   state.microBatch = step.microBatch;
   const pools = {
     X: openPool(parameters.pool, patch, tensors['pool/X']),
@@ -97,6 +100,11 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   // What an attempt that runs out of memory was computed with.
   io.emit({ t: 'memory', ...step.memory() });
 
+  const examPeak = await examMemory(config, images, onGpu === undefined ? held : undefined);
+  const predicted =
+    Number(process.env[ENVIRONMENT.memoryPredicted]) || Math.max(step.memory().predicted, examPeak);
+  const tellMemory = () => io.emit({ t: 'memory', ...step.memory(), predicted });
+
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
   const save = async () => {
@@ -107,9 +115,18 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       held[name] = { shape, values: await bank.read(name) };
     for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
-    io.emit({ t: 'memory', ...step.memory() });
+    tellMemory();
     [savedAt, savedStep] = [performance.now(), state.step];
   };
+  const examAt = (config.exam?.at ?? []).filter((share) => share < 1);
+  const exam = () =>
+    sitExam(config, { ...images, thresholds: thresholdsOf(images) }, engine, bank, state.step, io);
+  const leaveExam = () =>
+    io.emit({
+      t: 'stopped',
+      step: state.step,
+      reason: 'asked to stop during the exam, which it sits when it goes on',
+    });
   /** Milliseconds since the last metric event: drawing patches, and all of the updates. */
   let [waiting, working] = [0, 0];
 
@@ -169,18 +186,33 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
       state.pending = { sums: {}, counts: {} };
       [waiting, working] = [0, 0];
     }
-    const ssim = validated?.['val/ssim'];
-    if (ssim !== undefined && ssim > (state.best?.ssim ?? -Infinity)) state.best = { step: state.step, ssim };
-    if (tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
+    const score = validated && validator!.score(validated);
+    if (score !== undefined && score > (state.best?.score ?? -Infinity))
+      state.best = { step: state.step, score };
+    // Before the checkpoint: a trial that is killed in between sits this exam again.
+    const due = examAt.some((share) => budget.share(state) >= share && budget.share(before) < share);
+    if (due && !(await exam())) return leaveExam();
+    if (due || tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
   }
   await validator?.dispose();
   await step.dispose();
 
   // Whole held-out images, translated with the trained generators.
-  await sitExam(config, images, engine, bank, state.step, io);
-  io.emit({ t: 'memory', ...step.memory() });
+  if (!(await exam())) return leaveExam();
+  tellMemory();
   io.emit({ t: 'done', step: state.step, reason: 'its budget is used up' });
   await engine.dispose();
+}
+
+/** Predicted peak of the exam, whose whole images are of the test set's size, bytes; none of the host's where a GPU translates them. */
+async function examMemory(
+  { parameters }: TrialConfig,
+  { test }: TrialImages,
+  held: number | undefined,
+): Promise<number> {
+  const image = await [...test.x, ...test.y][0]?.image();
+  if (image === undefined || held === undefined) return 0;
+  return Math.max(BASE, held) + wholeImageMemory(parameters, image.width * image.height);
 }
 
 /** What the runner chose, or, by hand, what is chosen here. */

@@ -1,56 +1,97 @@
-/** @file Validation as training goes on: the middle of held-out images is translated and compared with its partner; the best checkpoint is chosen by it. */
+/**
+ * @file Validation as training goes on: the middle of held-out images is translated and compared with its partner, or, where none is
+ * known, with the style of Y; the best checkpoint is chosen by it.
+ */
 import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
 import { pixelsLike, type GreyImage } from '../imaging/image.js';
 import { networkToUnit, toNetwork, toUnit } from '../imaging/intensity.js';
 import { psnr, ssim } from '../imaging/quality.js';
 import type { MetricValues, TrialConfig } from '../protocol.js';
-import type { TrialImages } from './data.js';
+import type { HeldOut, TrialImages } from './data.js';
+import { compareStyles, styleOf, type Style } from './exam/score.js';
 import { translate } from './step.js';
 
 /** Side of the middle that is translated, pixels: a whole radiograph at every tenth of a short training would cost more than 5 % of its time. */
 const SIDE = 256;
 
 export interface Validator {
-  /** Means over the validation images of `val/psnr` and `val/ssim`, on [0, 1] of the fixed range. */
+  /**
+   * Means over the validation images: `val/psnr` and `val/ssim` on [0, 1] of the fixed range where partners are known, else
+   * `val/spectrum`, `val/wasserstein` and `val/style`.
+   */
   measure(): Promise<MetricValues>;
+  /** What the best checkpoint is chosen by, the higher the better. */
+  score(measured: MetricValues): number;
   dispose(): Promise<void>;
 }
 
-/** Undefined where no validation image has a partner: then nothing can be compared. */
+/** Undefined where there is no validation image. */
 export async function openValidator(
   { parameters }: TrialConfig,
-  { validation, range }: TrialImages,
+  { validation, range }: Pick<TrialImages, 'validation' | 'range'>,
   engine: Engine,
   bank: Bank,
 ): Promise<Validator | undefined> {
-  const pairs: { x: GreyImage; y: GreyImage }[] = [];
   const multiple = sideMultiple(parameters);
-  for (const { x, y } of validation) {
-    if (y) pairs.push({ x: middle(await x(), multiple), y: middle(await y(), multiple) });
-  }
-  if (pairs.length === 0) return undefined;
+  const read = async (images: HeldOut[]) => {
+    const middles: { image: GreyImage; partner: GreyImage | undefined }[] = [];
+    for (const { image, partner } of images) {
+      middles.push({
+        image: middle(await image(), multiple),
+        partner: partner && middle(await partner(), multiple),
+      });
+    }
+    return middles;
+  };
+  const [x, y] = [await read(validation.x), await read(validation.y)];
+  if (x.length === 0) return undefined;
   const programs = new Map<string, Awaited<ReturnType<Engine['compile']>>>();
+  const translated = async ({ width, height, data }: GreyImage) => {
+    const size = `${height}x${width}`;
+    const program =
+      programs.get(size) ??
+      (await engine.compile(translate(parameters, 'G', height, width, { held: bank.shapes }), bank));
+    programs.set(size, program);
+    const { gx } = await program.run(bank, { image: toNetwork(data, range) });
+    return { values: networkToUnit(gx!), width, height };
+  };
+  const dispose = async () => {
+    for (const program of programs.values()) await program.dispose();
+  };
+
+  if (x.every(({ partner }) => partner !== undefined)) {
+    return {
+      async measure() {
+        let [ratio, similarity] = [0, 0];
+        for (const { image, partner } of x) {
+          const { values, width, height } = await translated(image);
+          const target = toUnit(partner!.data, range);
+          ratio += psnr(values, target, 1) / x.length;
+          similarity += ssim(values, target, width, height, 1) / x.length;
+        }
+        return { 'val/psnr': ratio, 'val/ssim': similarity };
+      },
+      score: (measured) => measured['val/ssim']!,
+      dispose,
+    };
+  }
+  if (y.length === 0) return undefined;
+  const asItIs = ({ width, height, data }: GreyImage) => ({ values: toUnit(data, range), width, height });
+  const reference = y.map(({ image }) => styleOf(asItIs(image)));
+  const span = range[1] - range[0];
+  const apart = (styles: Style[]) => compareStyles(styles, reference, span) as Record<'spectrum' | 'wasserstein', number>; // prettier-ignore
+  const untranslated = apart(x.map(({ image }) => styleOf(asItIs(image))));
   return {
     async measure() {
-      let [ratio, similarity] = [0, 0];
-      for (const { x, y } of pairs) {
-        const { width, height } = x;
-        const size = `${height}x${width}`;
-        const program =
-          programs.get(size) ??
-          (await engine.compile(translate(parameters, 'G', height, width, { held: bank.shapes }), bank));
-        programs.set(size, program);
-        const { gx } = await program.run(bank, { image: toNetwork(x.data, range) });
-        const [translated, target] = [networkToUnit(gx!), toUnit(y.data, range)];
-        ratio += psnr(translated, target, 1) / pairs.length;
-        similarity += ssim(translated, target, width, height, 1) / pairs.length;
-      }
-      return { 'val/psnr': ratio, 'val/ssim': similarity };
+      const styles: Style[] = [];
+      for (const { image } of x) styles.push(styleOf(await translated(image)));
+      const { spectrum, wasserstein } = apart(styles);
+      const style = (spectrum / untranslated.spectrum + wasserstein / untranslated.wasserstein) / 2;
+      return { 'val/spectrum': spectrum, 'val/wasserstein': wasserstein, 'val/style': style };
     },
-    async dispose() {
-      for (const program of programs.values()) await program.dispose();
-    },
+    score: (measured) => -measured['val/style']!,
+    dispose,
   };
 }
 

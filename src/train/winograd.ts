@@ -10,10 +10,11 @@ import * as tf from '@tensorflow/tfjs';
 import { generatorLayers, type GeneratorParameters, type Layer } from '../geometry.js';
 
 /** Outputs a side of a tile. */
-const TILE = 4;
+export const TILE = 4;
 /** Inputs a side of a tile: two more for a 3x3 filter. */
 const WINDOW = TILE + 2;
-const PLACES = TILE * TILE;
+/** Pixels of a tile. */
+export const PLACES = TILE * TILE;
 
 // Matrices B^T (of the input), G (of the filter) and A^T (of the output) of Lavin and Gray, section 4.1 and 4.2.
 const INPUT = [
@@ -101,18 +102,38 @@ export function tilesOf(height: number, width: number): Tiles {
       const pixels = tf.reshape<tf.Rank.R2>(x, [height * width * batch, channels]);
       return tf.reshape(permuteRows(pixels, inverse(tileOrder(batch))), [batch, height, width, channels]);
     },
-    convolve: (x, filter) => {
-      const [, , batch, inputs] = x.shape;
-      const outputs = filter.size / (WINDOW * WINDOW * inputs);
-      const pixels = tf.reshape<tf.Rank.R2>(x, [PLACES * tiles, batch * inputs]);
-      const transformed = onBothAxes(INPUT, gatherRows(pixels, windows));
-      const product = tf.matMul(
-        tf.reshape(transformed, [WINDOW * WINDOW, tiles * batch, inputs]),
-        tf.reshape(filter, [WINDOW * WINDOW, inputs, outputs]),
-      );
-      return tf.reshape(onBothAxes(OUTPUT, product), [PLACES, tiles, batch, outputs]);
-    },
+    convolve: (x, filter) => convolveWindows(x, filter, windows),
   };
+}
+
+/**
+ * Convolves a part of an image, some rows of tiles, of which the first and the last may be there for their neighbours alone. Where
+ * rows begin at `first` = 0 or end with the part, the image does: there it is mirrored.
+ * @param x [16, tiles, batch, channels] @param filter transformed: [6, 6, in · out]
+ * @param columns tiles of a row @param rows of tiles, from `first`, that are computed
+ */
+export function convolveTileRows(
+  x: tf.Tensor4D,
+  filter: tf.Tensor,
+  columns: number,
+  { first, rows }: { first: number; rows: number },
+): tf.Tensor4D {
+  const height = (x.shape[1] / columns) * TILE;
+  return convolveWindows(x, filter, windowIndices(height, columns * TILE, first, rows));
+}
+
+/** @param windows for each place of a window and each tile of the result the row of the flattened `x` that it sees */
+function convolveWindows(x: tf.Tensor4D, filter: tf.Tensor, windows: Int32Array): tf.Tensor4D {
+  const [places, had, batch, inputs] = x.shape;
+  const outputs = filter.size / (WINDOW * WINDOW * inputs);
+  const tiles = windows.length / (WINDOW * WINDOW);
+  const pixels = tf.reshape<tf.Rank.R2>(x, [places * had, batch * inputs]);
+  const transformed = onBothAxes(INPUT, gatherRows(pixels, windows));
+  const product = tf.matMul(
+    tf.reshape(transformed, [WINDOW * WINDOW, tiles * batch, inputs]),
+    tf.reshape(filter, [WINDOW * WINDOW, inputs, outputs]),
+  );
+  return tf.reshape(onBothAxes(OUTPUT, product), [PLACES, tiles, batch, outputs]);
 }
 
 /** Row of a pixel in the flattened tiles: by its place in its tile, then by tile. */
@@ -121,15 +142,18 @@ function rowOf(y: number, x: number, columns: number, tiles: number): number {
   return place * tiles + Math.floor(y / TILE) * columns + Math.floor(x / TILE);
 }
 
-/** Rows of the flattened tiles that make the windows: [36 · tiles], place in the window first; beyond the border mirrored. */
-function windowIndices(height: number, width: number): Int32Array {
+/**
+ * Rows of the flattened tiles that make the windows of some rows of tiles: [36 · tiles], place in the window first; beyond the
+ * border mirrored.
+ */
+function windowIndices(height: number, width: number, first = 0, count = height / TILE): Int32Array {
   const [rows, columns] = [height / TILE, width / TILE];
   const mirrored = (place: number, side: number): number =>
     place < 0 ? -place : place >= side ? 2 * side - 2 - place : place;
   const indices: number[] = [];
   for (let i = 0; i < WINDOW; i++) {
     for (let j = 0; j < WINDOW; j++) {
-      for (let row = 0; row < rows; row++) {
+      for (let row = first; row < first + count; row++) {
         for (let column = 0; column < columns; column++) {
           const y = mirrored(row * TILE + i - 1, height);
           const x = mirrored(column * TILE + j - 1, width);

@@ -4,18 +4,18 @@ import path from 'node:path';
 import type { Condition } from '../../definition/conditions.js';
 import type { Definition } from '../../definition/schema.js';
 import { UserError } from '../../errors.js';
-import { DataError } from '../../imaging/image.js';
-import { readImage } from '../../imaging/read.js';
 import type { AnyTrialConfig, ParameterValues } from '../../protocol.js';
 import { readJournal } from '../../runner/journal.js';
 import { listAttempts } from '../../runner/layout.js';
-import { planSweep, type Plan } from '../../runner/plan.js';
-import { isAsked, makeSlots } from '../../runner/run-sweep.js';
+import { planSweep } from '../../runner/plan.js';
+import { isAsked, sharesInWords } from '../../runner/run-sweep.js';
+import { shareOut } from '../../runner/share.js';
+import { availableCores, hostHash } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
-import { readTimings, type Timing } from '../../store/queries.js';
-import { memoryLimit } from '../../train/memory.js';
+import { readPeaks, readTimings } from '../../store/queries.js';
 import { placeTrials } from '../sweep-file.js';
-import { predict, type Predictions } from './predict.js';
+import { memoryFacts } from './facts.js';
+import { predict, type Known, type Predictions } from './predict.js';
 
 export interface PlanRequest {
   definition: Definition;
@@ -25,6 +25,7 @@ export interface PlanRequest {
   results: string;
   only: Condition;
   memoryLimit: number | undefined;
+  devices?: string[] | undefined;
 }
 
 export type TrialState = 'done' | 'failed' | 'started' | 'new';
@@ -54,6 +55,7 @@ export async function makePlan({
   results,
   only,
   memoryLimit: given,
+  devices,
 }: PlanRequest): Promise<SweepPlan> {
   const plan = await planSweep(definition, { folder: path.dirname(file), say: () => undefined, draw: false });
   const trials = plan.trials.filter((trial) => isAsked(trial, only));
@@ -62,13 +64,13 @@ export async function makePlan({
   }
   const states = statesOf(results, trials);
   const left = states.filter((state) => state !== 'done').length;
-  const placement = await placeTrials(definition);
-  const slots = makeSlots(definition, placement.devices, Math.max(1, left));
-  const { device, threads } = slots[0]!;
-  const limit = given === undefined ? memoryLimit({}) : { bytes: given, strict: true };
-  const images = await sizeOfImages(definition, plan);
-  const machine = { placement: { engine: placement.engine, device, threads }, limit, ...images };
-  const each = `${threads} thread${threads === 1 ? '' : 's'} each`;
+  const placement = await placeTrials(definition, devices);
+  const shares = shareOut(definition.resources, placement.devices, Math.max(1, left), availableCores());
+  const { most, threads } = shares;
+  const device = placement.devices[0]!;
+  const memory = await memoryFacts(definition, plan, placement, shares, given);
+  const testImages = plan.images.parts.test[0].length;
+  const machine = { placement: { engine: placement.engine, device, threads }, memory, testImages };
   return {
     name: definition.name,
     trials: trials.map(({ key, seed, parameters }, at) => ({
@@ -81,9 +83,9 @@ export async function makePlan({
     varied: plan.varied,
     arithmetic: plan.arithmetic,
     warnings: plan.warnings,
-    predictions: predict(trials, plan.images, machine, timings(results)),
-    placement: `${placement.reason}; ${slots.length} at once, ${each}`,
-    slots: slots.length,
+    predictions: predict(trials, plan.images, machine, known(results)),
+    placement: `${placement.reason}; ${sharesInWords(shares)}`,
+    slots: most,
     freeMemory: process.availableMemory(),
     results: shortest(results),
   };
@@ -103,31 +105,14 @@ function statesOf(results: string, trials: AnyTrialConfig[]): TrialState[] {
   });
 }
 
-function timings(results: string): Timing[] {
-  if (!fs.existsSync(databasePath(results))) return [];
+function known(results: string): Known {
+  if (!fs.existsSync(databasePath(results))) return { timings: [], peaks: [] };
   const store = openExistingStore(results);
   try {
-    return readTimings(store);
+    return { timings: readTimings(store), peaks: readPeaks(store, hostHash()) };
   } finally {
     store.close();
   }
-}
-
-/** Images of a data set are of one size, or nearly: the first stands for all. A trial holds them as far as it reads them. */
-async function sizeOfImages({ data, trainer }: Definition, { images }: Plan) {
-  const [x, y] = images.lists;
-  const { train, validation, test } = images.parts;
-  const held = [train, validation, test].reduce((sum, [ofX, ofY]) => sum + ofX.length + ofY.length, 0);
-  let size = { pixels: 0, bytes: 0 };
-  if ('phantom' in data) size = { pixels: data.size ** 2, bytes: 2 * data.size ** 2 };
-  else if (trainer === 'cyclegan') {
-    for (const file of [x[0], y[0]]) {
-      if (file === undefined) throw new DataError('A domain holds no image.');
-      const { width, height, data: pixels } = await readImage(file);
-      size = { pixels: width * height, bytes: Math.max(size.bytes, pixels.byteLength) };
-    }
-  }
-  return { testImages: test[0].length, imagePixels: size.pixels, imageBytes: held * size.bytes };
 }
 
 /** A path as a reader recognises it: from here where it lies below. */

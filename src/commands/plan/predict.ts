@@ -1,17 +1,14 @@
 /**
  * @file What the trials of a plan will take. Time: from finished trials in the results folder, of this machine, engine and device;
- * else from the arithmetic of the layers and a stated rate. Memory: as the trial itself predicts its step, or what its exam needs.
+ * else from the arithmetic of the layers and a stated rate. Memory: memory.ts.
  */
-import { EngineError } from '../../engines/engine.js';
 import { hostHash } from '../../machine.js';
 import type { AnyTrialConfig, Budget, EngineName, ParameterValues, TrialConfig } from '../../protocol.js';
 import { isForeignTrial, type PlannedImages } from '../../runner/plan.js';
-import type { Timing } from '../../store/queries.js';
+import type { Peak, Timing } from '../../store/queries.js';
 import { budgetMeter } from '../../train/budget.js';
-import { BASE, planMemory, type MemoryLimit } from '../../train/memory.js';
-import { describeForm, formOf } from '../../train/form.js';
-import { microBatches } from '../../train/step.js';
-import { translationWork, updateWork, wholeImageMemory } from './work.js';
+import { kindOf, memoryPredictor, type MemoryFacts, type MemoryPrediction } from './memory.js';
+import { translationWork, updateWork } from './work.js';
 
 /** Where and by what a trial would be computed. */
 export interface Placement {
@@ -21,14 +18,9 @@ export interface Placement {
   threads: number;
 }
 
-export interface Prediction {
+export interface Prediction extends MemoryPrediction {
   /** Null where nothing is known. */
   seconds: number | null;
-  memoryBytes: number | null;
-  /** Patches of each domain at once; null for a trainer that is not ours. */
-  microBatch: number | null;
-  /** What forbids the trial on this machine, in words. */
-  refused?: string;
 }
 
 export interface Predictions {
@@ -40,11 +32,15 @@ export interface Predictions {
 
 export interface Machine {
   placement: Placement;
-  limit: MemoryLimit;
-  /** Of all images that a trial reads: number in the test split, pixels of one, bytes of all that it holds decoded. */
+  memory: MemoryFacts;
+  /** Images in the test split. */
   testImages: number;
-  imagePixels: number;
-  imageBytes: number;
+}
+
+/** What finished trials of this results folder took. */
+export interface Known {
+  timings: readonly Timing[];
+  peaks: readonly Peak[];
 }
 
 /** Floating-point operations a second of a thread, or of a GPU, where no trial has been measured. `npm run bench:engines` measures them. */
@@ -58,12 +54,13 @@ const SAME_FACTOR = 1.15;
 const SCALED_FACTOR = 1.5;
 /** Predicted memory was within this factor of measured peaks, exam included. */
 const MEMORY_FACTOR = 1.3;
+const LEARNT_FACTOR = 1.15;
 
 export function predict(
   trials: readonly AnyTrialConfig[],
   images: PlannedImages,
   machine: Machine,
-  timings: readonly Timing[],
+  { timings, peaks }: Known,
 ): Predictions {
   const { placement } = machine;
   const kind = kindOf(placement.device);
@@ -74,7 +71,7 @@ export function predict(
   const ours = here.filter(({ engine, device, updateSeconds }) => {
     return engine === placement.engine && kindOf(device) === kind && updateSeconds !== null;
   });
-  const memory = memoryPredictor(machine);
+  const memory = memoryPredictor(machine.memory, peaks);
   const measured = new Map<string, Timing[]>();
   for (const timing of ours) {
     const work = workOf(timing.parameters);
@@ -96,7 +93,7 @@ export function predict(
     if (isForeignTrial(trial)) {
       const like = here.filter((timing) => isLike(timing, trial));
       foreign += like.length > 0 ? 1 : 0;
-      return { ...fromLike(like, trial.budget), microBatch: null };
+      return { ...memory(trial), seconds: fromLike(like, trial.budget) };
     }
     const known = measured.get(shape(trial.parameters)) ?? [];
     if (known.length > 0) same++;
@@ -106,7 +103,7 @@ export function predict(
         ? median(known.map((timing) => (timing.updateSeconds! * shares(timing.threads)) / threads))
         : updateWork(trial.parameters) / (rate * threads);
     const exam =
-      translationWork(trial.parameters, machine.testImages * machine.imagePixels) / (rate * threads);
+      translationWork(trial.parameters, machine.testImages * machine.memory.imagePixels) / (rate * threads);
     const rest = overhead.length > 0 ? median(overhead) : STATED_OVERHEAD + exam;
     return { seconds: trainingSeconds(trial, images, update) + rest, ...memory(trial) };
   });
@@ -137,11 +134,19 @@ export function predict(
   return {
     trials: predictions,
     time,
-    memory: {
-      from: 'the layers, the micro-batch, the images, and the exam, which translates whole images',
-      factor: MEMORY_FACTOR,
-    },
+    memory: memoryOrigin(predictions),
   };
+}
+
+/** What the memory comes from, and the factor that it may be off by. */
+function memoryOrigin(predictions: readonly Prediction[]): Predictions['memory'] {
+  const learnt = predictions.filter(({ learntFrom }) => learntFrom > 0);
+  const layers = 'the layers, the micro-batch, the images, and the exam, which translates whole images';
+  if (learnt.length === 0) return { from: layers, factor: MEMORY_FACTOR };
+  const most = Math.max(...learnt.map(({ learntFrom }) => learntFrom));
+  const from = `what up to ${most} finished trial${most === 1 ? '' : 's'} of each network held on this machine`;
+  if (learnt.length === predictions.length) return { from, factor: LEARNT_FACTOR };
+  return { from: `${from}; of networks that none was of, from ${layers}`, factor: MEMORY_FACTOR };
 }
 
 function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: number): number {
@@ -149,41 +154,7 @@ function trainingSeconds(trial: TrialConfig, images: PlannedImages, update: numb
   return budgetMeter(trial.budget, trial.parameters, images.trainedBy(trial)).updates! * update;
 }
 
-/** Predicts by what decides it, once for each. */
-function memoryPredictor({
-  placement: { engine, device, threads },
-  limit,
-  imageBytes,
-  imagePixels,
-}: Machine): (trial: TrialConfig) => Omit<Prediction, 'seconds'> {
-  const known = new Map<string, Omit<Prediction, 'seconds'>>();
-  return (trial) => {
-    const { parameters, microBatch } = trial;
-    const form = formOf(trial, { name: engine ?? 'cpu', device, threads });
-    const identity = `${shape(parameters)} ${microBatch} ${describeForm(form)}`;
-    const before = known.get(identity);
-    if (before !== undefined) return before;
-    const { batch, norm } = parameters;
-    const candidates =
-      microBatch !== 'auto' ? [microBatch] : norm === 'batch' ? [batch] : microBatches(batch);
-    const held = BASE + imageBytes;
-    const exam = held + wholeImageMemory(parameters, imagePixels);
-    const peak = (predicted: number) => Math.round(Math.max(predicted, exam));
-    let found: Omit<Prediction, 'seconds'>;
-    try {
-      const plan = planMemory(parameters, candidates, form, limit, held);
-      found = { memoryBytes: peak(plan.predicted), microBatch: plan.microBatch };
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      const least = planMemory(parameters, candidates, form, { bytes: 0, strict: false }, held);
-      found = { memoryBytes: peak(least.predicted), microBatch: least.microBatch, refused: error.message };
-    }
-    known.set(identity, found);
-    return found;
-  };
-}
-
-/** What decides the time and the memory of an update. */
+/** What decides the time of an update. */
 function shape(parameters: object): string {
   const names = [
     'patch',
@@ -216,19 +187,11 @@ function isLike(timing: Timing, trial: AnyTrialConfig): boolean {
   );
 }
 
-function fromLike(like: Timing[], budget: Budget): Pick<Prediction, 'seconds' | 'memoryBytes'> {
+/** Seconds that a trial takes if it is like those, by its budget. */
+function fromLike(like: Timing[], budget: Budget): number | null {
   const amount = (of: Budget) => Object.values(of)[0] as number;
   const seconds = like.map((timing) => (timing.seconds / amount(timing.budget)) * amount(budget));
-  const peaks = like.flatMap(({ peakMemory }) => peakMemory ?? []);
-  return {
-    seconds: seconds.length > 0 ? median(seconds) : null,
-    memoryBytes: peaks.length > 0 ? median(peaks) : null,
-  };
-}
-
-/** `cuda` of `cuda:1`. */
-function kindOf(device: string | null): string {
-  return (device ?? '').split(':')[0]!;
+  return seconds.length > 0 ? median(seconds) : null;
 }
 
 function median(values: number[]): number {

@@ -20,7 +20,13 @@ function planOf(changes: Partial<SweepPlan> = {}): SweepPlan {
       'a warning of so many words that no narrow terminal could ever hold them all in one of its lines',
     ],
     predictions: {
-      trials: trials.map(() => ({ seconds: 7200, memoryBytes: 2.5e9, microBatch: 16 })),
+      trials: trials.map(() => ({
+        seconds: 7200,
+        memoryBytes: 2.5e9,
+        microBatch: 16,
+        deviceBytes: null,
+        learntFrom: 0,
+      })),
       time: { from: 'two finished trials', factor: 2 },
       memory: { from: 'the layers', factor: 1.3 },
     },
@@ -64,7 +70,13 @@ describe('planText', () => {
   });
 
   it('does not pretend to know what it does not', () => {
-    const unknown = planOf().trials.map(() => ({ seconds: null, memoryBytes: null, microBatch: null }));
+    const unknown = planOf().trials.map(() => ({
+      seconds: null,
+      memoryBytes: null,
+      microBatch: null,
+      deviceBytes: null,
+      learntFrom: 0,
+    }));
     const predictions = {
       ...planOf().predictions,
       trials: unknown,

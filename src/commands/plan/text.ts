@@ -38,15 +38,19 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
     );
   }
   const peaks = toRun.flatMap(({ memoryBytes }) => memoryBytes ?? []).sort((a, b) => b - a);
+  const onDevice = toRun.flatMap(({ deviceBytes }) => deviceBytes ?? []);
   if (peaks.length > 0) {
     const atOnce = peaks.slice(0, plan.slots).reduce((sum, bytes) => sum + bytes, 0);
+    const short = atOnce > plan.freeMemory ? ': trials wait until there is room for them' : '';
     lines.push(
       ...paragraph(
-        `Memory: up to ${gigabytes(peaks[0]!)} a trial, ${gigabytes(atOnce)} at once, within a factor of ${memory.factor}; ${gigabytes(plan.freeMemory)} are free`,
+        `Memory: up to ${gigabytes(peaks[0]!)} a trial, ${gigabytes(atOnce)} at once, within a factor of ${memory.factor}; ${gigabytes(plan.freeMemory)} are free${short}`,
         width,
       ),
-      ...paragraph(`  from ${memory.from}`, width),
     );
+    if (onDevice.length > 0)
+      lines.push(...paragraph(`Memory of the GPU: up to ${gigabytes(Math.max(...onDevice))} a trial`, width));
+    lines.push(...paragraph(`  from ${memory.from}`, width));
   }
   const refused = [...new Set(toRun.flatMap(({ refused }) => refused ?? []))];
   if (warnings.length + refused.length > 0) lines.push('');
@@ -56,12 +60,15 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
   return lines.join('\n');
 }
 
+/** Columns that are left out where they are empty. */
+const SOMETIMES = ['GPU memory', 'micro-batch'];
+
 const STATES = { done: 'done', failed: 'failed before', started: 'to go on', new: 'to start' } as const;
 
 function table({ trials, predictions, varied }: SweepPlan, width: number | undefined): string[] {
-  const head = ['key', ...varied, 'seed', 'state', 'time', 'memory', 'micro-batch'];
+  const head = ['key', ...varied, 'seed', 'state', 'time', 'memory', 'GPU memory', 'micro-batch'];
   const rows = trials.slice(0, MOST_ROWS).map(({ key, params, seed, state }, at) => {
-    const { seconds, memoryBytes, microBatch } = predictions.trials[at]!;
+    const { seconds, memoryBytes, deviceBytes, microBatch } = predictions.trials[at]!;
     const values = varied.map((name) => String(params[name] ?? '-'));
     return [
       key,
@@ -70,13 +77,14 @@ function table({ trials, predictions, varied }: SweepPlan, width: number | undef
       state,
       seconds === null ? '?' : spell(seconds),
       memoryBytes === null ? '?' : gigabytes(memoryBytes),
+      deviceBytes === null ? '' : gigabytes(deviceBytes),
       microBatch === null ? '' : String(microBatch),
     ];
   });
   // What a narrow terminal cannot hold goes from the least telling on.
   let columns = head
     .map((_, column) => column)
-    .filter((column) => head[column] !== 'micro-batch' || rows.some((row) => row[column] !== ''));
+    .filter((column) => !SOMETIMES.includes(head[column]!) || rows.some((row) => row[column] !== ''));
   const wide = (column: number) => Math.max(head[column]!.length, ...rows.map((row) => row[column]!.length));
   const total = () => columns.reduce((sum, column) => sum + wide(column) + 2, -2);
   for (const name of ['micro-batch', 'key', 'memory', 'state']) {

@@ -1,5 +1,5 @@
 /** @file How much a trial computes, from the layers of its networks alone. */
-import { discriminatorLayers, generatorLayers, multiplyAdds, sidesOf } from '../../geometry.js';
+import { discriminatorLayers, generatorLayers, multiplyAdds } from '../../geometry.js';
 import type { TrialParameters } from '../../protocol.js';
 
 /** A pass forward and back costs three times a pass forward: the gradient of the input, and that of the weights. */
@@ -23,24 +23,4 @@ export function updateWork(parameters: TrialParameters): number {
 /** Floating-point operations of translating so many pixels there and back, as the exam does. */
 export function translationWork(parameters: TrialParameters, pixels: number): number {
   return 2 * 2 * pixels * multiplyAdds(generatorLayers(parameters));
-}
-
-/** Copies of the widest activation, and of the image itself, that a whole image in one pass needs at once; fitted to measured peaks. */
-const WIDEST_COPIES = 8;
-const IMAGE_COPIES = 64;
-
-/**
- * Memory of translating a whole image of `pixels` pixels, beyond what the process holds: 4 · (64 · pixels + 8 · the largest
- * activation). Measured on the onnx engine at 1024 x 1024 for 4, 8 and 16 filters: within 5 %.
- */
-export function wholeImageMemory(parameters: TrialParameters, pixels: number): number {
-  const layers = generatorLayers(parameters);
-  const side = 2 ** 10; // any that all layers divide
-  const sides = sidesOf(layers, side);
-  const widest = Math.max(
-    ...layers.map((layer, at) =>
-      Math.max(layer.in * (sides[at]! / side) ** 2, layer.out * (sides[at + 1]! / side) ** 2),
-    ),
-  );
-  return 4 * pixels * (IMAGE_COPIES + WIDEST_COPIES * widest);
 }

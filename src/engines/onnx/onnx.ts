@@ -33,7 +33,7 @@ export interface OnnxOptions {
 
 /** @throws EngineError, kind `device`, if the device is not there or cannot be computed on */
 export async function openOnnxEngine({ threads, device, profile }: OnnxOptions): Promise<Engine> {
-  const [, kind, index = '0'] = /^(cpu|webgpu|cuda)(?::(\d+))?$/.exec(device) ?? [];
+  const [, kind, index = '0'] = /^(cpu|webgpu|cuda)(?::(\d+))?(?::\d+)?$/.exec(device) ?? [];
   switch (kind) {
     case 'cpu': {
       const on = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile };

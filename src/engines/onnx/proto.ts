@@ -29,8 +29,8 @@ export interface Initializer {
 export interface GraphValue {
   name: string;
   element: GraphElement;
-  /** `any`: of any rank and shape. */
-  dims: readonly number[] | 'any';
+  /** `any`: of any rank and shape. A side that is a name may be of any length. */
+  dims: readonly (number | string)[] | 'any';
 }
 
 /** An output whose element and shape follow from the nodes. */
@@ -105,11 +105,14 @@ function valueInfoProto(value: GraphValue | InferredValue): Uint8Array {
   const { name, element, dims } = value;
   const type = [varintField(1, ELEMENT_CODES[element])];
   if (dims !== 'any') {
-    type.push(bytesField(2, message(dims.map((side) => bytesField(1, message([varintField(1, side)]))))));
+    type.push(bytesField(2, message(dims.map((side) => bytesField(1, message([dimension(side)]))))));
   }
   const tensor = message(type);
   return message([textField(1, name), bytesField(2, message([bytesField(1, tensor)]))]);
 }
+
+const dimension = (side: number | string): Uint8Array =>
+  typeof side === 'string' ? textField(2, side) : varintField(1, side);
 
 // The wire format: https://protobuf.dev/programming-guides/encoding/
 

@@ -4,7 +4,7 @@ import type { Build } from './installed.js';
 /** `cuda:1` → 1, `cpu` → undefined. @throws RangeError for any other device */
 export function gpuIndex(device: string): number | undefined {
   if (device === 'cpu') return undefined;
-  const index = /^cuda:(\d+)$/.exec(device)?.[1];
+  const index = /^cuda:(\d+)(?::\d+)?$/.exec(device)?.[1];
   if (index === undefined)
     throw new RangeError(`tensorflow runs on cpu or on cuda:0, cuda:1 ...; not on ${device}`);
   return Number(index);

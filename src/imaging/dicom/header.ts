@@ -163,11 +163,12 @@ function describe(tags: DataSet, name: string): DicomHeader {
     );
   }
   const [modality, type] = [text('x00080060'), text('x00281054')];
+  // Nothing said means Hounsfield units (PS3.3 C.8.2.1); GDCM writes US, unspecified, when it changes a file's coding.
   const hounsfield =
     modality === 'CT' &&
     intercept !== undefined &&
     modalityTable === undefined &&
-    (type === '' || type === 'HU') &&
+    ['', 'HU', 'US'].includes(type) &&
     !inverted;
   return {
     transferSyntax,

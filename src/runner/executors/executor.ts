@@ -19,6 +19,8 @@ export interface Job {
   threads: number;
   /** Bytes of memory that the trial may have; without, what is free. */
   memoryLimit?: number | undefined;
+  /** What its processes have in their environment besides. */
+  environment: Record<string, string>;
 }
 
 export interface Exit {

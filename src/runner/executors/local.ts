@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { deviceEnvironment, ENVIRONMENT, EXIT } from '../../protocol.js';
+import { ENVIRONMENT, EXIT } from '../../protocol.js';
 import { oomKills } from '../oom.js';
 import { groupGone, identify, killDescendants, signalGroup } from '../processes.js';
 import type { Executor, Exit, Job, RunningTrial } from './executor.js';
@@ -24,12 +24,12 @@ function start(job: Job): RunningTrial {
   const child = execa(program, args, {
     cwd: job.workingDirectory ?? job.trialDirectory,
     env: {
+      ...job.environment,
       [ENVIRONMENT.trialDirectory]: job.trialDirectory,
       [ENVIRONMENT.events]: job.eventsFile,
       [ENVIRONMENT.resume]: job.resume,
       [ENVIRONMENT.attempt]: String(job.attempt),
       [ENVIRONMENT.device]: job.device,
-      ...deviceEnvironment(job.device),
       [ENVIRONMENT.threads]: String(job.threads),
       [ENVIRONMENT.lifeline]: 'stdin',
       [ENVIRONMENT.memoryLimit]: job.memoryLimit === undefined ? undefined : String(job.memoryLimit),
