@@ -153,8 +153,8 @@ async function runAttempt(
   });
   stopping.watch(running);
   if (running.process !== undefined) {
-    slot.started(running.process.pid);
     try {
+      slot.started(running.process.pid);
       appendJournal(results, key, { t: 'process', attempt, ...running.process });
     } catch (error) {
       running.stop(GRACE);
