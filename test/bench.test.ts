@@ -1,10 +1,10 @@
-/** @file `bench:engines` as a user runs it, on a tiny network. How fast anything is decides nothing here. */
+/** @file Benchmarks as a user runs them, on tiny networks. How fast anything is decides nothing here. */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
 
-const bench = (args: string[]) =>
-  execa(process.execPath, [fileURLToPath(new URL('../bench/engines.mjs', import.meta.url)), ...args], {
+const bench = (args: string[], name = 'engines') =>
+  execa(process.execPath, [fileURLToPath(new URL(`../bench/${name}.mjs`, import.meta.url)), ...args], {
     env: { BENCH_PYTHON: 'no-such-python' },
     reject: false,
   });
@@ -21,4 +21,13 @@ it('names what a cell is where it is given a wrong one', async () => {
   const { exitCode, stderr } = await bench(['64,1']);
   expect(stderr).toContain('64,1: expected patch,batch,filters,blocks, e.g. 64,16,16,3');
   expect(exitCode).toBe(1);
+});
+
+it('reads and translates images without the readers that it compares with, and prints no goal', async () => {
+  const { exitCode, stdout, stderr } = await bench(['--quick'], 'images');
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('pydicom, GDCM and Pillow are not there');
+  expect(stdout).toMatch(/^DICOM.* CycleSweep .* +\d+ +-$/m);
+  expect(stdout).toMatch(/^strips of 64 rows +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/m);
+  expect(stdout).not.toMatch(/^goal /m);
 });
