@@ -1,4 +1,4 @@
-/** @file Benchmarks as a user runs them, on tiny networks. How fast anything is decides nothing here. */
+/** @file Benchmarks as a user runs them, on little work. How fast anything is decides nothing here. */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
@@ -30,4 +30,17 @@ it('reads and translates images without the readers that it compares with, and p
   expect(stdout).toMatch(/^DICOM.* CycleSweep .* +\d+ +-$/m);
   expect(stdout).toMatch(/^strips of 64 rows +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/m);
   expect(stdout).not.toMatch(/^goal /m);
+});
+
+it('measures the parts of the runner that are asked for, beside a peer, and says whether goals were reached', async () => {
+  const { exitCode, stdout, stderr } = await bench(['--quick', 'list', 'ingest'], 'runner');
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toMatch(/^bare loop +\d+ +[\d.]+/m);
+  const goals = stdout.split('\n').filter((line) => line.startsWith('goal '));
+  expect(goals.map((line) => line.split(' ')[1])).toEqual([
+    'runner_list_10k_trials',
+    'runner_ingest_vs_bare_loop',
+    'runner_commit_p99',
+  ]);
+  for (const line of goals) expect(line).toMatch(/^goal \w+ [\d.]+ \w+ [<>]= [\d.]+ (ok|short)$/);
 });
