@@ -64,7 +64,10 @@ export function checkResults(results: string): Check {
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined || !code.startsWith('SQLITE_')) throw error;
-    report(unusable(`it cannot be read: ${messageOf(error)}`));
+    if (/no such (table|column)/.test(messageOf(error))) {
+      const what = 'it is of an earlier version, or was killed while it was made';
+      report({ level: 'unfinished', code: 'database-old', where: 'sweep.db', what, mend: `${GO_ON}: it is brought up to date first` }); // prettier-ignore
+    } else report(unusable(`it cannot be read: ${messageOf(error)}`));
   } finally {
     opened.close();
   }
