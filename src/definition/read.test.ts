@@ -54,6 +54,7 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       exam: { at: [1], extent: 'core' },
+      checkpoints: { keep: [] },
       retry: { limit: 2 },
       resources: {
         trials: 'auto',
@@ -162,10 +163,46 @@ describe('an error', () => {
       '',
     ],
     [
-      'a planned key',
-      'grid: { patch: 64 }\nearly_stop: {}',
-      'a.yaml:5:1: early_stop is not supported yet',
-      '',
+      'a rule without a metric',
+      'grid: { patch: 64 }\nearly_stop: { method: asha }',
+      'a.yaml:5:1: metric is missing from early_stop',
+      'val/ssim',
+    ],
+    [
+      'a rule that looks at the exam',
+      'grid: { patch: 64 }\nearly_stop: { method: asha, metric: exam/ssim }',
+      'a.yaml:5:37: exam/ssim is of the exam, by which nothing may be chosen',
+      'val/ssim',
+    ],
+    [
+      'a rule that looks at nothing',
+      'grid: { patch: 64 }\nearly_stop: { method: median, metric: val/sim }',
+      'a.yaml:5:39: no metric is called val/sim',
+      'val/ssim',
+    ],
+    [
+      'a rule that prefers worse images',
+      'grid: { patch: 64 }\nearly_stop: { method: asha, metric: val/ssim, mode: min }',
+      'a.yaml:5:53: val/ssim is better when it is higher',
+      'mode: max',
+    ],
+    [
+      'a rule that does not say what is better',
+      'grid: { patch: 64 }\nearly_stop: { method: asha, metric: loss/G }',
+      'a.yaml:5:37: nothing says whether a larger loss/G is better',
+      'max',
+    ],
+    [
+      "one rule with the other's key",
+      'grid: { patch: 64 }\nearly_stop: { method: median, metric: val/ssim, reduction: 3 }',
+      'a.yaml:5:60: median has no reduction',
+      'min_trials',
+    ],
+    [
+      'a checkpoint at the end',
+      'grid: { patch: 64 }\ncheckpoints: { keep: [1] }',
+      'a.yaml:5:23: keep cannot be 1',
+      '[0.25, 0.5]',
     ],
     [
       'a parameter at the top',

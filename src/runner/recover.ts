@@ -23,6 +23,7 @@ import {
   type TrialEntry,
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
+import { restoreDecisions } from './decisions.js';
 import { ingestWhole, parseEvent } from './ingest.js';
 import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
 import {
@@ -179,6 +180,7 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
       );
     }
     ingestWhole(store, key, attempt);
+    restoreDecisions(store, key, attempt, journal);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
     if (recorded?.t === 'end') {

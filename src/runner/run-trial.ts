@@ -28,7 +28,9 @@ import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
 import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
+import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
+import type { SystemWatch } from './system.js';
 import { hangLimit, openWatch, type Limits } from './watch.js';
 
 /** How often is looked whether a running trial hangs or is out of time, in milliseconds. */
@@ -50,6 +52,8 @@ export interface TrialWork {
   memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
+  steering: Steering;
+  system: SystemWatch;
 }
 
 /** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
@@ -122,7 +126,19 @@ interface Attempt {
  * @param decide whether another follows, so that both are written down at once
  */
 async function runAttempt(
-  { store, ingest, config, slot, retry, timeLimit, memoryLimit, progress, stopping }: TrialWork,
+  {
+    store,
+    ingest,
+    config,
+    slot,
+    retry,
+    timeLimit,
+    memoryLimit,
+    progress,
+    stopping,
+    steering,
+    system,
+  }: TrialWork,
   decide: (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined,
 ): Promise<Attempt> {
   const { key } = config;
@@ -163,19 +179,22 @@ async function runAttempt(
     }
   }
   const watch = watchOver(running, { hang: hangLimit(retry.hang, foreign), time: timeLimit });
+  const unwatch = system.watch({ key, attempt, pid: running.process?.pid, device });
   const seen: Seen = {};
   const following = ingest.follow(key, attempt, (events) => {
     see(seen, events);
     watch.saw(events);
     progress.saw(key, events);
+    if (steering.saw(key, attempt, events)) running.stop(GRACE);
   });
   const exit = await running.exited;
   const limit = watch.close();
   await following.finished();
 
+  unwatch();
   const output = lastOutput(outputFile(results, key, attempt));
   const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
-  const verdict = judgeExit({ exit, last: seen.end, limit, output, diskFull: full });
+  const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
   const end = { outcome, reason, exitCode, signal, class: verdict.class };
