@@ -55,8 +55,9 @@ describe('a right file', () => {
       budget: { pixels: 40_000_000 },
       exam: { at: [1], extent: 'core' },
       checkpoints: { keep: [] },
-      retry: { limit: 2 },
+      retry: { limit: 2, hang: 'auto' },
       resources: {
+        time: 'off',
         trials: 'auto',
         threads: 'auto',
         trials_per_gpu: 'auto',
