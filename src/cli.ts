@@ -21,6 +21,7 @@ const COMMANDS = {
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
+  fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
 };
 
 const EXAMPLES: [string, string][] = [

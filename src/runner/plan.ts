@@ -21,6 +21,7 @@ import { trainingSet } from '../imaging/subset.js';
 import {
   NUMERICS_VERSION,
   type AnyTrialConfig,
+  type Budget,
   type ForeignTrialConfig,
   type TrialConfig,
   type TrialData,
@@ -35,6 +36,8 @@ export interface Plan {
   arithmetic: string[];
   warnings: string[];
   images: PlannedImages;
+  /** Key of the same trial with another budget. */
+  keyAt: (trial: TrialConfig, budget: Budget) => string;
 }
 
 /** The images as they are split, files of X and of Y. */
@@ -62,7 +65,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const found = await findData(definition, options);
   const { data, fingerprint, lists } = found;
   const { split, pairing, patient, range, mask, voi, axis } = data;
-  const { budget, engine, exam, resources, trainer } = definition;
+  const { budget, checkpoints, engine, exam, resources, trainer } = definition;
   // What would fail in a trial fails here, before any is started.
   const pairs = await findPairs(...lists, pairing);
   const parts = splitImages(...lists, split, { patient, pairs });
@@ -91,6 +94,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     winograd: resources.winograd,
     memory: resources.memory,
     exam,
+    keep: checkpoints.keep,
   });
   const ofAnother = (
     command: string[],
@@ -102,6 +106,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     parameters,
     command: fillCommand(command, { parameters, seed, budget }),
     workingDirectory: options.folder,
+    keep: checkpoints.keep,
     budget,
     data,
     dataFingerprint: fingerprint,
@@ -131,6 +136,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     arithmetic,
     warnings: [...warnings, ...found.warnings],
     images: { lists, parts, trainedBy },
+    keyAt: ({ parameters, seed }, budget) => trialKey({ ...shared, budget, parameters, seed }),
   };
 }
 
