@@ -72,6 +72,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   if (args.dryRun) return (await import('./plan.js')).showPlan(args);
   const maxTrials = countOf(args.maxTrials);
   const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
+  const say = args.json ? (message: string) => console.error(message) : (message: string) => console.log(message); // prettier-ignore
   const summary = await runSweep({
     definition,
     source,
@@ -83,8 +84,8 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
-    expect: (plan, placement, shares) => forecaster(definition, plan, placement, shares, memoryLimit),
-    say: args.json ? (message) => console.error(message) : (message) => console.log(message),
+    expect: (asked) => forecaster(definition, asked, memoryLimit, say),
+    say,
     stream: args.json ? process.stderr : process.stdout,
   });
   if (args.json) console.log(JSON.stringify(summary));

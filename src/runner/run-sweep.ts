@@ -47,11 +47,22 @@ export interface SweepRun {
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
   place: () => Promise<Placement>;
   /** Says what each trial will hold; without it, nothing is known. Asked once, and what it gives, after each trial that ends, with what trials held so far. */
-  expect?: (plan: Plan, placement: Placement, shares: Shares) => Promise<Forecaster>;
+  expect?: (asked: Expected) => Promise<Forecaster>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
+}
+
+/** What memory is asked for of. */
+export interface Expected {
+  plan: Plan;
+  placement: Placement;
+  shares: Shares;
+  /** Those that are to run. */
+  wanted: readonly AnyTrialConfig[];
+  /** What finished trials held. */
+  peaks: readonly Peak[];
 }
 
 /** From the peaks of finished trials, what a trial will hold. */
@@ -169,7 +180,8 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
     try {
       if (placement !== undefined && shares !== undefined) {
         const forecaster: Forecaster =
-          (await run.expect?.(plan, placement, shares)) ?? (() => () => ({ host: null, device: null }));
+          (await run.expect?.({ plan, placement, shares, wanted, peaks: readPeaks(store, hostHash()) })) ??
+          (() => () => ({ host: null, device: null }));
         placer = openPlacer({
           devices: placement.devices,
           shares,
