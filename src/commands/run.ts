@@ -4,7 +4,7 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
-import { forecaster } from './plan/forecast.js';
+import { forecastLikeBefore } from './plan/held-before.js';
 import {
   fileArgument,
   placeTrials,
@@ -84,7 +84,12 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
-    expect: (asked) => forecaster(definition, asked, memoryLimit, say),
+    expect: async (asked) => {
+      // What our trainer needs to predict is large, and another trainer's runner has no use for it.
+      if (definition.trainer !== 'cyclegan') return forecastLikeBefore;
+      const { forecaster } = await import('./plan/forecast.js');
+      return forecaster(definition, asked, memoryLimit, say);
+    },
     say,
     stream: args.json ? process.stderr : process.stdout,
   });

@@ -17,6 +17,7 @@ import type {
 import { isForeignTrial } from '../../runner/plan.js';
 import type { Peak } from '../../store/queries.js';
 import { BASE, deviceMemory, memoryBesideGpu, planMemory, stepMemory, wholeImageMemory, type MemoryLimit } from '../../train/memory.js'; // prettier-ignore
+import { heldBefore } from './held-before.js';
 import { microBatches } from '../../train/step.js';
 import { describeForm, formOf } from '../../train/form.js';
 import type { Form } from '../../train/winograd.js';
@@ -170,16 +171,10 @@ export function networkOf(values: ParameterValues): string {
   return names.map((name) => values[name]).join(' ');
 }
 
-/** Of a trainer that is not ours: what trials with the same names of parameters held. */
 function ofAnother(trial: AnyTrialConfig, peaks: readonly Peak[]): MemoryPrediction {
-  const names = (parameters: object) => Object.keys(parameters).sort().join(' ');
-  const like = peaks.filter((each) => {
-    return (
-      each.dataFingerprint === trial.dataFingerprint && names(each.parameters) === names(trial.parameters)
-    );
-  });
-  const most = like.length === 0 ? null : Math.max(...like.map(({ peak }) => peak));
-  return { memoryBytes: most, deviceBytes: null, microBatch: null, learntFrom: like.length };
+  const before = heldBefore(trial, peaks);
+  const memoryBytes = before.length === 0 ? null : Math.max(...before);
+  return { memoryBytes, deviceBytes: null, microBatch: null, learntFrom: before.length };
 }
 
 function mean(values: readonly number[]): number {
