@@ -162,6 +162,11 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     let fault: Error | undefined;
     let placer: Placer | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
+    /** The other trials save and leave before this is told in full. */
+    const fail = (error: unknown) => {
+      fault ??= asError(error);
+      stopFor(messageOf(error));
+    };
     const work = async (config: AnyTrialConfig, slot: Slot) => {
       try {
         if (stopping.requested) return; // while its place was looked for
@@ -182,20 +187,18 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
         if (guarded !== undefined) stopping.request(guarded);
         if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
       } catch (error) {
-        // The other trials save and leave before this is told in full.
-        fault ??= asError(error);
-        stopFor(messageOf(error));
+        fail(error);
       } finally {
         if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
         slot.release();
       }
     };
-    try {
+    const runAll = async () => {
       if (placement !== undefined && shares !== undefined) {
         const forecaster: Forecaster =
           (await run.expect?.({ plan, placement, shares, wanted, peaks: readPeaks(store, hostHash()) })) ??
           (() => () => ({ host: null, device: null }));
-        placer = openPlacer({
+        const { offer } = (placer = openPlacer({
           devices: placement.devices,
           shares,
           forecast: (trial) => (forecast ??= forecaster(readPeaks(store, hostHash())))(trial),
@@ -203,9 +206,17 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
             if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
             progress.waits(reason);
           },
-        });
-        await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
+        }));
+        const offerOrStop: typeof offer = (waiting) =>
+          offer(waiting).catch((error: unknown) => {
+            fail(error);
+            return { starts: [], askAgain: 0 };
+          });
+        await runPool(wanted, { offer: offerOrStop, work, mayStart: () => !stopping.requested });
       }
+    };
+    try {
+      await runAll().catch(fail);
       await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
       if (fault !== undefined) {
         if (stopping.insisted === undefined) throw fault;
