@@ -235,7 +235,7 @@ resources: {trials: 4}
   expect((await open('two')).sort()).toEqual([0, 1]);
   expect((await two).done).toBe(6);
   expect(m.journals('two').find(({ t }) => t === 'waiting')).toMatchObject({
-    reason: expect.stringMatching(/^30\.0 GB of the memory of cuda:0, where 1\d\.\d GB are free$/) as string,
+    reason: expect.stringMatching(/^30\.0 GB of the memory of cuda:0, where \d+\.\d GB are free$/) as string,
   });
   expect(m.journals('two').filter(({ t }) => t === 'placed')).toHaveLength(6);
 
@@ -245,7 +245,7 @@ resources: {trials: 4}
   expect((await open('large')).sort()).toEqual([0, 1]);
   expect((await large).done).toBe(6);
   const order = m.log().map(({ what, name }) => `${what} ${numberOf(m, 'large', name)}`);
-  expect(order.slice(0, order.indexOf('start 2')).sort()).toEqual(['end 0', 'end 1', 'start 0', 'start 1']);
+  expect(order.slice(0, 4).sort()).toEqual(['end 0', 'end 1', 'start 0', 'start 1']);
 });
 
 /** Which trial of the grid a key is. */

@@ -5,7 +5,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type * as Forecast from '../src/commands/plan/forecast.js';
+import type * as Read from '../src/definition/read.js';
 import { findInstall } from '../src/engines/tensorflow/installed.js';
+import type * as Plan from '../src/runner/plan.js';
 import { listTrials, readEvents, smallSweep, sweep, temporaryFolder, writeImages } from './support.js';
 
 let folder: string;
@@ -51,6 +54,34 @@ describe('a sweep with --memory-limit', () => {
     expect(exitCode).toBe(2);
     expect(all).toMatch(/--memory-limit much: expected an amount of memory such as 4G/);
   });
+});
+
+test('where memory decides how many trials run at once, a probe measures a network of which nothing is known', async () => {
+  const load = async <T>(file: string) => (await import(dist(file))) as T;
+  const { forecaster } = await load<typeof Forecast>('commands/plan/forecast.js');
+  const { readDefinition } = await load<typeof Read>('definition/read.js');
+  const { planSweep } = await load<typeof Plan>('runner/plan.js');
+  const definition = readDefinition(smallSweep(), 'a.yaml');
+  const plan = await planSweep(definition, { folder, say: () => undefined, draw: false });
+  const asked = {
+    plan,
+    placement: { engine: 'onnx' as const, devices: ['cpu'], reason: '' },
+    wanted: Array.from({ length: 20_000 }, () => plan.trials[0]!), // far more than any machine holds at once
+    peaks: [],
+  };
+  const said: string[] = [];
+  const expected = async (most: number) => {
+    const shares = { most, threads: 1, perDevice: Infinity };
+    const forecast = await forecaster(definition, { ...asked, shares }, undefined, (line) => said.push(line));
+    return forecast([])(plan.trials[0]!);
+  };
+  const few = await expected(1);
+  expect(said).toEqual([]);
+  const many = await expected(20_000);
+  expect(said).toEqual(['Memory decides how many trials run at once: measuring 1 of their networks']);
+  expect(many.host! / few.host!).toBeGreaterThan(0.9);
+  expect(many.host! / few.host!).toBeLessThan(1.5);
+  expect(many.counts!.host).toBeLessThan(few.counts!.host! / 1e4);
 });
 
 const limits = (() => {

@@ -6,6 +6,7 @@ import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
 import { checkpointBytes } from './plan/disk.js';
+import { forecastLikeBefore } from './plan/held-before.js';
 import {
   fileArgument,
   placeTrials,
@@ -84,6 +85,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   if (args.dryRun) return (await import('./plan.js')).showPlan(args);
   const maxTrials = countOf(args.maxTrials);
   const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
+  const say = args.json ? (message: string) => console.error(message) : (message: string) => console.log(message); // prettier-ignore
   const summary = await runSweep({
     definition,
     source,
@@ -97,9 +99,13 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
-    expect: async (plan, placement, shares) =>
-      (await import('./plan/forecast.js')).forecaster(definition, plan, placement, shares, memoryLimit),
-    say: args.json ? (message) => console.error(message) : (message) => console.log(message),
+    expect: async (asked) => {
+      // What our trainer needs to predict is large, and another trainer's runner has no use for it.
+      if (definition.trainer !== 'cyclegan') return forecastLikeBefore;
+      const { forecaster } = await import('./plan/forecast.js');
+      return forecaster(definition, asked, memoryLimit, say);
+    },
+    say,
     stream: args.json ? process.stderr : process.stdout,
   });
   if (args.json) console.log(JSON.stringify(summary));

@@ -169,19 +169,15 @@ export function openRegistry(file = registryFile()): Registry {
     attach(id, pid) {
       const { started } = identify(pid);
       // Where it fails, the mark in the process's environment tells whose it is.
-      exclusively(() => statement.attach.run(pid, started, id));
+      unlessBroken(() => exclusively(() => statement.attach.run(pid, started, id)));
     },
     release(id) {
       toRemove.add(id);
-      exclusively(() => undefined);
+      unlessBroken(() => exclusively(() => undefined));
     },
     close() {
-      exclusively(() =>
-        statement.all
-          .all()
-          .filter(isOurs)
-          .forEach(({ id }) => statement.remove.run(id)),
-      );
+      const left = () => statement.all.all().filter(isOurs);
+      unlessBroken(() => exclusively(() => left().forEach(({ id }) => statement.remove.run(id))));
       db.close();
     },
   };
@@ -219,6 +215,15 @@ function open(file: string): Database.Database {
 
 const REMEDY =
   'It holds nothing but which devices are in use now: stop every sweep run of this machine, delete the file, and start again.';
+
+/** What is not written here, the death of this process says; a file that is broken is told at the next decision. */
+function unlessBroken(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+}
 
 /** Says of a failed access to the file what is wrong and what to do. */
 function explained<T>(file: string, work: () => T): T {

@@ -55,11 +55,22 @@ export interface SweepRun {
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
   place: () => Promise<Placement>;
   /** Says what each trial will hold; without it, nothing is known. Asked once, and what it gives, after each trial that ends, with what trials held so far. */
-  expect?: (plan: Plan, placement: Placement, shares: Shares) => Promise<Forecaster>;
+  expect?: (asked: Expected) => Promise<Forecaster>;
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
   stream: NodeJS.WriteStream;
+}
+
+/** What memory is asked for of. */
+export interface Expected {
+  plan: Plan;
+  placement: Placement;
+  shares: Shares;
+  /** Those that are to run. */
+  wanted: readonly AnyTrialConfig[];
+  /** What finished trials held. */
+  peaks: readonly Peak[];
 }
 
 /** From the peaks of finished trials, what a trial will hold. */
@@ -189,6 +200,11 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     let fault: Error | undefined;
     let placer: Placer | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
+    /** The other trials save and leave before this is told in full. */
+    const fail = (error: unknown) => {
+      fault ??= asError(error);
+      stopFor(messageOf(error));
+    };
     const work = async (config: AnyTrialConfig, slot: Slot) => {
       try {
         lookAtSpace();
@@ -217,19 +233,18 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
         if (guarded !== undefined) stopping.request(guarded);
         if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
       } catch (error) {
-        // The other trials save and leave before this is told in full.
-        fault ??= asError(error);
-        stopFor(messageOf(error));
+        fail(error);
       } finally {
         if (!isForeignTrial(config)) forecast = undefined; // it has shown what it holds
         slot.release();
       }
     };
-    try {
+    const runAll = async () => {
       if (placement !== undefined && shares !== undefined) {
         const forecaster: Forecaster =
-          (await run.expect?.(plan, placement, shares)) ?? (() => () => ({ host: null, device: null }));
-        placer = openPlacer({
+          (await run.expect?.({ plan, placement, shares, wanted, peaks: readPeaks(store, hostHash()) })) ??
+          (() => () => ({ host: null, device: null }));
+        const { offer } = (placer = openPlacer({
           devices: placement.devices,
           shares,
           forecast: (trial) => (forecast ??= forecaster(readPeaks(store, hostHash())))(trial),
@@ -237,9 +252,17 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
             if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
             progress.waits(reason);
           },
-        });
-        await runPool(wanted, { offer: placer.offer, work, mayStart: () => !stopping.requested });
+        }));
+        const offerOrStop: typeof offer = (waiting) =>
+          offer(waiting).catch((error: unknown) => {
+            fail(error);
+            return { starts: [], askAgain: 0 };
+          });
+        await runPool(wanted, { offer: offerOrStop, work, mayStart: () => !stopping.requested });
       }
+    };
+    try {
+      await runAll().catch(fail);
       await ingest.close().catch((error: unknown) => (fault ??= asError(error)));
       if (fault !== undefined) {
         if (stopping.insisted === undefined) throw fault;

@@ -17,6 +17,7 @@ import type {
 import { isForeignTrial } from '../../runner/plan.js';
 import type { Peak } from '../../store/queries.js';
 import { BASE, deviceMemory, memoryBesideGpu, planMemory, stepMemory, wholeImageMemory, type MemoryLimit } from '../../train/memory.js'; // prettier-ignore
+import { heldBefore } from './held-before.js';
 import { microBatches } from '../../train/step.js';
 import { describeForm, formOf } from '../../train/form.js';
 import type { Form } from '../../train/winograd.js';
@@ -49,13 +50,16 @@ export interface MemoryFacts {
   imageBytes: number;
 }
 
+/** A peak that was measured: of a whole trial, or in a probe, which sits no exam. */
+export type Measured = Peak & { withoutExam?: boolean };
+
 /** How far a measured peak may pull the slope from that of the layers, as a share of it. */
 const MOST_SLOPE = 0.5;
 
 /** Predicts by what decides it, once for each. */
 export function memoryPredictor(
   facts: MemoryFacts,
-  peaks: readonly Peak[],
+  peaks: readonly Measured[],
 ): (trial: AnyTrialConfig) => MemoryPrediction {
   const known = new Map<string, MemoryPrediction>();
   return (trial) => {
@@ -73,7 +77,7 @@ export function memoryPredictor(
   };
 }
 
-function ofOurs(trial: TrialConfig, facts: MemoryFacts, peaks: readonly Peak[]): MemoryPrediction {
+function ofOurs(trial: TrialConfig, facts: MemoryFacts, peaks: readonly Measured[]): MemoryPrediction {
   const { engine, device, threads, limit, deviceLimit, imagePixels, imageBytes } = facts;
   const { parameters, microBatch: wanted } = trial;
   const form = formOf(trial, { name: engine ?? 'cpu', device, threads });
@@ -111,7 +115,10 @@ function ofOurs(trial: TrialConfig, facts: MemoryFacts, peaks: readonly Peak[]):
   });
   const samples = peaks.flatMap((each): Sample[] => {
     if (!isSameNetwork(each, trial, facts, form) || each.microBatch === null) return [];
-    return [{ ...line(each.parameters as unknown as TrialParameters, each.microBatch), peak: each.peak }];
+    const said = line(each.parameters as unknown as TrialParameters, each.microBatch);
+    // A probe holds less than a whole trial does: it can only say that the layers make too little of a step.
+    if (each.withoutExam) return [{ ...said, exam: 0, peak: Math.max(each.peak, said.step) }];
+    return [{ ...said, peak: each.peak }];
   });
   const memoryBytes = Math.round(correct(line(parameters, microBatch), samples));
   return { ...base, memoryBytes, deviceBytes: null, learntFrom: samples.length };
@@ -159,21 +166,15 @@ function isSameNetwork(peak: Peak, trial: TrialConfig, { engine, device }: Memor
 }
 
 /** What the networks are, whatever they are trained with. */
-function networkOf(values: ParameterValues): string {
+export function networkOf(values: ParameterValues): string {
   const names = ['generator', 'filters', 'blocks', 'norm', 'upsample', 'disc_filters', 'disc_layers'];
   return names.map((name) => values[name]).join(' ');
 }
 
-/** Of a trainer that is not ours: what trials with the same names of parameters held. */
 function ofAnother(trial: AnyTrialConfig, peaks: readonly Peak[]): MemoryPrediction {
-  const names = (parameters: object) => Object.keys(parameters).sort().join(' ');
-  const like = peaks.filter((each) => {
-    return (
-      each.dataFingerprint === trial.dataFingerprint && names(each.parameters) === names(trial.parameters)
-    );
-  });
-  const most = like.length === 0 ? null : Math.max(...like.map(({ peak }) => peak));
-  return { memoryBytes: most, deviceBytes: null, microBatch: null, learntFrom: like.length };
+  const before = heldBefore(trial, peaks);
+  const memoryBytes = before.length === 0 ? null : Math.max(...before);
+  return { memoryBytes, deviceBytes: null, microBatch: null, learntFrom: before.length };
 }
 
 function mean(values: readonly number[]): number {

@@ -53,7 +53,7 @@ const STATED_FACTOR = 3;
 const SAME_FACTOR = 1.15;
 const SCALED_FACTOR = 1.5;
 /** Predicted memory was within this factor of measured peaks, exam included. */
-const MEMORY_FACTOR = 1.3;
+export const MEMORY_FACTOR = 1.3;
 const LEARNT_FACTOR = 1.15;
 
 export function predict(
