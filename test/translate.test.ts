@@ -71,7 +71,7 @@ describe('sweep translate', () => {
     const whole = await translate('in/a.png', 'whole.png', '--tile', 'whole');
     const strips = await translate('in/a.png', 'strips.png', '--tile', '8', '--json');
     expect([whole.exitCode, strips.exitCode]).toEqual([0, 0]);
-    expect(JSON.parse(strips.stdout!)).toMatchObject({
+    expect(JSON.parse(strips.stdout)).toMatchObject({
       trial: key,
       range: [0, 255],
       images: [{ way: 'strips' }],
@@ -198,7 +198,7 @@ describe('sweep export model', () => {
     const again = await sweep(folder, 'export', 'model', key, '--format', 'onnx', '--out', 'model');
     expect([again.exitCode, again.all]).toEqual([2, expect.stringContaining('--force')]);
     const web = await sweep(folder, 'export', 'model', key, '--format', 'tfjs', '--out', 'web', '--json');
-    expect(JSON.parse(web.stdout!)).toMatchObject({
+    expect(JSON.parse(web.stdout)).toMatchObject({
       trial: key,
       files: ['model.json', 'weights.bin', 'README.md'],
     });
