@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import type { SweepRecord } from '../store/queries.js';
 import { cellsOf, unfinished, type Cell } from './cells.js';
+import { examTables } from './exam.js';
 import { figuresOf } from './figures.js';
 import { withoutNames } from '../definition/redact.js';
 import { integer, withoutPaths } from './format.js';
@@ -12,13 +13,13 @@ import { wallCaption, wallsOf } from './samples.js';
 import { budgetWords, summaryOf } from './summary.js';
 import {
   differenceTable,
-  examTable,
   factsInWords,
   factsTable,
   leftOut,
   lossTable,
   messagesOf,
   runFacts,
+  systemTable,
   trialTable,
 } from './tables.js';
 
@@ -35,7 +36,7 @@ export interface ReportOptions {
 export function buildReport(sweep: SweepRecord, options: ReportOptions): string {
   const cells = cellsOf(sweep);
   const figures = figuresOf(sweep, cells);
-  const exam = examTable(cells);
+  const exam = examTables(cells);
   const walls = options.images ? wallsOf(cells, options.readFile ?? readFileSync) : [];
   const out = leftOut(sweep, cells);
   const missing = unfinished(sweep).length;
@@ -69,6 +70,7 @@ export function buildReport(sweep: SweepRecord, options: ReportOptions): string 
     wallCaption: wallCaption(walls),
     imagesLeftOut: !options.images && sweep.trials.some((trial) => trial.samples.length > 0),
     trials: sweep.trials.length > 0 ? trialTable(sweep) : null,
+    system: systemTable(sweep, cells),
     messages: messagesOf(sweep, cells),
     run: runFacts(sweep, cells),
     budget: [...new Set(sweep.trials.map((trial) => budgetWords(trial.budget)))].join('; '),

@@ -6,7 +6,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemCode, UserError } from '../errors.js';
 import type { TrialEvent } from '../protocol.js';
 import { openStore, storeError, type Store } from '../store/open.js';
-import { endAttempt, startAttempt, transact } from '../store/writer.js';
+import {
+  endAttempt,
+  startAttempt,
+  storeEarlyStop,
+  storeExtended,
+  storeSystem,
+  transact,
+} from '../store/writer.js';
 import { openIngest, type Ingest, type IngestPiece } from './ingest.js';
 
 /** How often events files are looked at, in milliseconds. */
@@ -21,7 +28,7 @@ const BATCH = 500;
 const MOST_TOLD = 200;
 
 /** What of the writer may be called from the main thread. All is stored in the order of the calls. */
-const OPERATIONS = { startAttempt, endAttempt };
+const OPERATIONS = { startAttempt, endAttempt, storeEarlyStop, storeExtended, storeSystem };
 export type Operations = typeof OPERATIONS;
 export type OperationName = keyof Operations;
 export type OperationArguments<Name extends OperationName> =

@@ -21,6 +21,7 @@ import { trainingSet } from '../imaging/subset.js';
 import {
   NUMERICS_VERSION,
   type AnyTrialConfig,
+  type Budget,
   type ForeignTrialConfig,
   type TrialConfig,
   type TrialData,
@@ -35,6 +36,8 @@ export interface Plan {
   arithmetic: string[];
   warnings: string[];
   images: PlannedImages;
+  /** Key of the same trial with another budget. */
+  keyAt: (trial: TrialConfig, budget: Budget) => string;
 }
 
 /** The images as they are split, files of X and of Y. */
@@ -62,7 +65,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const found = await findData(definition, options);
   const { data, fingerprint, lists } = found;
   const { split, pairing, patient, range, mask, voi, axis } = data;
-  const { budget, engine, resources, trainer } = definition;
+  const { budget, checkpoints, engine, exam, resources, trainer } = definition;
   // What would fail in a trial fails here, before any is started.
   const pairs = await findPairs(...lists, pairing);
   const parts = splitImages(...lists, split, { patient, pairs });
@@ -90,6 +93,8 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     microBatch: resources.micro_batch,
     winograd: resources.winograd,
     memory: resources.memory,
+    exam,
+    keep: checkpoints.keep,
   });
   const ofAnother = (
     command: string[],
@@ -101,6 +106,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     parameters,
     command: fillCommand(command, { parameters, seed, budget }),
     workingDirectory: options.folder,
+    keep: checkpoints.keep,
     budget,
     data,
     dataFingerprint: fingerprint,
@@ -130,6 +136,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     arithmetic,
     warnings: [...warnings, ...found.warnings],
     images: { lists, parts, trainedBy },
+    keyAt: ({ parameters, seed }, budget) => trialKey({ ...shared, budget, parameters, seed }),
   };
 }
 
@@ -149,8 +156,8 @@ interface FoundData {
 
 async function findData({ data }: Definition, { folder, say, draw }: PlanOptions): Promise<FoundData> {
   if ('phantom' in data) {
-    const { count, size, seed, split } = data;
-    const options = { count, size, seed };
+    const { count, size, seed, nodules, split } = data;
+    const options = { count, size, seed, nodules };
     const { x, y, fingerprint } = draw ? await ensurePhantom(options, say) : phantomPlace(options);
     const found: TrialData = { x, y, pairing: 'by-name', range: 'auto', mask: 'auto', split };
     return {

@@ -14,7 +14,7 @@ import type { RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
 import { FAILURES } from './failures.js';
 import type { IngestThread } from './ingest-thread.js';
-import { appendJournal, type JournalEntry } from './journal.js';
+import { appendJournal, newAttempt, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -29,7 +29,9 @@ import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
 import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
+import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
+import type { SystemWatch } from './system.js';
 import { hangLimit, openWatch, type Limits } from './watch.js';
 
 /** How often is looked whether a running trial hangs or is out of time, in milliseconds. */
@@ -51,6 +53,8 @@ export interface TrialWork {
   memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
+  steering: Steering;
+  system: SystemWatch;
 }
 
 /** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
@@ -123,12 +127,24 @@ interface Attempt {
  * @param decide whether another follows, so that both are written down at once
  */
 async function runAttempt(
-  { store, ingest, config, slot, retry, timeLimit, memoryLimit, progress, stopping }: TrialWork,
+  {
+    store,
+    ingest,
+    config,
+    slot,
+    retry,
+    timeLimit,
+    memoryLimit,
+    progress,
+    stopping,
+    steering,
+    system,
+  }: TrialWork,
   decide: (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined,
 ): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
-  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const attempt = newAttempt(results, key);
   const resume = lastCheckpoint(results, key);
   const started = Date.now() / 1000;
   const begun = performance.now();
@@ -164,19 +180,22 @@ async function runAttempt(
     }
   }
   const watch = watchOver(running, { hang: hangLimit(retry.hang, foreign), time: timeLimit });
+  const unwatch = system.watch({ key, attempt, pid: running.process?.pid, device });
   const seen: Seen = {};
   const following = ingest.follow(key, attempt, (events) => {
     see(seen, events);
     watch.saw(events);
     progress.saw(key, events);
+    if (steering.saw(key, attempt, events)) running.stop(GRACE);
   });
   const exit = await running.exited;
   const limit = watch.close();
   await following.finished();
 
+  unwatch();
   const output = lastOutput(outputFile(results, key, attempt));
   const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
-  const verdict = judgeExit({ exit, last: seen.end, limit, output, diskFull: full });
+  const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
   const end = { outcome, reason, exitCode, signal, class: verdict.class };

@@ -5,16 +5,30 @@
  * trials, through statements that are prepared once a connection.
  */
 import type { Statement } from 'better-sqlite3';
-import { and, eq, isNull } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, notInArray } from 'drizzle-orm';
 import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
 import type { Store } from './open.js';
-import { attempts, checkpoints, exams, messages, samples, sweeps, sweepTrials, trials } from './schema.js';
+import {
+  attempts,
+  checkpoints,
+  earlyStops,
+  exams,
+  messages,
+  metrics,
+  samples,
+  sweeps,
+  sweepTrials,
+  systemSamples,
+  trials,
+} from './schema.js';
 
 export interface SweepEntry {
   name: string;
   question: string;
   source: string;
   varied: string[];
+  /** When it was last run, Unix seconds. */
+  updated: number;
 }
 
 /** What of a trial goes into the database: no paths. */
@@ -23,7 +37,7 @@ export interface TrialEntry extends Pick<TrialConfig, 'key' | 'seed' | 'budget' 
 }
 
 export interface AttemptEnd {
-  outcome: 'done' | 'failed' | 'stopped' | 'lost';
+  outcome: 'done' | 'failed' | 'stopped' | 'early-stopped' | 'lost';
   reason: string;
   exitCode: number | null;
   signal: string | null;
@@ -47,21 +61,38 @@ export function transact<T>({ db }: Store, work: () => T): T {
 /** Stores a sweep and the trials it holds. Trials that other sweeps share keep their state. */
 export function storeSweep(store: Store, sweep: SweepEntry, entries: TrialEntry[]): void {
   const { db } = store;
-  const updated = Date.now() / 1000;
-  const { addTrial, addMember } = statementsOf(store);
+  const { addMember } = statementsOf(store);
   transact(store, () => {
     const { id } = db
       .insert(sweeps)
-      .values({ ...sweep, updated })
-      .onConflictDoUpdate({ target: sweeps.name, set: { ...sweep, updated } })
+      .values(sweep)
+      .onConflictDoUpdate({ target: sweeps.name, set: sweep })
       .returning({ id: sweeps.id })
       .get();
     db.delete(sweepTrials).where(eq(sweepTrials.sweep, id)).run();
-    entries.forEach(({ key, parameters, seed, budget, dataFingerprint }, position) => {
-      addTrial.run(key, JSON.stringify(parameters), seed, JSON.stringify(budget), dataFingerprint);
-      addMember.run(id, trialId(store, key), position);
+    entries.forEach((entry, position) => {
+      storeTrial(store, entry);
+      addMember.run(id, trialId(store, entry.key), position);
     });
+    // What was planned, never begun, and is planned no more.
+    db.delete(trials)
+      .where(
+        and(
+          notInArray(trials.id, db.select({ id: sweepTrials.trial }).from(sweepTrials)),
+          notInArray(trials.id, db.select({ id: attempts.trial }).from(attempts)),
+        ),
+      )
+      .run();
   });
+}
+
+/** Stores a trial that is not there yet. */
+export function storeTrial(
+  store: Store,
+  { key, parameters, seed, budget, dataFingerprint }: TrialEntry,
+): void {
+  const { addTrial } = statementsOf(store);
+  addTrial.run(key, JSON.stringify(parameters), seed, JSON.stringify(budget), dataFingerprint);
 }
 
 export function trialId(store: Store, key: string): number {
@@ -100,6 +131,30 @@ export function endAttempt(
       .run();
     const status = again || end.outcome === 'lost' ? 'pending' : end.outcome;
     statementsOf(store).setStatus.run(status, end.reason, trial);
+  });
+}
+
+/** Removes attempts whose files are gone, and all that was read from them: the trial is what its other attempts made of it. */
+export function forgetAttempts(store: Store, key: string, numbers: readonly number[]): void {
+  const { db } = store;
+  const trial = trialId(store, key);
+  transact(store, () => {
+    for (const table of [metrics, samples, checkpoints, exams, messages, attempts])
+      db.delete(table)
+        .where(and(eq(table.trial, trial), inArray(table.attempt, [...numbers])))
+        .run();
+    const last = db
+      .select()
+      .from(attempts)
+      .where(eq(attempts.trial, trial))
+      .orderBy(desc(attempts.attempt))
+      .get();
+    const status = last === undefined || last.outcome === 'lost' ? 'pending' : (last.outcome ?? 'running');
+    const anew = last === undefined ? { step: 0, updates: null } : {};
+    db.update(trials)
+      .set({ status, reason: last?.reason ?? null, ...anew })
+      .where(eq(trials.id, trial))
+      .run();
   });
 }
 
@@ -331,4 +386,46 @@ function statementsOf(store: Store): Statements {
   };
   prepared.set(store, statements);
   return statements;
+}
+
+/** A decision, without the trial that it is of. */
+export type EarlyStopRow = Omit<typeof earlyStops.$inferInsert, 'trial'>;
+
+/** Stores that a rule stopped a trial, and with it, unless it runs or got done all the same, the trial's state. */
+export function storeEarlyStop(store: Store, key: string, stop: EarlyStopRow): void {
+  const { db } = store;
+  const { attempt, reason } = stop;
+  const trial = trialId(store, key);
+  transact(store, () => {
+    db.insert(earlyStops)
+      .values({ trial, ...stop })
+      .onConflictDoNothing()
+      .run();
+    const open = and(eq(trials.id, trial), notInArray(trials.status, ['done', 'running']));
+    if (db.update(trials).set({ status: 'early-stopped', reason }).where(open).run().changes === 0) return;
+    db.update(attempts)
+      .set({ outcome: 'early-stopped', reason })
+      .where(and(sameAttempt(trial, attempt), inArray(attempts.outcome, ['stopped', 'lost'])))
+      .run();
+  });
+}
+
+/** Stores from which trial's last checkpoint a trial goes on. */
+export function storeExtended(store: Store, key: string, extendedFrom: string, extendedAt: number): void {
+  store.db.update(trials).set({ extendedFrom, extendedAt }).where(eq(trials.key, key)).run();
+}
+
+/** What a trial took of the machine at one moment, and whose it is. */
+export type SystemRow = Omit<typeof systemSamples.$inferInsert, 'trial'> & { key: string };
+
+/** Stores what trials took of the machine; what is stored already stays. */
+export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
+  transact(store, () => {
+    for (const { key, ...sample } of samples)
+      store.db
+        .insert(systemSamples)
+        .values({ trial: trialId(store, key), ...sample })
+        .onConflictDoNothing()
+        .run();
+  });
 }
