@@ -4,7 +4,7 @@
  * `--quick` translates 512 x 512 by a smaller generator: its figures are no goals. Each translation is a process of its own.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,7 +53,7 @@ function installReaders() {
 async function decoding() {
   const { dicom, png } = writeFiles();
   const python = process.env.BENCH_PYTHON ?? PYTHON;
-  const there = process.env.BENCH_PYTHON !== undefined || existsSync(PYTHON);
+  const there = spawnSync(python, ['-c', 'import pydicom, gdcm, numpy, PIL']).status === 0;
   const theirs = (reader) => (there ? [[reader, [python, here('images/decode.py')], { reader }]] : []);
   const ours = ['CycleSweep', [process.execPath, here('images/decode-worker.mjs')], {}];
   const rows = [['files', 'reader', 'images/s', 'of pydicom']];
@@ -79,7 +79,7 @@ async function decoding() {
       goals.push(goalLine('decode_dicom', measured[0].rate / yardstick, 'of_pydicom', '>=', 0.7));
   }
   table(rows);
-  if (!there) console.log('pydicom and GDCM are not installed: npm run bench:images -- --install-readers installs them, or BENCH_PYTHON names a Python that has them.'); // prettier-ignore
+  if (!there) console.log('pydicom, GDCM and Pillow are not there: npm run bench:images -- --install-readers installs them, or BENCH_PYTHON names a Python that has them.'); // prettier-ignore
 }
 
 /** All read the same files, in turn, and must find the same values. */

@@ -169,7 +169,7 @@ async function findData({ data }: Definition, { folder, say, draw }: PlanOptions
   }
   const { voi, axis, skip_bad, ...given } = data;
   const [x, y] = [path.resolve(folder, data.x), path.resolve(folder, data.y)];
-  const [listX, listY] = [await listed(x, data, say), await listed(y, data, say)];
+  const [listX, listY] = [await listed(x, data), await listed(y, data)];
   const lists: FoundData['lists'] = [listX.files, listY.files];
   const hash = createHash('sha256').update(
     `${await fingerprintFolder(listX)} ${await fingerprintFolder(listY)}`,
@@ -215,17 +215,13 @@ async function findData({ data }: Definition, { folder, say, draw }: PlanOptions
 async function listed(
   folder: string,
   { axis, skip_bad }: Pick<FolderData, 'axis' | 'skip_bad'>,
-  say: PlanOptions['say'],
 ): Promise<ImageFolder & { refused: string[] }> {
   if (!skip_bad) return { ...(await listImages(folder, { axis })), refused: [] };
   const refused: RefusedFile[] = [];
   let list = await listImages(folder, { axis, refuse: (file) => refused.push(file) });
   refused.push(...(await findUnreadable(list)));
   const names = refused.map(({ name }) => name);
-  if (names.length > 0) {
-    list = await listImages(folder, { axis, skip: names });
-    say(`${folder}: left out ${names.length} of ${names.length + list.sources.length} files:`);
-    for (const { reason } of refused) say(`  ${reason}`);
-  }
-  return { ...list, refused: names };
+  if (names.length > 0) list = await listImages(folder, { axis, skip: names });
+  const warnings = [...list.warnings, ...refused.map(({ reason }) => `left out ${reason}`)];
+  return { ...list, warnings, refused: names };
 }

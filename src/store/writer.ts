@@ -139,7 +139,7 @@ export function forgetAttempts(store: Store, key: string, numbers: readonly numb
   const { db } = store;
   const trial = trialId(store, key);
   transact(store, () => {
-    for (const table of [metrics, samples, checkpoints, exams, messages, attempts])
+    for (const table of [metrics, samples, checkpoints, exams, messages, systemSamples, earlyStops, attempts])
       db.delete(table)
         .where(and(eq(table.trial, trial), inArray(table.attempt, [...numbers])))
         .run();
