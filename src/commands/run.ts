@@ -6,7 +6,6 @@ import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
 import { checkpointBytes } from './plan/disk.js';
-import { forecaster } from './plan/forecast.js';
 import {
   fileArgument,
   placeTrials,
@@ -98,7 +97,8 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
-    expect: (plan, placement, shares) => forecaster(definition, plan, placement, shares, memoryLimit),
+    expect: async (plan, placement, shares) =>
+      (await import('./plan/forecast.js')).forecaster(definition, plan, placement, shares, memoryLimit),
     say: args.json ? (message) => console.error(message) : (message) => console.log(message),
     stream: args.json ? process.stderr : process.stdout,
   });

@@ -154,7 +154,7 @@ describe('what it says', () => {
   test('says plainly where the untranslated image is better', () => {
     const { verdicts } = examTables(cellsOf(syntheticSweep()))!;
     expect(verdicts).toEqual([
-      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image. By that measure doing nothing is the better translation.',
+      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image (X→Y). By that measure doing nothing is the better translation.',
     ]);
   });
 

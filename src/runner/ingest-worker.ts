@@ -47,6 +47,8 @@ export type ToWorker =
 export type FromWorker =
   | { t: 'saw'; id: number; events: TrialEvent[] }
   | { t: 'finished'; id: number }
+  /** What trials write cannot be read on, since it could not be stored. */
+  | { t: 'held' }
   | { t: 'notice'; message: string }
   | { t: 'failed'; exitCode: 1 | 2 | 4; message: string }
   | { t: 'closed' };
@@ -111,6 +113,7 @@ function serve(store: Store, tell: (message: FromWorker) => void, end: () => voi
       if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
       // Nothing was begun: what is asked and read is kept, and no more is read.
       busySince ??= performance.now();
+      tell({ t: 'held' });
       if (!told && performance.now() - busySince > HELD_LONG) {
         tell({ t: 'notice', message: HELD });
         told = true;
