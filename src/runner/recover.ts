@@ -209,7 +209,7 @@ function endToldByEvents(results: string, key: string, attempt: number): Attempt
     if (saysHowItEnded(event)) last = event;
   }
   if (last?.t === 'done') return { outcome: 'done', reason: last.reason ?? 'finished', ...none };
-  if (last?.t === 'health') return { outcome: 'failed', reason: last.message, ...none };
+  if (last?.t === 'health') return { outcome: 'failed', reason: last.message, class: 'diverged', ...none };
   if (last?.t === 'stopped')
     return { outcome: 'stopped', reason: 'saved and left after its runner was gone', ...none };
   return { outcome: 'lost', reason: 'ended without a word; its runner was gone', ...none };

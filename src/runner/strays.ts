@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENVIRONMENT } from '../protocol.js';
+import { PATIENCE } from './processes.js';
 
 export interface Stray {
   pid: number;
@@ -15,8 +16,6 @@ export interface Stray {
   key: string;
 }
 
-/** Time that a trial whose runner is gone has to save and leave before it is killed, in milliseconds. */
-const PATIENCE = 35_000;
 const LOOK_EVERY = 100;
 /** A notice is worth its line only for those that do not leave at once. */
 const TELL_AFTER = 2000;

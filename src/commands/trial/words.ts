@@ -25,7 +25,7 @@ function sentences(entry: JournalEntry, attempts: AttemptStory[]): string[] {
       const { attempt, device, threads, resume } = entry;
       const story = attempts.find((one) => one.attempt === attempt);
       const from = resume === null ? 'from the beginning' : `from the checkpoint of update ${resume}`;
-      const why = story?.engineReason ? [`computed by ${story.engine} on ${story.device}: ${story.engineReason}`] : []; // prettier-ignore
+      const why = story?.engineReason ? [`computed by ${story.engineReason}`] : []; // prettier-ignore
       return [
         `attempt ${attempt} starts on ${device}, ${threads} thread${threads === 1 ? '' : 's'}, ${from}`,
         ...why,
@@ -105,6 +105,8 @@ export function whatNext(status: string, last: AttemptStory | undefined): string
     case 'lost':
     case 'interrupted':
       return `It is not finished: the next sweep run goes on ${from}.`;
+    case 'early-stopped':
+      return 'The rule of its sweep stopped it early: it is not run again while that rule stands.';
     default:
       return `Its last attempt ended: ${status}.`;
   }
