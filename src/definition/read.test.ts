@@ -53,7 +53,7 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       checkpoints: { keep: [] },
-      retry: { limit: 2 },
+      retry: { limit: 2, hang: 'auto' },
       resources: {
         trials: 'auto',
         threads: 'auto',
@@ -61,6 +61,7 @@ describe('a right file', () => {
         micro_batch: 'auto',
         memory: 'auto',
         winograd: 'auto',
+        time: 'off',
       },
       engine: 'auto',
       device: 'auto',
