@@ -22,6 +22,8 @@ const HERE = fileURLToPath(new URL('./runner/', import.meta.url));
 /** Trials at once, in the sweep as under xargs. */
 const AT_ONCE = Math.min(8, os.availableParallelism());
 
+const SESSION = spawnSync('setsid', ['--version']).error === undefined ? ['setsid', '--wait'] : [];
+
 const asked = process.argv.slice(2).filter((word) => word !== '--quick');
 const unknown = asked.find((name) => !(name in PARTS));
 if (unknown !== undefined) {
@@ -85,10 +87,13 @@ async function runSweep(made, environment) {
   return run;
 }
 
-/** The same program as often, by xargs; seconds. */
+/**
+ * The same program as often, by xargs; seconds. Each in a session of its own, as trials are: on a machine that others use, Linux
+ * shares out time by session.
+ */
 function runXargs(command, count, slots, environment = {}) {
   const begun = performance.now();
-  const { status, error } = spawnSync('xargs', ['-P', String(slots), '-n', '1', ...command], {
+  const { status, error } = spawnSync('xargs', ['-P', String(slots), '-n', '1', ...SESSION, ...command], {
     input: Array.from({ length: count }, (_, at) => at + 1).join('\n'),
     env: { ...process.env, SWEEP_EVENTS: path.join(folder, 'xargs.ndjson'), ...environment },
     stdio: ['pipe', 'ignore', 'inherit'],
@@ -115,7 +120,7 @@ function noops() {
 
 /** Trials a second, from the first one's start to the last one's end, against xargs. */
 async function trials() {
-  const count = QUICK ? 40 : 300;
+  const count = QUICK ? 40 : 200;
   const rounds = QUICK ? 1 : 3;
   const rows = [['no-op trial', 'trials/s', 'xargs -P', 'ratio', 'ms a trial beyond xargs']];
   for (const [name, command] of noops()) {

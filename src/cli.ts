@@ -16,10 +16,12 @@ const COMMANDS = {
   why: async () => (await import('./commands/why.js')).whyCommand,
   report: async () => (await import('./commands/report.js')).reportCommand,
   translate: async () => (await import('./commands/translate.js')).translateCommand,
+  exam: async () => (await import('./commands/exam.js')).examCommand,
   export: async () => (await import('./commands/export.js')).exportCommand,
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
+  fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
 };
 
 const EXAMPLES: [string, string][] = [

@@ -154,6 +154,12 @@ export interface SplitLists {
 
 export type Split = SplitShares | SplitLists;
 
+/**
+ * How likely a phantom has one to three nodules, 0 (as a rule) to 1: in both pictures of a pair, or in each on its own. With
+ * nodules in one domain only, partners differ in them.
+ */
+export type Prevalence = number | { x: number; y: number };
+
 /** Where a trial's images are, as it stands in `config.json`: absolute folders, the only place that holds paths. */
 export interface TrialData {
   /** Absolute folder of domain X. */

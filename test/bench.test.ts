@@ -1,10 +1,10 @@
-/** @file `bench:engines` as a user runs it, on a tiny network. How fast anything is decides nothing here. */
+/** @file Benchmarks as a user runs them, on little work. How fast anything is decides nothing here. */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
 
-const bench = (args: string[]) =>
-  execa(process.execPath, [fileURLToPath(new URL('../bench/engines.mjs', import.meta.url)), ...args], {
+const bench = (args: string[], name = 'engines') =>
+  execa(process.execPath, [fileURLToPath(new URL(`../bench/${name}.mjs`, import.meta.url)), ...args], {
     env: { BENCH_PYTHON: 'no-such-python' },
     reject: false,
   });
@@ -21,4 +21,17 @@ it('names what a cell is where it is given a wrong one', async () => {
   const { exitCode, stderr } = await bench(['64,1']);
   expect(stderr).toContain('64,1: expected patch,batch,filters,blocks, e.g. 64,16,16,3');
   expect(exitCode).toBe(1);
+});
+
+it('measures the parts of the runner that are asked for, beside a peer, and says whether goals were reached', async () => {
+  const { exitCode, stdout, stderr } = await bench(['--quick', 'list', 'ingest'], 'runner');
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toMatch(/^bare loop +\d+ +[\d.]+/m);
+  const goals = stdout.split('\n').filter((line) => line.startsWith('goal '));
+  expect(goals.map((line) => line.split(' ')[1])).toEqual([
+    'runner_list_10k_trials',
+    'runner_ingest_vs_bare_loop',
+    'runner_commit_p99',
+  ]);
+  for (const line of goals) expect(line).toMatch(/^goal \w+ [\d.]+ \w+ [<>]= [\d.]+ (ok|short)$/);
 });

@@ -1,8 +1,10 @@
 /** @file Who is given which GPU: real runners, real trials that compute nothing, and a nvidia-smi of our own. No GPU is needed, none is used. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type * as Read from '../src/definition/read.js';
 import { readJournal } from '../src/runner/journal.js';
+import type * as RunSweep from '../src/runner/run-sweep.js';
 import { fakeGpus, gpu, mostAtOnce, NO_OP, type FakeGpus } from './fake-gpus.js';
 import { listTrials, sweepIn, temporaryFolder, until, writeImages } from './support.js';
 
@@ -11,6 +13,8 @@ beforeAll(async () => {
   images = temporaryFolder();
   await writeImages(images, 3, 16);
 });
+afterEach(() => vi.unstubAllEnvs());
+const built = (file: string) => new URL(`../dist/${file}`, import.meta.url).href;
 const folders: string[] = [];
 afterAll(() => [images, ...folders].forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
 
@@ -186,6 +190,69 @@ describe('the GPUs that are used', () => {
     expect(used(m)).toEqual([gpu(0).uuid, gpu(1).uuid]);
   });
 });
+
+test('by predicted memory, trials share a GPU, a large one is not passed by for ever, and what others hold counts', async () => {
+  const { runSweep } = (await import(built('runner/run-sweep.js'))) as typeof RunSweep;
+  const { readDefinition } = (await import(built('definition/read.js'))) as typeof Read;
+  const m = machine();
+  // 85.9 GB, of which somebody holds 10.5.
+  m.set({ gpus: [gpu(0, { used: 10_000 })] });
+  for (const [name, value] of Object.entries(m.environment)) vi.stubEnv(name, value);
+  const source = (results: string) => `name: packed
+command: [node, ${NO_OP}, "n={n}", held=1000, wait=${m.folder}/${results}/gate]
+data: {x: ${images}/x, y: ${images}/y}
+grid: {n: [0, 1, 2, 3, 4, 5]}
+budget: {updates: 1}
+device: cuda
+resources: {trials: 4}
+`;
+  const run = (results: string, gigabytes: number[]) =>
+    runSweep({
+      definition: readDefinition(source(results), 'packed.yaml'),
+      source: source(results),
+      file: path.join(m.folder, 'packed.yaml'),
+      results: path.join(m.folder, results),
+      retryFailed: false,
+      extend: false,
+      place: () => Promise.resolve({ engine: null, devices: ['cuda:0'], reason: 'a test' }),
+      expect: () =>
+        Promise.resolve(() => ({ parameters }) => {
+          return { host: null, device: gigabytes[Number((parameters as { n: number }).n)]! * 1e9 };
+        }),
+      say: () => undefined,
+      stream: fs.createWriteStream(path.join(m.folder, 'progress.txt')) as unknown as NodeJS.WriteStream,
+    });
+  /** Lets them go once one waits for room, and gives what had started by then. */
+  const open = async (results: string) => {
+    const waits = () => m.journals(results).some(({ t }) => t === 'waiting');
+    await until(() => waits() && m.log().length >= 2, 'two trials to run and one to wait');
+    const started = m.log().map(({ name }) => numberOf(m, results, name));
+    fs.writeFileSync(path.join(m.folder, results, 'gate'), '');
+    return started;
+  };
+
+  const two = run('two', [30, 30, 30, 1, 30, 30]);
+  expect((await open('two')).sort()).toEqual([0, 1]);
+  expect((await two).done).toBe(6);
+  expect(m.journals('two').find(({ t }) => t === 'waiting')).toMatchObject({
+    reason: expect.stringMatching(/^30\.0 GB of the memory of cuda:0, where 1\d\.\d GB are free$/) as string,
+  });
+  expect(m.journals('two').filter(({ t }) => t === 'placed')).toHaveLength(6);
+
+  // The third needs what only an empty card has: the small ones behind it wait, too.
+  fs.rmSync(m.environment.FAKE_GPU_LOG!);
+  const large = run('large', [30, 30, 70, 1, 1, 1]);
+  expect((await open('large')).sort()).toEqual([0, 1]);
+  expect((await large).done).toBe(6);
+  const order = m.log().map(({ what, name }) => `${what} ${numberOf(m, 'large', name)}`);
+  expect(order.slice(0, order.indexOf('start 2')).sort()).toEqual(['end 0', 'end 1', 'start 0', 'start 1']);
+});
+
+/** Which trial of the grid a key is. */
+function numberOf(m: Machine, results: string, key: string): number {
+  const config = fs.readFileSync(path.join(m.folder, results, 'trials', key, 'config.json'), 'utf8');
+  return (JSON.parse(config) as { parameters: { n: number } }).parameters.n;
+}
 
 describe('the registry', () => {
   const file = (m: Machine) => {

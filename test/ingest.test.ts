@@ -110,7 +110,7 @@ test('a database that another program holds delays neither trials nor Ctrl-C, an
   expect(after.stored).toBe(after.written);
 });
 
-test('a database that is let go again is made up for at once', async () => {
+test('a database that is let go again is made up for at once; meanwhile it can be read', async () => {
   const { folder, results } = await makeProject(400, 3);
   const run = sweep(folder, 'run', 'it.yaml');
   await untilStored(results);

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { systemCode, UserError } from '../errors.js';
-import { runnerLives } from '../runner/lock.js';
+import { liveRunner } from '../runner/lock.js';
 import { outputFile } from '../runner/layout.js';
 import { jsonOption, resultsOption, trialArgument } from './options.js';
 import { findTrial, KEY_SHOWN } from './trial/find.js';
@@ -71,7 +71,7 @@ async function logs(args: ArgumentsCamelCase<LogsArguments>): Promise<void> {
       const next = attempts.find((one) => one.attempt > attempt);
       if (
         args.attempt !== undefined ||
-        (next === undefined && !(status === 'waiting' && runnerLives(results)))
+        (next === undefined && !(status === 'waiting' && liveRunner(results) !== undefined))
       )
         return;
       if (next !== undefined) {

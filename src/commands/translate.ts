@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { gzipSync } from 'node:zlib';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { chooseEngine } from '../engines/choose.js';
 import { openEngine } from '../engines/open.js';
@@ -9,18 +10,27 @@ import { UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import type { Derivation } from '../imaging/dicom/derive.js';
 import { listImages } from '../imaging/folder.js';
-import { DataError } from '../imaging/image.js';
+import { DataError, pixelsLike, type GreyImage, type Pixels } from '../imaging/image.js';
 import { fromNetwork, toNetwork, type Range } from '../imaging/intensity.js';
+import { encodeNifti } from '../imaging/nifti.js';
 import { writeWhole } from '../imaging/png.js';
 import { decodeImage } from '../imaging/read.js';
-import { encodeTranslated, endingOf, formatOf, OUTPUT_FORMATS, type OutputFormat } from '../imaging/write.js';
+import { countSlices, isVolume, putSlice, readSlice, readVolume, type Axis } from '../imaging/volume.js';
+import {
+  describe,
+  encodeTranslated,
+  endingOf,
+  formatOf,
+  OUTPUT_FORMATS,
+  type OutputFormat,
+} from '../imaging/write.js';
 import { availableCores } from '../machine.js';
 import { ENGINES, type EngineName } from '../protocol.js';
 import { openTranslator, type Translator, type Way } from '../train/translator.js';
 import { packageVersion } from '../version.js';
-import { jsonOption, resultsOption } from './options.js';
+import { jsonOption, resultsOption, trialArgument } from './options.js';
 import { openBar, type Bar } from './bar.js';
-import { generatorOptions, loadGenerator, trialArgument, type TrainedGenerator } from './trained.js';
+import { generatorOptions, loadGenerator, type TrainedGenerator } from './trained.js';
 
 interface TranslateArguments {
   trial: string;
@@ -130,6 +140,12 @@ interface Job {
   format: OutputFormat;
 }
 
+/** A file that cannot be used; the reason names it. */
+interface Bad {
+  input: string;
+  reason: string;
+}
+
 interface Done {
   input: string;
   output: string;
@@ -145,7 +161,8 @@ async function translate(args: ArgumentsCamelCase<TranslateArguments>): Promise<
   const tile = readTile(args.tile);
   const trained = loadGenerator(args.results, args);
   const generator = args.range === undefined ? trained : { ...trained, range: readRange(args.range) };
-  const jobs = await findJobs(args);
+  const bad: Bad[] = [];
+  const jobs = await findJobs(args, args.skipBad ? (file) => bad.push(file) : undefined);
   refuseOverwriting(jobs, args.force);
   if (args.keepIdentity) await confirmIdentity(args.yes);
 
@@ -156,13 +173,15 @@ async function translate(args: ArgumentsCamelCase<TranslateArguments>): Promise<
   const say = args.json ? () => undefined : (line: string) => console.log(line);
   say(`Trial ${generator.key}, ${generator.direction}, ${inWords(generator)}; ${choice.reason}.`);
 
+  const { key, direction, hash, range } = generator;
+  const { mark, keepIdentity } = args;
+  const how: Derivation = { direction, trial: key, model: hash, version: packageVersion(), range, mark, keepIdentity }; // prettier-ignore
   const bar = openBar(jobs.length, process.stderr);
   const done: Done[] = [];
-  const bad: { input: string; reason: string }[] = [];
   try {
     for (const job of jobs) {
       try {
-        done.push(await translateOne(job, generator, translator, args, bar));
+        done.push(await translateFile(job, { generator, translator, how, bar }));
       } catch (error) {
         if (!(error instanceof DataError) || !args.skipBad) throw error;
         bad.push({ input: job.input, reason: error.message });
@@ -184,32 +203,81 @@ function inWords({ checkpoint, step, hash }: TrainedGenerator): string {
   return `${which} update ${step} (model ${hash})`.trim();
 }
 
+/** A generator at work, and what its results are to be. */
+interface Work {
+  generator: TrainedGenerator;
+  translator: Translator;
+  how: Derivation;
+  bar: Bar;
+}
+
 /** @throws DataError naming the file */
-async function translateOne(
-  { input, output, format }: Job,
-  generator: TrainedGenerator,
-  translator: Translator,
-  { mark, keepIdentity }: Pick<ArgumentsCamelCase<TranslateArguments>, 'mark' | 'keepIdentity'>,
+async function translateFile(job: Job, { generator, translator, how, bar }: Work): Promise<Done> {
+  const { range } = generator;
+  const ways = new Set<Way>();
+  let clipped = 0;
+  const translateImage = async (image: GreyImage, within: Bar['within']): Promise<Pixels> => {
+    const { width, height, data } = image;
+    const { values, way } = await translator.translate(toNetwork(data, range), height, width, within);
+    ways.add(way);
+    clipped += countOutside(data, range);
+    return fromNetwork(values, range, image);
+  };
+  const { input, output, format } = job;
+  const { content, pixels, offset } =
+    format === 'nifti'
+      ? await volume(job, generator.config.data.axis ?? 'axial', how, translateImage, bar)
+      : await single(input, format, how, translateImage, bar);
+  makeFolder(path.dirname(path.resolve(output)));
+  await writeWhole(output, content);
+  return { input, output, way: ways.has('strips') ? 'strips' : 'whole', clipped, pixels, offset };
+}
+
+type TranslateImage = (image: GreyImage, within: Bar['within']) => Promise<Pixels>;
+interface Translated {
+  content: Uint8Array;
+  pixels: number;
+  offset: number;
+}
+
+async function single(
+  input: string,
+  format: OutputFormat,
+  how: Derivation,
+  translateImage: TranslateImage,
   bar: Bar,
-): Promise<Done> {
+): Promise<Translated> {
   const content = await readWhole(input);
   const image = await decodeImage(content, input);
-  const { key, direction, hash, range } = generator;
-  const { width, height, data } = image;
-  const { values, way } = await translator.translate(toNetwork(data, range), height, width, bar.within);
-  const how: Derivation = { direction, trial: key, model: hash, version: packageVersion(), range, mark, keepIdentity }; // prettier-ignore
-  const translated = { ...image, data: fromNetwork(values, range, image) };
-  let encoded: ReturnType<typeof encodeTranslated>;
+  const translated = { ...image, data: await translateImage(image, bar.within) };
   try {
-    encoded = encodeTranslated(format, translated, content, how);
+    return { ...encodeTranslated(format, translated, content, how), pixels: image.data.length };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`${input}: ${error.message}`, { cause: error });
   }
-  makeFolder(path.dirname(output));
-  await writeWhole(output, encoded.content);
-  const clipped = countOutside(data, range);
-  return { input, output, way, clipped, pixels: data.length, offset: encoded.offset };
+}
+
+/** Slice by slice along the axis that was trained on; geometry and kind of values stay. */
+async function volume(
+  { input, output }: Job,
+  axis: Axis,
+  how: Derivation,
+  translateImage: TranslateImage,
+  bar: Bar,
+): Promise<Translated> {
+  const whole = await readVolume(input);
+  const count = await countSlices(input, axis);
+  let out: Pixels | undefined;
+  for (let index = 0; index < count; index++) {
+    const image = await readSlice(input, { axis, index });
+    out ??= pixelsLike(image.data, whole.values.length);
+    const slice = await translateImage(image, (share) => bar.within((index + share) / count));
+    putSlice(whole, { axis, index }, slice, out);
+  }
+  const content = encodeNifti(whole, out!, describe(how));
+  const packed = output.toLowerCase().endsWith('.gz') ? gzipSync(content) : content;
+  return { content: packed, pixels: whole.values.length, offset: 0 };
 }
 
 async function readWhole(file: string): Promise<Uint8Array> {
@@ -228,8 +296,11 @@ function countOutside(values: ArrayLike<number>, [lo, hi]: Range): number {
 
 // ---- Which files
 
-/** @throws DataError, UserError */
-async function findJobs({ input, output, format }: ArgumentsCamelCase<TranslateArguments>): Promise<Job[]> {
+/** @param refuse told of files that cannot be used; without it the first is an error @throws DataError, UserError */
+async function findJobs(
+  { input, output, format }: ArgumentsCamelCase<TranslateArguments>,
+  refuse: ((file: Bad) => void) | undefined,
+): Promise<Job[]> {
   const stat = fs.statSync(input, { throwIfNoEntry: false });
   if (stat === undefined) throw new UserError(`${input}: there is no such file or folder.`);
   if (!stat.isDirectory()) {
@@ -238,9 +309,12 @@ async function findJobs({ input, output, format }: ArgumentsCamelCase<TranslateA
   }
   if (fs.statSync(output, { throwIfNoEntry: false })?.isFile())
     throw new UserError(`${output}: is a file; the images of a folder are written into a folder.`);
-  const { files, warnings } = await listImages(input);
+  const { sources, warnings } = await listImages(
+    input,
+    refuse && { refuse: ({ name, reason }) => refuse({ input: path.join(input, name), reason }) },
+  );
   for (const warning of warnings) console.error(warning);
-  return files.map((file) => jobOf(file.path, path.join(output, file.name), format, true));
+  return sources.map((file) => jobOf(file.path, path.join(output, file.name), format, true));
 }
 
 function isFolder(name: string): boolean {
@@ -249,17 +323,22 @@ function isFolder(name: string): boolean {
 
 /** @param adapt give the output the ending of what is written; else it says what to write */
 function jobOf(input: string, output: string, wanted: 'same' | OutputFormat, adapt: boolean): Job {
-  const own = formatOf(input) ?? 'dicom'; // DICOM files often have no ending, or a number for one
-  if (adapt) {
-    if (wanted === 'same' || wanted === own) return { input, output, format: own };
-    const { dir, name, base } = path.parse(output);
-    const stem = formatOf(base) === undefined ? base : name;
-    return { input, output: path.join(dir, stem + endingOf(wanted)), format: wanted };
-  }
-  const asked = formatOf(output);
+  const ofVolume = isVolume(input);
+  const own = ofVolume ? 'nifti' : (formatOf(input) ?? 'dicom'); // DICOM files often have no ending, or a number for one
+  const asked = adapt ? undefined : formatOf(output);
   if (wanted !== 'same' && asked !== undefined && asked !== wanted)
     throw new UserError(`${output}: has the ending of ${asked}, but --format is ${wanted}.`);
-  return { input, output, format: wanted === 'same' ? (asked ?? own) : wanted };
+  const format = wanted === 'same' ? (asked ?? own) : wanted;
+  if (ofVolume !== (format === 'nifti'))
+    throw new UserError(
+      ofVolume
+        ? `${input}: is a volume, which is written as NIfTI (.nii, .nii.gz), not as ${format}.`
+        : `${input}: is one image; NIfTI is written for volumes only. Write ${OUTPUT_FORMATS.filter((one) => one !== 'nifti').join(', ')}.`,
+    );
+  if (!adapt || formatOf(output) === format || (format === own && !ofVolume))
+    return { input, output, format };
+  const stem = output.replace(/\.(png|tiff?|dcm|dicom|ima|nii(\.gz)?|mha)$/i, '');
+  return { input, output: stem + endingOf(format), format };
 }
 
 /** @throws UserError if an output is an input, stands twice, or is there already */
@@ -319,7 +398,7 @@ async function confirmIdentity(yes: boolean): Promise<void> {
 function conclusion(
   { range: [lo, hi] }: TrainedGenerator,
   done: readonly Done[],
-  bad: readonly { reason: string }[],
+  bad: readonly Bad[],
 ): string[] {
   const clipped = done.filter((each) => each.clipped > 0);
   const strips = done.filter(({ way }) => way === 'strips').length;
@@ -348,7 +427,7 @@ function summary(
   { key, direction, step, hash, range }: TrainedGenerator,
   engine: string,
   done: readonly Done[],
-  bad: readonly { input: string; reason: string }[],
+  bad: readonly Bad[],
 ): object {
   return { trial: key, direction, step, model: hash, range, engine, images: done, bad };
 }

@@ -43,6 +43,7 @@ describe('a right file', () => {
         count: 24,
         size: 1024,
         seed: 1,
+        nodules: 0,
         split: { train: 0.7, validation: 0.15, test: 0.15 },
       },
       fixed: {},
@@ -52,6 +53,7 @@ describe('a right file', () => {
       include: [],
       seeds: [1],
       budget: { pixels: 40_000_000 },
+      exam: { at: [1], extent: 'core' },
       checkpoints: { keep: [] },
       retry: { limit: 2, hang: 'auto' },
       resources: {

@@ -1,6 +1,6 @@
 /** @file What a sweep file may hold. The checks, the types and the JSON Schema for editors all come from here. */
 import { z } from 'zod';
-import type { Budget, EngineName, Split, SplitShares } from '../protocol.js';
+import type { Budget, EngineName, ExamSettings, Prevalence, Split, SplitShares } from '../protocol.js';
 import { ENGINES } from '../protocol.js';
 import type { Condition } from './conditions.js';
 import { earlyStopSchema, toEarlyStop, type EarlyStop } from './early-stop.js';
@@ -45,6 +45,8 @@ export interface PhantomData {
   /** Side of an image, pixels. */
   size: number;
   seed: number;
+  /** How likely a picture has nodules, in both domains or in each. */
+  nodules: Prevalence;
   split: Split;
 }
 
@@ -66,6 +68,7 @@ export interface Definition {
   include: Included[];
   seeds: number[];
   budget: Budget;
+  exam: ExamSettings;
   /** By which rule trials are stopped that do worse than the others; without it, none is. */
   early_stop?: EarlyStop;
   /** Shares of the budget, ascending, at which a checkpoint is kept beside the last and the best. */
@@ -110,6 +113,9 @@ const PAIRING =
   'none, by-name, by-position, or an index file that lists the pairs, e.g. pairs.csv or pairs.json';
 const COUNT = 'a whole number above 0, plain or with k, M or G: 40000000, 40M, 1.5G';
 const BUDGET = 'exactly one of pixels, updates, epochs and minutes, e.g. {pixels: 40M}';
+const EXAM = 'e.g. {at: [0.5, 1], extent: full}';
+const EXAM_AT = 'a list of shares of the budget, each above 0 and at most 1, e.g. [0.25, 0.5, 1]';
+const NODULES = 'a share from 0 to 1, or one for each domain, e.g. {x: 0.8, y: 0.1}';
 const MINUTES = 'a number of minutes above 0';
 const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograph} for images that are drawn';
 const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
@@ -213,6 +219,7 @@ const folderData = z.strictObject(
   { error: DATA },
 );
 
+const prevalence = z.number({ error: NODULES }).min(0, { error: NODULES }).max(1, { error: NODULES });
 const phantomData = z.strictObject(
   {
     phantom: z.enum(['radiograph'], { error: 'radiograph' }).describe('What is drawn.'),
@@ -221,6 +228,23 @@ const phantomData = z.strictObject(
       .describe('Images of each domain.'),
     size: whole('a whole number of pixels from 16', 16).default(1024).describe('Side of an image, pixels.'),
     seed: seedNumber('a whole number from 0 to 2147483647').default(1).describe('Seed of the drawings.'),
+    nodules: z
+      .union(
+        [
+          prevalence,
+          z.strictObject(
+            { x: prevalence.describe('In X.'), y: prevalence.describe('In Y.') },
+            { error: NODULES },
+          ),
+        ],
+        {
+          error: NODULES,
+        },
+      )
+      .default(0)
+      .describe(
+        'How likely a patient has one to three nodules, 0 to 1; with x and y, each domain on its own: what a translation then adds or removes, the exam counts.',
+      ),
     split: shares.default(DEFAULT_SPLIT).describe('Shares of the images that train, validate and test.'),
   },
   { error: DATA },
@@ -338,6 +362,28 @@ function fileSchema(kind: 'own' | 'free') {
         .optional()
         .describe('Runs of every setting: the seeds, and where they are too few the numbers that follow.'),
       budget,
+      exam: z
+        .strictObject(
+          {
+            at: z
+              .array(z.number({ error: EXAM_AT }).gt(0, { error: EXAM_AT }).max(1, { error: EXAM_AT }), {
+                error: EXAM_AT,
+              })
+              .default([1])
+              .describe(
+                'Shares of the budget after which whole test images are examined; the end is always one.',
+              ),
+            extent: z
+              .enum(['core', 'full'], { error: 'core or full' })
+              .default('core')
+              .describe(
+                'full: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two; distances of styles also where pairs are known.',
+              ),
+          },
+          { error: EXAM },
+        )
+        .default({ at: [1], extent: 'core' })
+        .describe('The exam on whole test images. It decides nothing of the training, and no key.'),
       early_stop: earlyStopSchema(kind === 'own'),
       checkpoints: z
         .strictObject(

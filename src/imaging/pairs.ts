@@ -143,6 +143,12 @@ export function parseIndex(
       if (!split[part].includes(stem)) split[part].push(stem);
     }
   }
+  const empty = splits ? (['train', 'test'] as const).find((part) => split[part].length === 0) : undefined;
+  if (empty !== undefined) {
+    throw new DataError(
+      `${file}: its column split has no image for ${empty}. Training and the exam need some each.`,
+    );
+  }
   if (pairs.length === 0 && !splits) throw new DataError(`${file}: lists no pair.`);
   pairs.sort(([a], [b]) => a - b);
   return { pairs, split: splits ? split : undefined };

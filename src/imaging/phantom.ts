@@ -10,6 +10,7 @@ import type { Random } from './dataset.js';
 import { DataError, type GreyImage } from './image.js';
 import { drawAnatomy, drawLabelled } from './phantom-anatomy.js';
 import type { Nodule } from './phantom-lungs.js';
+import type { Prevalence } from '../protocol.js';
 import { systemReason, writePng, writeWhole } from './png.js';
 import { renderStyle, STYLE_X, STYLE_Y, type Style } from './phantom-styles.js';
 
@@ -34,12 +35,6 @@ export interface PhantomOptions {
   seed: number;
   nodules?: Prevalence;
 }
-
-/**
- * How likely one to three nodules are, 0 (as a rule) to 1: in both pictures of a pair, or in each on its own. With nodules in one
- * domain only, partners differ in them.
- */
-export type Prevalence = number | { x: number; y: number };
 
 /** What a worker is given: every `step`th pair from `first` on. */
 export interface PhantomShare extends PhantomOptions {

@@ -1,7 +1,7 @@
 /** @file NIfTI and MetaImage volumes, taken apart into slices along an axis of the body. */
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { DataError, type GreyImage } from './image.js';
+import { DataError, type GreyImage, type Pixels } from './image.js';
 import { readByItk, type ItkImage, type ItkReader } from './itk.js';
 import { systemReason } from './png.js';
 
@@ -19,7 +19,7 @@ export interface Slice {
 /** The volume that was read last: its slices are asked for one after another. */
 let last: { file: string; volume: Promise<Volume> } | undefined;
 
-interface Volume extends ItkImage {
+export interface Volume extends ItkImage {
   size: [number, number, number];
 }
 
@@ -73,6 +73,24 @@ export async function readSlice(
   const image: GreyImage = { width, height, bits: kind.bits, data };
   if (kind.limits !== undefined) image.limits = kind.limits;
   return { ...image, spacing: [spacing[column] ?? 1, spacing[row] ?? 1] };
+}
+
+/** A whole volume. @throws DataError if the file is no volume of one grey value a place */
+export function readVolume(file: string): Promise<Volume> {
+  return open(file, 'all');
+}
+
+/** Writes a slice, as `readSlice` gives it, into the values of a whole volume. */
+export function putSlice(volume: Volume, { axis, index }: Slice, slice: Pixels, into: Pixels): void {
+  const { size } = volume;
+  const across = axisOf(volume, axis);
+  const [row, column] = [0, 1, 2].filter((one) => one !== across) as [number, number];
+  const stride = [1, size[0], size[0] * size[1]];
+  let at = 0;
+  for (let y = 0; y < size[column]!; y++) {
+    let to = index * stride[across]! + y * stride[column]!;
+    for (let x = 0; x < size[row]!; x++, to += stride[row]!) into[to] = slice[at++]!;
+  }
 }
 
 function kindOf(values: ItkImage['values']) {

@@ -6,7 +6,7 @@ import { encodePng } from './png.js';
 import type { ReadImage } from './read.js';
 import { encodeTiff } from './tiff-write.js';
 
-export const OUTPUT_FORMATS = ['png', 'tiff', 'dicom'] as const;
+export const OUTPUT_FORMATS = ['png', 'tiff', 'dicom', 'nifti'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** File endings by format; the first is the one that is written. */
@@ -14,6 +14,7 @@ const ENDINGS: Readonly<Record<OutputFormat, readonly string[]>> = {
   png: ['.png'],
   tiff: ['.tif', '.tiff'],
   dicom: ['.dcm', '.dicom', '.ima'],
+  nifti: ['.nii', '.nii.gz'],
 };
 
 export function endingOf(format: OutputFormat): string {
@@ -46,6 +47,8 @@ export function encodeTranslated(
     }
     case 'tiff':
       return { content: encodeTiff(image.width, image.height, image.data, describe(how)), offset: 0 };
+    case 'nifti':
+      throw new DataError('is one image; NIfTI is written for volumes only. Write PNG, TIFF or DICOM.');
     case 'dicom': {
       const from = image.format === 'dicom' ? parseDicom(source, 'the source', 'tags') : undefined;
       if (from !== undefined) return { content: deriveDicom(image, from, how), offset: 0 };
@@ -56,7 +59,7 @@ export function encodeTranslated(
 }
 
 /** One sentence that says what an image is. */
-function describe({ direction, trial, model }: Derivation): string {
+export function describe({ direction, trial, model }: Derivation): string {
   return `SYNTHETIC, for research, not for diagnosis: ${direction} by trial ${trial}, model ${model}`;
 }
 

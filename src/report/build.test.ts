@@ -8,7 +8,8 @@ import { buildReport, writeReport } from './build.js';
 import { cellsOf, changingTogether, stylesOf } from './cells.js';
 import { decimal, duration, signed, withoutPaths } from './format.js';
 import { contentHash, scriptJson } from './policy.js';
-import { examTable, leftOut } from './tables.js';
+import { examTables } from './exam.js';
+import { leftOut } from './tables.js';
 
 const options = { images: false, version: '0.1.0', readFile: syntheticPicture };
 /** Text as a reader sees it. */
@@ -137,9 +138,9 @@ describe('what it says', () => {
   });
 
   test('says plainly where the untranslated image is better', () => {
-    const { verdicts } = examTable(cellsOf(syntheticSweep()))!;
+    const { verdicts } = examTables(cellsOf(syntheticSweep()))!;
     expect(verdicts).toEqual([
-      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM. By that measure doing nothing is the better translation.',
+      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image. By that measure doing nothing is the better translation.',
     ]);
   });
 

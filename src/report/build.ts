@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import type { SweepRecord } from '../store/queries.js';
 import { cellsOf, unfinished, type Cell } from './cells.js';
+import { examTables } from './exam.js';
 import { figuresOf } from './figures.js';
 import { withoutNames } from '../definition/redact.js';
 import { integer, withoutPaths } from './format.js';
@@ -12,7 +13,6 @@ import { wallCaption, wallsOf } from './samples.js';
 import { budgetWords, summaryOf } from './summary.js';
 import {
   differenceTable,
-  examTable,
   factsInWords,
   factsTable,
   leftOut,
@@ -36,7 +36,7 @@ export interface ReportOptions {
 export function buildReport(sweep: SweepRecord, options: ReportOptions): string {
   const cells = cellsOf(sweep);
   const figures = figuresOf(sweep, cells);
-  const exam = examTable(cells);
+  const exam = examTables(cells);
   const walls = options.images ? wallsOf(cells, options.readFile ?? readFileSync) : [];
   const out = leftOut(sweep, cells);
   const missing = unfinished(sweep).length;

@@ -98,8 +98,8 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
   },
   {
     title: 'Validation as training goes',
-    note: 'Parts of two validation images whose partners are known; the best checkpoint is chosen by it, nothing else is.',
-    metrics: ['val/ssim', 'val/psnr'],
+    note: 'Parts of a few validation images, against their partners or, where none is known, against the style of Y; the best checkpoint is chosen by the first, nothing else is.',
+    metrics: ['val/ssim', 'val/psnr', 'val/style', 'val/spectrum', 'val/wasserstein'],
   },
   {
     title: 'Gradient norms',

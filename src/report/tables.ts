@@ -1,5 +1,5 @@
 /** @file The report's tables, as plain text by row and column. */
-import { METRICS, type Metric } from '../metrics.js';
+import { METRICS, metricOf } from '../metrics.js';
 import { NUMERICS_VERSION } from '../protocol.js';
 import type { AttemptRecord, Statistic, SweepRecord, SystemRecord, TrialRecord } from '../store/queries.js';
 import { parameter, parameterText, unfinished, type Cell } from './cells.js';
@@ -16,12 +16,10 @@ import {
   NONE,
   percent,
   placesOf,
-  signed,
   withoutPaths,
 } from './format.js';
 import { lastTenth } from './grid.js';
 import {
-  baselineOf,
   contrast,
   contrastText,
   examValue,
@@ -38,7 +36,8 @@ export interface Table {
   notes: string[];
 }
 
-function table(
+/** Rows of text; columns are numbers but for those in `words`. */
+export function table(
   caption: string,
   columns: string[],
   rows: string[][],
@@ -58,7 +57,7 @@ function table(
 }
 
 function metricLabel(name: string): string {
-  return (METRICS as Record<string, Metric>)[name]?.label ?? name;
+  return metricOf(name)?.label ?? name;
 }
 
 /** Rows: metrics. Columns: cells. */
@@ -109,66 +108,6 @@ export function differenceTable(cells: readonly Cell[]): Table | null {
       'In brackets the 95 % t interval of the mean difference. Losses: last tenth of the budget. One seed gives no interval; with few seeds intervals are wide, as they should be.',
     ],
   );
-}
-
-/** Whole held-out images. */
-export function examTable(cells: readonly Cell[]): { table: Table; verdicts: string[] } | null {
-  const scored = cells.filter((cell) => cell.done.some((trial) => trial.exam));
-  if (scored.length === 0) return null;
-  const names = [
-    ...new Set(scored.flatMap((cell) => cell.done.flatMap((trial) => Object.keys(trial.exam?.values ?? {})))),
-  ];
-  const baselines = names.filter((name) => name.endsWith('_untranslated'));
-  const scores = names.filter((name) => !baselines.includes(name));
-  const places = (name: string) => (name.includes('psnr') ? 2 : 4);
-  const short = (name: string) =>
-    ({ 'exam/psnr': 'PSNR (dB)', 'exam/ssim': 'SSIM' })[name] ?? metricLabel(name);
-  const baseline = scores.map((name) => baselineOf(scored, `${name}_untranslated`));
-  const rows = scored.map((cell) => [
-    cell.label,
-    String(cell.done.filter((trial) => trial.exam).length),
-    ...scores.flatMap((name, i) => {
-      const { n, mean, sd } = spreadOf(cell, examValue(name));
-      if (n === 0) return baseline[i] === null ? [NONE] : [NONE, NONE];
-      const score = fixed(mean, places(name)) + (n > 1 ? ` ± ${fixed(sd, places(name))}` : '');
-      return baseline[i] == null ? [score] : [score, signed(mean - baseline[i], places(name))];
-    }),
-  ]);
-  const untranslated = [
-    'Untranslated (X as it is)',
-    NONE,
-    ...scores.flatMap((_, i) =>
-      baseline[i] == null ? [NONE] : [fixed(baseline[i], places(scores[i]!)), signed(0, places(scores[i]!))],
-    ),
-  ];
-  const worse = scored.flatMap((cell) => {
-    const lost = scores.filter((name, i) => {
-      const better = (METRICS as Record<string, Metric>)[name]?.direction;
-      const gain = spreadOf(cell, examValue(name)).mean - (baseline[i] ?? NaN);
-      return better === 'lower' ? gain > 0 : better === 'higher' && gain < 0;
-    });
-    return lost.length > 0
-      ? [{ cell, lost: list(lost.map((name) => short(name).replace(' (dB)', ''))) }]
-      : [];
-  });
-  const verdicts = [...new Set(worse.map(({ lost }) => lost))].map((lost) => {
-    const labels = worse.filter((one) => one.lost === lost).map(({ cell }) => cell.label);
-    return `${labels.join('; ')}: the untranslated image scores better than the model in ${lost}. By that measure doing nothing is the better translation.`;
-  });
-  return {
-    table: table(
-      'Whole test images, translated and compared with Y: mean ± standard deviation over seeds',
-      [
-        'Setting',
-        'Seeds',
-        ...scores.flatMap((name, i) =>
-          baseline[i] == null ? [short(name)] : [short(name), 'against untranslated'],
-        ),
-      ],
-      baseline.some((one) => one !== null) ? [untranslated, ...rows] : rows,
-    ),
-    verdicts,
-  };
 }
 
 /** What is computed, not measured: geometry and amounts beside the curves. */

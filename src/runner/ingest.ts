@@ -106,7 +106,7 @@ const FIELDS: Readonly<Record<TrialEventType, Readonly<Record<string, Kind | `${
 };
 
 /** A line that is no event is kept as a warning, without its text: that could name a file. */
-function parseEvent(line: string): TrialEvent {
+export function parseEvent(line: string): TrialEvent {
   const event = parseJson(line);
   if (typeof event !== 'object' || event === null || !('t' in event) || typeof event.t !== 'string') {
     return warning('unreadable-event', 'A line of the events file is not a JSON object with a type t.');

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { systemCode } from '../errors.js';
 import type { AttemptEnd } from '../store/writer.js';
-import { journalFile } from './layout.js';
+import { journalFile, listAttempts } from './layout.js';
 import { readLines } from './lines.js';
 import type { ProcessIdentity } from './processes.js';
 
@@ -85,17 +85,35 @@ export interface RetryEntry {
   microBatch?: number;
 }
 
-/** Appends entries in one call: what belongs together is there whole or not at all. */
+/**
+ * Appends entries in one call: what belongs together is there whole or not at all. They stand on lines of their own, also behind half
+ * a line that a killed runner or a full disk left.
+ */
 export function appendJournal(results: string, key: string, ...entries: JournalEntry[]): void {
   const file = journalFile(results, key);
   const lines = entries.map((entry) => JSON.stringify(entry) + '\n').join('');
+  const descriptor = openForAppending(file);
   try {
-    fs.appendFileSync(file, lines);
+    fs.writeFileSync(descriptor, endsInALine(descriptor) ? lines : `\n${lines}`);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function openForAppending(file: string): number {
+  try {
+    return fs.openSync(file, 'a+');
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.appendFileSync(file, lines);
+    return fs.openSync(file, 'a+');
   }
+}
+
+function endsInALine(descriptor: number): boolean {
+  const { size } = fs.fstatSync(descriptor);
+  const last = Buffer.alloc(1);
+  return size === 0 || (fs.readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
 }
 
 /** All whole lines of a trial's journal; an unreadable line (a crash in mid-write) is left out. */
@@ -107,4 +125,18 @@ export function readJournal(results: string, key: string): JournalEntry[] {
       return [];
     }
   });
+}
+
+/** What a journal says of one attempt. */
+export function entriesOf(journal: readonly JournalEntry[], attempt: number) {
+  return journal.filter((entry) => 'attempt' in entry).filter((entry) => entry.attempt === attempt);
+}
+
+/** A number for a trial's next attempt: never one that was given before, even where its folder was removed. */
+export function newAttempt(results: string, key: string): number {
+  // A place is given to an attempt that is still to begin.
+  const begun = readJournal(results, key).flatMap((entry) =>
+    'attempt' in entry && entry.t !== 'placed' ? [entry.attempt] : [],
+  );
+  return Math.max(0, ...listAttempts(results, key), ...begun) + 1;
 }

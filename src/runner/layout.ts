@@ -35,20 +35,15 @@ export function sweepRecordFile(results: string, name: string): string {
 
 /** Keys of the trials that have a folder, sorted. */
 export function listTrials(results: string): string[] {
-  return listFolders(path.join(results, 'trials'));
+  return namesIn(path.join(results, 'trials'))
+    .filter((name) => /^[0-9a-f]+$/.test(name))
+    .sort();
 }
 
 /** Names of the sweeps that have a record, sorted. */
 export function listSweeps(results: string): string[] {
-  return listFolders(path.join(results, 'sweeps')).filter((name) =>
-    fs.existsSync(sweepRecordFile(results, name)),
-  );
-}
-
-function listFolders(folder: string): string[] {
-  if (!fs.existsSync(folder)) return [];
-  const entries = fs.readdirSync(folder, { withFileTypes: true });
-  return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
+  const names = namesIn(path.join(results, 'sweeps'));
+  return names.filter((name) => fs.existsSync(sweepRecordFile(results, name))).sort();
 }
 
 /** Numbers of the attempts that have a folder, ascending. */
@@ -77,10 +72,14 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Writes under another name and renames: a reader sees the old file or the new one, never half of it. */
-export function writeFileWhole(file: string, content: string): void {
+/**
+ * Writes under another name and renames: a reader sees the old file or the new one, never half of it, whoever is killed. The other
+ * name is always the same, so that nothing piles up: only the one runner of the folder writes.
+ * @param durably whether the content also survives a loss of power from now on; takes milliseconds
+ */
+export function writeFileWhole(file: string, content: string, durably = false): void {
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  fs.writeFileSync(temporary, content);
+  const temporary = `${file}.tmp`;
+  fs.writeFileSync(temporary, content, { flush: durably });
   fs.renameSync(temporary, file);
 }

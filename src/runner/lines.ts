@@ -145,18 +145,22 @@ export function followLines(file: string, options: FollowOptions = {}): LineFoll
   return { read, close };
 }
 
-/** All whole lines of a file that is not followed; none where there is no such file. */
-export function readLines(file: string): string[] {
+/** Each whole line of a file that is not followed, a piece of it in memory at a time; none where there is no such file. */
+export function* eachLine(file: string): Generator<string> {
   const follower = followLines(file);
-  const lines: string[] = [];
   try {
     for (let piece = follower.read(); ; piece = follower.read()) {
-      for (const line of piece.lines) lines.push(line);
-      if (!piece.more) return lines;
+      yield* piece.lines;
+      if (!piece.more) return;
     }
   } finally {
     follower.close();
   }
+}
+
+/** All whole lines of a file that is known to be short. */
+export function readLines(file: string): string[] {
+  return [...eachLine(file)];
 }
 
 function open(file: string): { descriptor: number; identity: string } | undefined {

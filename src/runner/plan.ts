@@ -65,7 +65,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const found = await findData(definition, options);
   const { data, fingerprint, lists } = found;
   const { split, pairing, patient, range, mask, voi, axis } = data;
-  const { budget, engine, resources, trainer, checkpoints } = definition;
+  const { budget, checkpoints, engine, exam, resources, trainer } = definition;
   // What would fail in a trial fails here, before any is started.
   const pairs = await findPairs(...lists, pairing);
   const parts = splitImages(...lists, split, { patient, pairs });
@@ -93,6 +93,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     microBatch: resources.micro_batch,
     winograd: resources.winograd,
     memory: resources.memory,
+    exam,
     keep: checkpoints.keep,
   });
   const ofAnother = (
@@ -155,8 +156,8 @@ interface FoundData {
 
 async function findData({ data }: Definition, { folder, say, draw }: PlanOptions): Promise<FoundData> {
   if ('phantom' in data) {
-    const { count, size, seed, split } = data;
-    const options = { count, size, seed };
+    const { count, size, seed, nodules, split } = data;
+    const options = { count, size, seed, nodules };
     const { x, y, fingerprint } = draw ? await ensurePhantom(options, say) : phantomPlace(options);
     const found: TrialData = { x, y, pairing: 'by-name', range: 'auto', mask: 'auto', split };
     return {

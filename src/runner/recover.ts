@@ -1,54 +1,188 @@
 /**
- * @file Finds what earlier runs left: a runner that was killed, a database that was deleted.
+ * @file Finds what earlier runs left: a runner that was killed, a database that was deleted, a folder that was removed.
  *
- * The event files are the truth. Every attempt's folder is read into the store as far as the store lacks it,
- * and an attempt whose end nobody recorded gets the end that its events tell.
+ * The event files, the journals and the sweeps' records are the truth. Every attempt's folder is read into the store as far as
+ * the store lacks it, and an attempt whose end nobody recorded gets the end that its events tell.
  */
-import { and, eq } from 'drizzle-orm';
-import type { Store } from '../store/open.js';
-import { readOutcomes } from '../store/queries.js';
-import { attempts } from '../store/schema.js';
-import { endAttempt, startAttempt, trialId, type AttemptEnd } from '../store/writer.js';
+import fs from 'node:fs';
+import path from 'node:path';
+import { count, eq } from 'drizzle-orm';
+import { messageOf, UserError } from '../errors.js';
+import type { AnyTrialConfig, TrialEvent } from '../protocol.js';
+import { databasePath, type Store } from '../store/open.js';
+import { readOutcomes, type Outcome } from '../store/queries.js';
+import { attempts, sweeps, trials } from '../store/schema.js';
+import {
+  endAttempt,
+  forgetAttempts,
+  startAttempt,
+  storeSweep,
+  storeTrial,
+  type AttemptEnd,
+  type SweepEntry,
+  type TrialEntry,
+} from '../store/writer.js';
+import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { restoreDecisions } from './decisions.js';
-import { ingestWhole } from './ingest.js';
-import { appendJournal, readJournal } from './journal.js';
-import { eventsFile, listAttempts } from './layout.js';
+import { ingestWhole, parseEvent } from './ingest.js';
+import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
+import {
+  attemptDirectory,
+  eventsFile,
+  listAttempts,
+  listSweeps,
+  listTrials,
+  sweepRecordFile,
+  trialDirectory,
+} from './layout.js';
 import { readLines } from './lines.js';
 import { outlive } from './processes.js';
+import { CAN_FIND_STRAYS, outliveStrays } from './strays.js';
 
-/**
- * Of these trials, those that have an attempt whose end the store does not hold. What it holds an end of was stored whole
- * before, in the same order as it happened, so that of thousands of finished trials only the names of their attempts are read.
- */
-export function unsettled(store: Store, trials: readonly { key: string }[]): string[] {
-  const outcomes = readOutcomes(store);
-  return trials
-    .map(({ key }) => key)
-    .filter((key) => {
-      const ended = outcomes.get(key)?.ended ?? [];
-      return listAttempts(store.results, key).some((attempt) => !ended.includes(attempt));
-    });
+/** `results/sweeps/NAME/sweep.json`: what a sweep was when it was last run, and which trials it holds. */
+export interface SweepRecordFile extends SweepEntry {
+  trials: TrialEntry[];
 }
 
-/** Brings the store up to date for one trial that no live runner holds; waits for what a killed runner left running. */
-export async function recoverTrial(store: Store, key: string): Promise<void> {
-  const numbers = listAttempts(store.results, key);
+/**
+ * Brings the store up to date with the folder. The results lock must be held: what runs for the folder's trials is then what a
+ * killed runner left, and is waited for.
+ * @param keys the trials to look at; all others keep what the store says of them
+ * @throws UserError 4 if the trials' folder is gone as a whole
+ */
+export async function recover(
+  store: Store,
+  keys: readonly string[],
+  say: (message: string) => void,
+): Promise<void> {
+  const { results } = store;
+  if (
+    !fs.existsSync(path.join(results, 'trials')) &&
+    store.db.select({ n: count() }).from(attempts).get()!.n > 0
+  ) {
+    throw new UserError(
+      `${path.join(results, 'trials')} is missing, but the database knows of trials that ran.\n` +
+        `Put the folder back. If it was deleted on purpose, delete ${databasePath(results)} as well: all trials are then run anew.`,
+      4,
+    );
+  }
+  await outliveStrays(results, say);
+  const outcomes = readOutcomes(store);
+  for (const key of keys) {
+    const outcome = outcomes.get(key);
+    if (outcome === undefined) continue;
+    if (!isSettled(results, key, outcome)) await recoverTrial(store, key, say);
+    if (outcome.status !== 'done') setBrokenCheckpointsAside(results, key, say);
+  }
+}
+
+/**
+ * Whether the store holds the ends of all attempts that are there, and all that they wrote. It was stored in the order in which it
+ * happened, so that of thousands of finished trials only names and sizes are read.
+ */
+function isSettled(results: string, key: string, { attempts }: Outcome): boolean {
+  const there = listAttempts(results, key);
+  return (
+    there.length === attempts.length &&
+    attempts.every(
+      ({ attempt, ended, ingested }) =>
+        ended && there.includes(attempt) && sizeOf(eventsFile(results, key, attempt)) <= ingested,
+    )
+  );
+}
+
+/** Whether a store is new though its folder holds results: the database was deleted, or was never made. */
+export function isBehind({ results, db }: Store): boolean {
+  return db.select({ n: count() }).from(sweeps).get()!.n === 0 && listSweeps(results).length > 0;
+}
+
+/** Fills an empty store with the sweeps of the records, and with every trial that has a folder. */
+export async function restore(store: Store, say: (message: string) => void): Promise<void> {
+  const { results } = store;
+  for (const name of listSweeps(results)) {
+    const record = readSweepRecord(results, name);
+    if (typeof record === 'string')
+      say(`The record of sweep ${name} cannot be read (${record}): its trials are kept.`);
+    else storeSweep(store, record.sweep, record.trials);
+  }
+  await recover(store, adoptTrials(store), say);
+}
+
+/** A sweep and its trials, or what is wrong with the file. */
+export function readSweepRecord(
+  results: string,
+  name: string,
+): { sweep: SweepEntry; trials: TrialEntry[] } | string {
+  const file = sweepRecordFile(results, name);
+  try {
+    const { trials, updated, ...sweep } = JSON.parse(fs.readFileSync(file, 'utf8')) as SweepRecordFile;
+    // Records of earlier versions do not tell when.
+    return { sweep: { ...sweep, updated: updated ?? fs.statSync(file).mtimeMs / 1000 }, trials };
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** What a trial's own folder says of it, or what is wrong with that. */
+export function readTrialEntry(results: string, key: string): TrialEntry | string {
+  try {
+    const file = path.join(trialDirectory(results, key), 'config.json');
+    const { parameters, seed, budget, dataFingerprint } = JSON.parse(
+      fs.readFileSync(file, 'utf8'),
+    ) as AnyTrialConfig;
+    return { key, parameters: { ...parameters }, seed, budget, dataFingerprint };
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Stores the trials that have a folder though no sweep holds them any more, and returns the keys of all that have one. */
+function adoptTrials(store: Store): string[] {
+  return listTrials(store.results).filter((key) => {
+    const entry = readTrialEntry(store.results, key);
+    if (typeof entry !== 'string') storeTrial(store, entry);
+    return store.db.select().from(trials).where(eq(trials.key, key)).get() !== undefined;
+  });
+}
+
+/** Brings the store up to date for one trial that no live runner holds. */
+async function recoverTrial(store: Store, key: string, say: (message: string) => void): Promise<void> {
+  const { results, db } = store;
+  const row = db.select().from(trials).where(eq(trials.key, key)).get();
+  if (row === undefined) return;
+  const numbers = listAttempts(results, key);
+  const rows = db.select().from(attempts).where(eq(attempts.trial, row.id)).all();
+  const gone = rows.map(({ attempt }) => attempt).filter((attempt) => !numbers.includes(attempt));
+  if (gone.length > 0) {
+    say(
+      `Trial ${key}: the files of attempt ${gone.join(', ')} were removed; the database forgets what it read from them.`,
+    );
+    forgetAttempts(store, key, gone);
+  }
   if (numbers.length === 0) return;
-  const trial = trialId(store, key);
-  const journal = readJournal(store.results, key);
+  let journal: JournalEntry[] | undefined;
   for (const attempt of numbers) {
-    const here = and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
-    const stored = store.db.select().from(attempts).where(here).get();
-    if (stored?.outcome) continue;
-    const left = journal.find((entry) => entry.t === 'process' && entry.attempt === attempt);
-    if (left?.t === 'process') await outlive(left);
+    const stored = rows.find((each) => each.attempt === attempt);
+    // A process that nobody knew of may have written on behind the recorded end.
+    if (stored?.outcome && stored.ingested >= sizeOf(eventsFile(results, key, attempt))) continue;
+    journal ??= readJournal(results, key);
+    const entries = entriesOf(journal, attempt);
+    const left = entries.find((entry) => entry.t === 'process');
+    if (left?.t === 'process' && !CAN_FIND_STRAYS) await outlive(left);
     if (stored === undefined) {
-      const begun = journal.find((entry) => entry.t === 'attempt' && entry.attempt === attempt);
-      startAttempt(store, key, attempt, begun?.t === 'attempt' ? begun.wall : 0);
+      const begun = entries.find((entry) => entry.t === 'attempt');
+      const folder = attemptDirectory(results, key, attempt);
+      startAttempt(
+        store,
+        key,
+        attempt,
+        begun?.t === 'attempt' ? begun.wall : fs.statSync(folder).mtimeMs / 1000,
+      );
     }
     ingestWhole(store, key, attempt);
     restoreDecisions(store, key, attempt, journal);
-    const recorded = journal.find((entry) => entry.t === 'end' && entry.attempt === attempt);
+    if (stored?.outcome) continue;
+    const recorded = entries.findLast((entry) => entry.t === 'end');
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;
       const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);
@@ -56,19 +190,28 @@ export async function recoverTrial(store: Store, key: string): Promise<void> {
       endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }
-    const end = endToldByEvents(store.results, key, attempt);
+    const end = endToldByEvents(results, key, attempt);
     const wall = Date.now() / 1000;
-    appendJournal(store.results, key, { t: 'end', attempt, wall, ...end });
+    appendJournal(results, key, { t: 'end', attempt, wall, ...end });
     endAttempt(store, key, attempt, end, wall);
   }
 }
 
+function sizeOf(file: string): number {
+  return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
-  const lines = readLines(eventsFile(results, key, attempt));
-  const last = lines.findLast((line) => /"t":"(done|stopped)"/.test(line));
+  const events = readLines(eventsFile(results, key, attempt)).map(parseEvent);
   const none = { exitCode: null, signal: null };
-  if (last?.includes('"t":"done"')) return { outcome: 'done', reason: 'finished', ...none };
-  if (last !== undefined)
+  const last = events.findLast(saysHowItEnded);
+  if (last?.t === 'done') return { outcome: 'done', reason: last.reason ?? 'finished', ...none };
+  if (last?.t === 'health') return { outcome: 'failed', reason: last.message, ...none };
+  if (last?.t === 'stopped')
     return { outcome: 'stopped', reason: 'saved and left after its runner was gone', ...none };
   return { outcome: 'lost', reason: 'ended without a word; its runner was gone', ...none };
+}
+
+function saysHowItEnded(event: TrialEvent): boolean {
+  return event.t === 'done' || event.t === 'stopped' || (event.t === 'health' && event.code === 'diverged');
 }

@@ -85,6 +85,20 @@ export function registryFile(): string {
   return path.join(stateFolder(), `devices-${hostHash()}.db`);
 }
 
+/** How many reservations are of processes that are gone: they count for nothing, and the next runner removes them. Changes nothing. */
+export function deadReservations(file = registryFile()): number {
+  if (!fs.existsSync(file)) return 0;
+  return explained(file, () => {
+    const db = new Database(file, { readonly: true, timeout: PATIENCE });
+    try {
+      const rows = db.prepare<[], Row>('SELECT * FROM reservations').all();
+      return rows.filter((row) => !lives(row, bootId())).length;
+    } finally {
+      db.close();
+    }
+  });
+}
+
 /** @throws UserError if the file cannot be used, with what to do */
 export function openRegistry(file = registryFile()): Registry {
   const me = identify(process.pid);

@@ -17,14 +17,14 @@ import { beginExtended, findExtensions } from './extend.js';
 import { diskNeed, judgeSpace, spaceLow } from './disk-need.js';
 import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
-import { listAttempts, sweepRecordFile, writeFileWhole } from './layout.js';
+import { sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep, type Plan } from './plan.js';
-import { appendJournal } from './journal.js';
+import { appendJournal, newAttempt } from './journal.js';
 import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
 import { openProgress } from './progress.js';
-import { recoverTrial, unsettled } from './recover.js';
+import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
 import { openSteering, type Steering } from './steering.js';
@@ -93,24 +93,37 @@ const LOOK_AT_SPACE_EVERY = 10_000;
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   try {
-    return await runUnlessFull(run);
+    // The lock first: of two runners that start at once, one makes the database.
+    const unlock = takeLock(run.results);
+    try {
+      return await runLocked(run);
+    } finally {
+      unlock();
+    }
   } catch (error) {
     throw isDiskFull(error) ? diskFull(run.results, error) : error;
   }
 }
 
-async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
+async function runLocked(run: SweepRun): Promise<SweepSummary> {
   const store = openStore(run.results);
-  const unlock = takeLock(run.results);
   try {
     const { say, only = [] } = run;
+    if (isBehind(store)) {
+      say('The database is new, the results are not: it is made anew from the trials’ own files.');
+      await restore(store, say);
+    }
     const plan = await planSweep(run.definition, { folder: path.dirname(run.file), say, draw: true });
     plan.warnings.forEach((warning) => say(`Note: ${warning}`));
     if (!plan.trials.some((trial) => isAsked(trial, only))) {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
-    for (const key of unsettled(store, plan.trials)) await recoverTrial(store, key);
+    await recover(
+      store,
+      plan.trials.map(({ key }) => key),
+      say,
+    );
 
     const outcomes = readOutcomes(store);
     const steering = openSteering(store, run.definition, plan.trials, outcomes);
@@ -242,7 +255,6 @@ async function runUnlessFull(run: SweepRun): Promise<SweepSummary> {
     return summarise(store, plan.trials, { label, stopping, steering, only });
   } finally {
     store.close();
-    unlock();
   }
 }
 
@@ -263,20 +275,21 @@ function record(
   varied: string[],
 ): void {
   const { name, question } = definition;
-  const sweep = { name, question, source: withoutNames(source), varied };
+  const sweep = { name, question, source: withoutNames(source), varied, updated: Date.now() / 1000 };
   const entries = trials.map(({ key, parameters, seed, budget, dataFingerprint }) => {
     return { key, parameters: { ...parameters }, seed, budget, dataFingerprint };
   });
   writeFileWhole(
     sweepRecordFile(store.results, name),
     JSON.stringify({ ...sweep, trials: entries }, null, 2) + '\n',
+    true,
   );
   storeSweep(store, sweep, entries);
 }
 
 /** Why a trial runs where it does goes to its journal before its first process starts. */
 function recordPlace(results: string, key: string, { device, reason, waited, forecast }: Slot): void {
-  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const attempt = newAttempt(results, key);
   const predicted = forecast.device ?? forecast.host;
   const wall = Date.now() / 1000;
   appendJournal(results, key, { t: 'placed', wall, attempt, device, reason, waited, predicted });

@@ -13,7 +13,7 @@ import type { RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
 import { FAILURES } from './failures.js';
 import type { IngestThread } from './ingest-thread.js';
-import { appendJournal, type JournalEntry } from './journal.js';
+import { appendJournal, newAttempt, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -143,7 +143,7 @@ async function runAttempt(
 ): Promise<Attempt> {
   const { key } = config;
   const { results } = store;
-  const attempt = (listAttempts(results, key).at(-1) ?? 0) + 1;
+  const attempt = newAttempt(results, key);
   const resume = lastCheckpoint(results, key);
   const started = Date.now() / 1000;
   const begun = performance.now();

@@ -18,7 +18,7 @@ export const MOST_PER_GPU = 4;
  * `trials` allow. The cores are shared out among them.
  */
 export function shareOut(
-  { trials, threads, trials_per_gpu }: Definition['resources'],
+  { trials, threads, trials_per_gpu }: Pick<Definition['resources'], 'trials' | 'threads' | 'trials_per_gpu'>,
   devices: readonly string[],
   wanted: number,
   cores: number,
@@ -30,8 +30,7 @@ export function shareOut(
     most = trials === 'auto' ? Math.max(1, Math.min(cores, wanted)) : trials;
     perDevice = Infinity;
   } else {
-    perDevice =
-      trials_per_gpu !== 'auto' ? trials_per_gpu : trials !== 'auto' ? Math.ceil(trials / count) : 'auto';
+    perDevice = trials_per_gpu;
     const each =
       perDevice === 'auto' ? Math.max(1, Math.min(MOST_PER_GPU, Math.floor(cores / count))) : perDevice;
     most = trials === 'auto' ? Math.max(1, Math.min(each * count, wanted)) : trials;

@@ -78,7 +78,7 @@ export function openSteering(
     decide(entry, key);
   };
 
-  const begun = trials.filter(({ key }) => outcomes.get(key)?.ended.length);
+  const begun = trials.filter(({ key }) => outcomes.get(key)?.attempts.some(({ ended }) => ended));
   const journals = begun.map(({ key }) => ({ key, journal: readJournal(store.results, key) }));
   restore(race, sweep, text, journals);
   for (const { key, journal } of journals) {

@@ -53,7 +53,7 @@ it('reads what ps prints, where there is no /proc', () => {
 
 it('sums samples up: mean, peak, and power over time as energy', () => {
   const store = openStore(path.join(folder, 'results'));
-  const sweep = { name: 'a', question: '', source: '', varied: [] };
+  const sweep = { name: 'a', question: '', source: '', varied: [], updated: 0 };
   const entry = { key: 'k', seed: 1, budget: { updates: 1 }, dataFingerprint: '', parameters: {} };
   storeSweep(store, sweep, [entry, { ...entry, key: 'short' }]);
   startAttempt(store, 'k', 1, 1000);

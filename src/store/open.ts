@@ -31,9 +31,8 @@ export function databasePath(results: string): string {
  * One process at a time writes (the runner holds the results lock); readers may be many: the journal is a WAL.
  * @throws UserError 2 if the folder cannot be written, 4 if the database is damaged
  */
-export function openStore(results: string): Store {
+export function openStore(results: string, file = databasePath(results)): Store {
   makeWritable(results);
-  const file = databasePath(results);
   let connection: Database.Database | undefined;
   try {
     connection = new Database(file);
@@ -66,11 +65,23 @@ export function storeError(results: string, error: unknown): UserError {
   }
   return new UserError(
     `The database ${file} is damaged (${messageOf(reason)}).\n` +
-      `What was measured is safe in ${path.join(results, 'trials')}. Move the database away` +
-      ` (mkdir damaged; mv ${file}* damaged) and run the sweep again: finished trials are read from their event files, not run again.`,
+      `What was measured is safe in ${path.join(results, 'trials')}: sweep fsck --rebuild makes the database anew from there.`,
     4,
     cause,
   );
+}
+
+/**
+ * Opens the database as it is, changing nothing, also beside a live runner.
+ * @throws the error of SQLite if it is no database
+ */
+export function openForReading(results: string): Pick<Store, 'db' | 'close'> & { faults: () => string[] } {
+  const connection = new Database(databasePath(results), { readonly: true, fileMustExist: true });
+  const faults = () => {
+    const rows = connection.prepare<[], { integrity_check: string }>('PRAGMA integrity_check(10)').all();
+    return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok');
+  };
+  return { db: drizzle(connection, { schema }), close: () => connection.close(), faults };
 }
 
 /** Opens a results folder that must be there already, for reading commands. */
@@ -84,7 +95,8 @@ export function openExistingStore(results: string): Store {
   return openStore(results);
 }
 
-function makeWritable(folder: string): void {
+/** @throws UserError that says why a results folder cannot be made or written */
+export function makeWritable(folder: string): void {
   try {
     makeFolder(folder);
     if (!fs.statSync(folder).isDirectory()) throw new Error('it is a file');

@@ -133,7 +133,7 @@ export function readSweep(store: Store, name?: string): SweepRecord {
     const names = known.map((row) => row.name).join(', ');
     throw new UserError(
       name === undefined
-        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml`
+        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml\nIf one was run, sweep fsck says what is wrong.`
         : `There is no sweep ${name} in ${store.results}. Known: ${names === '' ? 'none' : names}`,
     );
   }
@@ -506,8 +506,8 @@ export interface Outcome {
   step: number;
   /** Exit code of its last attempt. */
   exitCode: number | null;
-  /** Numbers of the attempts whose end is stored. */
-  ended: number[];
+  /** Its attempts as far as they are stored: whether their end is, and how many bytes of their events. */
+  attempts: { attempt: number; ended: boolean; ingested: number }[];
 }
 
 /** The outcome of every trial, by key: read in one query, since there may be tens of thousands. */
@@ -521,16 +521,17 @@ export function readOutcomes({ db }: Store): Map<string, Outcome> {
       attempt: attempts.attempt,
       outcome: attempts.outcome,
       exitCode: attempts.exitCode,
+      ingested: attempts.ingested,
     })
     .from(trials)
     .leftJoin(attempts, eq(attempts.trial, trials.id))
     .orderBy(asc(attempts.attempt))
     .all();
   const outcomes = new Map<string, Outcome>();
-  for (const { key, status, reason, step, attempt, outcome, exitCode } of rows) {
-    const ended = outcomes.get(key)?.ended ?? [];
-    if (attempt !== null && outcome !== null) ended.push(attempt);
-    outcomes.set(key, { status, reason, step, exitCode, ended });
+  for (const { key, status, reason, step, attempt, outcome, exitCode, ingested } of rows) {
+    const known = outcomes.get(key)?.attempts ?? [];
+    if (attempt !== null) known.push({ attempt, ended: outcome !== null, ingested: ingested ?? 0 });
+    outcomes.set(key, { status, reason, step, exitCode, attempts: known });
   }
   return outcomes;
 }

@@ -5,7 +5,7 @@
  * trials, through statements that are prepared once a connection.
  */
 import type { Statement } from 'better-sqlite3';
-import { and, eq, inArray, isNull, notInArray } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, notInArray } from 'drizzle-orm';
 import type { ParameterValues, TrialConfig, TrialEvent } from '../protocol.js';
 import type { Store } from './open.js';
 import {
@@ -14,6 +14,7 @@ import {
   earlyStops,
   exams,
   messages,
+  metrics,
   samples,
   sweeps,
   sweepTrials,
@@ -26,6 +27,8 @@ export interface SweepEntry {
   question: string;
   source: string;
   varied: string[];
+  /** When it was last run, Unix seconds. */
+  updated: number;
 }
 
 /** What of a trial goes into the database: no paths. */
@@ -58,21 +61,38 @@ export function transact<T>({ db }: Store, work: () => T): T {
 /** Stores a sweep and the trials it holds. Trials that other sweeps share keep their state. */
 export function storeSweep(store: Store, sweep: SweepEntry, entries: TrialEntry[]): void {
   const { db } = store;
-  const updated = Date.now() / 1000;
-  const { addTrial, addMember } = statementsOf(store);
+  const { addMember } = statementsOf(store);
   transact(store, () => {
     const { id } = db
       .insert(sweeps)
-      .values({ ...sweep, updated })
-      .onConflictDoUpdate({ target: sweeps.name, set: { ...sweep, updated } })
+      .values(sweep)
+      .onConflictDoUpdate({ target: sweeps.name, set: sweep })
       .returning({ id: sweeps.id })
       .get();
     db.delete(sweepTrials).where(eq(sweepTrials.sweep, id)).run();
-    entries.forEach(({ key, parameters, seed, budget, dataFingerprint }, position) => {
-      addTrial.run(key, JSON.stringify(parameters), seed, JSON.stringify(budget), dataFingerprint);
-      addMember.run(id, trialId(store, key), position);
+    entries.forEach((entry, position) => {
+      storeTrial(store, entry);
+      addMember.run(id, trialId(store, entry.key), position);
     });
+    // What was planned, never begun, and is planned no more.
+    db.delete(trials)
+      .where(
+        and(
+          notInArray(trials.id, db.select({ id: sweepTrials.trial }).from(sweepTrials)),
+          notInArray(trials.id, db.select({ id: attempts.trial }).from(attempts)),
+        ),
+      )
+      .run();
   });
+}
+
+/** Stores a trial that is not there yet. */
+export function storeTrial(
+  store: Store,
+  { key, parameters, seed, budget, dataFingerprint }: TrialEntry,
+): void {
+  const { addTrial } = statementsOf(store);
+  addTrial.run(key, JSON.stringify(parameters), seed, JSON.stringify(budget), dataFingerprint);
 }
 
 export function trialId(store: Store, key: string): number {
@@ -111,6 +131,30 @@ export function endAttempt(
       .run();
     const status = again || end.outcome === 'lost' ? 'pending' : end.outcome;
     statementsOf(store).setStatus.run(status, end.reason, trial);
+  });
+}
+
+/** Removes attempts whose files are gone, and all that was read from them: the trial is what its other attempts made of it. */
+export function forgetAttempts(store: Store, key: string, numbers: readonly number[]): void {
+  const { db } = store;
+  const trial = trialId(store, key);
+  transact(store, () => {
+    for (const table of [metrics, samples, checkpoints, exams, messages, attempts])
+      db.delete(table)
+        .where(and(eq(table.trial, trial), inArray(table.attempt, [...numbers])))
+        .run();
+    const last = db
+      .select()
+      .from(attempts)
+      .where(eq(attempts.trial, trial))
+      .orderBy(desc(attempts.attempt))
+      .get();
+    const status = last === undefined || last.outcome === 'lost' ? 'pending' : (last.outcome ?? 'running');
+    const anew = last === undefined ? { step: 0, updates: null } : {};
+    db.update(trials)
+      .set({ status, reason: last?.reason ?? null, ...anew })
+      .where(eq(trials.id, trial))
+      .run();
   });
 }
 

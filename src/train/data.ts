@@ -147,13 +147,14 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
   };
   // What is trained on is read last: where memory is short, it is what stays.
   const partners = new Map(pairs);
-  const test = await heldOut(split.test);
+  const listed: Listed = { files: [x, y], pairs, cache, patch };
+  const test = await heldOutImages(listed, split.test);
   const paired = split.validation[0].filter((index) => partners.has(index)).slice(0, VALIDATED);
   const some = ([ofX, ofY]: [number[], number[]]): [number[], number[]] => [
     ofX.slice(0, VALIDATED_WITHOUT_PARTNER),
     ofY.slice(0, VALIDATED_WITHOUT_PARTNER),
   ];
-  const validation = await heldOut(paired.length > 0 ? [paired, []] : some(split.validation));
+  const validation = await heldOutImages(listed, paired.length > 0 ? [paired, []] : some(split.validation));
   const train = {
     x: await domain(x, used.x),
     y: await domain(y, used.y),
@@ -194,56 +195,82 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
   }
 
   function trainingPart(): TrialImages['training'] {
-    const listed = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
+    const one = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
     const [ofX, ofY] = split.train;
     const inPart = new Set(ofX);
     return {
-      x: ofX.map((index) => listed(x, index)),
-      y: ofY.map((index) => listed(y, index)),
-      pairs: pairs.filter(([atX]) => inPart.has(atX)).map(([atX, atY]) => [listed(x, atX), listed(y, atY)]),
+      x: ofX.map((index) => one(x, index)),
+      y: ofY.map((index) => one(y, index)),
+      pairs: pairs.filter(([atX]) => inPart.has(atX)).map(([atX, atY]) => [one(x, atX), one(y, atY)]),
     };
   }
+}
 
-  async function heldOut(indices: [number[], number[]]): Promise<{ images: HeldOutImages; read: Dataset[] }> {
-    const partnersOfY = new Map(pairs.map(([ofX, ofY]) => [ofY, ofX]));
-    const ofX = await examined(x, indices[0], y, partners);
-    const ofY = await examined(y, indices[1], x, partnersOfY);
-    return { images: { x: ofX.images, y: ofY.images }, read: [...ofX.read, ...ofY.read] };
-  }
+/** Files of both domains, their pairs, and where decoded images are kept. */
+interface Listed {
+  files: [ImageFile[], ImageFile[]];
+  pairs: [number, number][];
+  cache: ImageCache;
+  /** No image may be smaller. */
+  patch: number;
+}
 
-  /** Reads the images that are examined, and their partners. */
-  async function examined(
-    files: ImageFile[],
-    indices: number[],
-    others: ImageFile[],
-    partners: Map<number, number>,
-  ): Promise<{ images: HeldOut[]; read: Dataset[] }> {
-    const withPartner = indices.filter((index) => partners.has(index));
-    const own = await openDataset(
-      cache,
-      indices.map((index) => files[index]!),
-      patch,
-    );
-    const other = await openDataset(
-      cache,
-      withPartner.map((index) => others[partners.get(index)!]!),
-      patch,
-    );
-    for (const [at, index] of withPartner.entries()) {
-      const [a, b] = [await own.image(indices.indexOf(index)), await other.image(at)];
-      if (a.width !== b.width || a.height !== b.height) throw differInSize(files[index]!, 'compared');
-    }
-    const images = indices.map((index, at): HeldOut => {
-      const atPartner = withPartner.indexOf(index);
-      return {
-        index,
-        label: `${index}-${shortHash(files[index]!.stem)}`,
-        image: () => own.image(at),
-        partner: atPartner < 0 ? undefined : () => other.image(atPartner),
-      };
-    });
-    return { images, read: [own, other] };
+/** Reads the images that are examined, and their partners. */
+async function heldOutImages(
+  listed: Listed,
+  [ofX, ofY]: [number[], number[]],
+): Promise<{ images: HeldOutImages; read: Dataset[] }> {
+  const [x, y] = [await heldOutDomain(listed, 0, ofX), await heldOutDomain(listed, 1, ofY)];
+  return { images: { x: x.images, y: y.images }, read: [...x.read, ...y.read] };
+}
+
+async function heldOutDomain(
+  { files: lists, pairs, cache, patch }: Listed,
+  domain: 0 | 1,
+  indices: number[],
+): Promise<{ images: HeldOut[]; read: Dataset[] }> {
+  const [files, others] = [lists[domain], lists[1 - domain]!];
+  const partners = new Map(pairs.map((pair) => [pair[domain], pair[1 - domain]!]));
+  const withPartner = indices.filter((index) => partners.has(index));
+  const own = await openDataset(
+    cache,
+    indices.map((index) => files[index]!),
+    patch,
+  );
+  const other = await openDataset(
+    cache,
+    withPartner.map((index) => others[partners.get(index)!]!),
+    patch,
+  );
+  for (const [at, index] of withPartner.entries()) {
+    const [a, b] = [await own.image(indices.indexOf(index)), await other.image(at)];
+    if (a.width !== b.width || a.height !== b.height) throw differInSize(files[index]!, 'compared');
   }
+  const images = indices.map((index, at): HeldOut => {
+    const atPartner = withPartner.indexOf(index);
+    return {
+      index,
+      label: `${index}-${shortHash(files[index]!.stem)}`,
+      image: () => own.image(at),
+      partner: atPartner < 0 ? undefined : () => other.image(atPartner),
+    };
+  });
+  return { images, read: [own, other] };
+}
+
+/** All images of two folders, held out, and what of them is body: for an exam of data that no trial was trained on. */
+export async function loadHeldOut(
+  data: TrialConfig['data'],
+  patch: number,
+): Promise<Pick<TrialImages, 'test'> & { thresholds: { x: number; y: number } }> {
+  const files = (await listDomains(data)).map((domain) => domain.files) as [ImageFile[], ImageFile[]];
+  const pairs = await findPairs(...files, data.pairing);
+  const cache = openImageCache(undefined, { voi: data.voi });
+  const all = files.map((list) => [...list.keys()]) as [number[], number[]];
+  const { images } = await heldOutImages({ files, pairs, cache, patch }, all);
+  const threshold = async (list: ImageFile[]) =>
+    data.mask === 'auto' ? bodyThreshold((await counted(cache, list, patch)).histogram) : data.mask;
+  return { test: images, thresholds: { x: await threshold(files[0]), y: await threshold(files[1]) } };
 }
 
 /** Images with the counts of their values: of whole numbers as they pass, of real numbers once their ends are known. */
@@ -267,7 +294,7 @@ async function counted(
   return { images, histogram: real };
 }
 
-/** Stored values above which a pixel is body, by domain. */
+/** Stored values above which a pixel is body, by domain: of the images that a trial is trained on. */
 export function thresholdsOf({ train }: Pick<TrialImages, 'train'>): { x: number; y: number } {
   return { x: train.x.threshold, y: train.y.threshold };
 }

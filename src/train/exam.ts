@@ -122,7 +122,11 @@ export async function examine(
     }
     const phantom = await phantomBehind(config.data, multiple);
     if (phantom !== undefined && !stopRequested()) {
-      Object.assign(result.v, await examinePhantom(phantom, images, more, translator, translated, identity));
+      const learntFrom = await phantomBehind(images.trainedOn ?? config.data, multiple);
+      Object.assign(
+        result.v,
+        await examinePhantom(phantom, learntFrom, images, more, translator, translated, identity),
+      );
     }
   } finally {
     await translator.dispose();
@@ -133,9 +137,9 @@ export async function examine(
 /** What decides the baselines: data and split, how images are cut, what is scored. Not the trial. */
 function identityOf({ data, dataFingerprint }: TrialConfig, how: Record<string, unknown>): Identity {
   if (dataFingerprint === '') return undefined;
-  const { split, pairing, patient, range, mask, voi, axis } = data;
-  const paired = typeof pairing === 'string' ? pairing : 'by-index';
-  return { dataFingerprint, split, pairing: paired, patient, range, mask, voi, axis, ...how };
+  // What an index file says is part of the fingerprint.
+  const pairing = typeof data.pairing === 'string' ? data.pairing : 'by-index';
+  return { dataFingerprint, ...data, x: undefined, y: undefined, pairing, ...how };
 }
 
 function baselineOf(baselines: Baselines, { network }: Direction, index: number): MetricValues {

@@ -1,45 +1,32 @@
 /** @file The exam of a finished trial: its generators as a checkpoint holds them, on any held-out images. */
-import type { Bank, Engine } from '../../engines/engine.js';
+import type { Engine } from '../../engines/engine.js';
 import type { TrialConfig } from '../../protocol.js';
-import { loadCheckpoint } from '../checkpoint.js';
-import { examine, type ExamResult } from '../exam.js';
 import { networkShapes } from '../bank.js';
+import { examine, type ExamResult } from '../exam.js';
+import type { NamedTensor } from '../safetensors.js';
 import type { ExamImages } from './images.js';
 
 /**
- * @param checkpoint folder
- * @returns the update that the checkpoint was made at, and what the exam found
- * @throws Error that names the folder if it is no checkpoint of this trial's networks
+ * @param config of the trial, with the data that is examined; its fingerprint is empty where nothing is to be kept for the next exam
+ * @param weights of both generators, e.g. `G/in/filter`
+ * @throws Error if a weight is missing
  */
-export async function examineCheckpoint(
+export async function examineWeights(
   config: TrialConfig,
-  checkpoint: string,
+  weights: Record<string, NamedTensor>,
   images: ExamImages,
   engine: Engine,
-): Promise<ExamResult & { step: number }> {
-  const { state, tensors } = loadCheckpoint(checkpoint);
-  const bank = generatorBank(config, tensors, checkpoint, engine);
+): Promise<ExamResult> {
+  const shapes = { ...networkShapes(config.parameters, 'G'), ...networkShapes(config.parameters, 'F') };
+  const bank = engine.createBank(shapes);
   try {
-    const result = await examine(config, images, engine, bank);
-    return { step: state.step, ...result! };
+    for (const name of Object.keys(shapes)) {
+      const tensor = weights[name];
+      if (tensor === undefined) throw new Error(`The checkpoint lacks ${name}: it is not of these networks.`);
+      bank.write(name, tensor.values);
+    }
+    return (await examine(config, images, engine, bank))!;
   } finally {
     bank.dispose();
   }
-}
-
-/** Both generators alone, without what training needs besides. */
-function generatorBank(
-  { parameters }: TrialConfig,
-  tensors: ReturnType<typeof loadCheckpoint>['tensors'],
-  checkpoint: string,
-  engine: Engine,
-): Bank {
-  const shapes = { ...networkShapes(parameters, 'G'), ...networkShapes(parameters, 'F') };
-  const bank = engine.createBank(shapes);
-  for (const name of Object.keys(shapes)) {
-    const tensor = tensors[name];
-    if (tensor === undefined) throw new Error(`The checkpoint ${checkpoint} lacks ${name}: it is not of these networks.`); // prettier-ignore
-    bank.write(name, tensor.values);
-  }
-  return bank;
 }

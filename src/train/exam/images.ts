@@ -1,6 +1,7 @@
 /** @file Held-out images as the exam takes them: cut to sides that the generator can halve, in [-1, 1] and in [0, 1]. */
 import { pixelsLike, type GreyImage } from '../../imaging/image.js';
 import { networkToUnit, toNetwork, toUnit, type Range } from '../../imaging/intensity.js';
+import type { TrialData } from '../../protocol.js';
 import type { HeldOut, TrialImages } from '../data.js';
 import type { Target, UnitImage } from './score.js';
 import type { NetworkImage } from './translator.js';
@@ -11,6 +12,8 @@ export type ExamImages = Pick<TrialImages, 'test' | 'range'> & {
   thresholds: { x: number; y: number };
   /** What baselines are fitted on; undefined where it is not there. */
   training: TrialImages['training'] | undefined;
+  /** Where that lies, if elsewhere than what is examined. */
+  trainedOn?: TrialData;
 };
 
 /** G: X→Y, or F: Y→X. */

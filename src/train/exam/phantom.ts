@@ -57,10 +57,12 @@ interface Nodules {
 
 /**
  * Both exams, on the first `patients` test images.
+ * @param learntFrom the phantom that training images are of, which the segmenter learns from; without it there is none
  * @param done translations of test images that are there already, by index: what was translated is not done again
  */
 export async function examinePhantom(
   phantom: PhantomOptions,
+  learntFrom: PhantomOptions | undefined,
   { test, range, training }: ExamImages,
   patients: number,
   translator: Translator,
@@ -74,33 +76,34 @@ export async function examinePhantom(
     return mean(COUNTED.map((c) => dice[c - 1]!));
   };
   const examined = test.x.filter(({ partner }) => partner !== undefined).slice(0, patients);
-  if (examined.length === 0 || training === undefined) return {};
-  const known = await once(
-    'segmenter',
-    identity && { ...identity, patients: examined.length },
-    async (): Promise<Known> => {
-      const learnt = [];
-      for (const { index, image } of training.x.slice(0, LEARNT_FROM)) {
-        learnt.push({
-          values: unit(await image()),
-          width: size,
-          height: size,
-          labels: drawLabels(seed, index, size),
-        });
-      }
-      const found: Known = {
-        segmenter: trainSegmenter(learnt, LABELS.length, randomFromSeed(1, 'patches')),
-        x: [],
-        y: [],
-      };
-      for (const { index, image, partner } of examined) {
-        const labels = drawLabels(seed, index, size);
-        found.x.push(segment(found.segmenter, unit(await image()), labels));
-        found.y.push(segment(found.segmenter, unit(await partner!()), labels));
-      }
-      return found;
-    },
-  );
+  if (examined.length === 0) return {};
+  const learnt = learntFrom && training && { phantom: learntFrom, images: training.x.slice(0, LEARNT_FROM) };
+  const known =
+    learnt &&
+    (await once(
+      'segmenter',
+      identity && { ...identity, patients: examined.length },
+      async (): Promise<Known> => {
+        const images = [];
+        for (const { index, image } of learnt.images) {
+          const { size: width, seed } = learnt.phantom;
+          images.push({
+            values: unit(await image()),
+            width,
+            height: width,
+            labels: drawLabels(seed, index, width),
+          });
+        }
+        const segmenter = trainSegmenter(images, LABELS.length, randomFromSeed(1, 'patches'));
+        const found: Known = { segmenter, x: [], y: [] };
+        for (const { index, image, partner } of examined) {
+          const labels = drawLabels(seed, index, size);
+          found.x.push(segment(segmenter, unit(await image()), labels));
+          found.y.push(segment(segmenter, unit(await partner!()), labels));
+        }
+        return found;
+      },
+    ));
 
   const dice: number[] = [];
   const empty = (): Nodules => ({
@@ -121,7 +124,7 @@ export async function examinePhantom(
         return networkToUnit((await translator.whole(network, whole)).values);
       };
       const without = await translated(drawn[from].without);
-      if (from === 'y') dice.push(segment(known.segmenter, without, drawn.labels));
+      if (from === 'y' && known) dice.push(segment(known.segmenter, without, drawn.labels));
       look(nodules[from], drawn, size, {
         truth: { without: unit(drawn[to].without), with: unit(drawn[to].with) },
         translated: { without, with: await translated(drawn[from].with) },
@@ -135,17 +138,19 @@ export async function examinePhantom(
     nodules_invented: mean(invented),
   });
   return {
-    ...named({ dice: mean(dice) }, '_yx'),
-    ...named({ dice: mean(known.y) }, '_untranslated_yx'),
-    ...named({ dice: mean(known.x) }, '_ceiling_yx'),
-    ...Object.assign(
+    ...(known && {
+      ...named({ dice: mean(dice) }, '_yx'),
+      ...named({ dice: mean(known.y) }, '_untranslated_yx'),
+      ...named({ dice: mean(known.x) }, '_ceiling_yx'),
+    }),
+    ...(Object.assign(
       {},
       ...DIRECTIONS.flatMap(({ from, suffix }) => [
         named({ nodules: nodules[from].translated.contrasts.length }, suffix),
         named(ofNodules(nodules[from].translated), suffix),
         named(ofNodules(nodules[from].untranslated), `_untranslated${suffix}`),
       ]),
-    ),
+    ) as MetricValues),
   };
 }
 

@@ -1,0 +1,26 @@
+/**
+ * @file What takes too long for every change: npm run verify [-- NAME ...]. Runs its parts one after another, all or those that are named.
+ * Exits 1 if any of them fails.
+ */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** By name: a script beside this one, and its arguments. */
+const PARTS = {
+  chaos: ['chaos/main.mjs', '--kills', '1000'],
+};
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  console.error(`No part ${unknown.join(', ')}. Parts: ${Object.keys(PARTS).join(', ')}`);
+  process.exit(2);
+}
+const failed = (named.length > 0 ? named : Object.keys(PARTS)).filter((name) => {
+  const [script, ...args] = PARTS[name];
+  console.log(`# ${name}`);
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  return spawnSync(process.execPath, [file, ...args], { stdio: 'inherit' }).status !== 0;
+});
+console.log(failed.length === 0 ? 'All parts hold.' : `Failed: ${failed.join(', ')}`);
+process.exit(failed.length === 0 ? 0 : 1);
