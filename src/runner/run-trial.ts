@@ -8,6 +8,7 @@ import { openDataset, openImageCache } from '../imaging/dataset.js';
 import { listDomains } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
+import { outOfMemory } from '../out-of-memory.js';
 import type { Store } from '../store/open.js';
 import type { RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
@@ -167,10 +168,10 @@ async function runAttempt(
     threads,
     environment,
   });
-  if (running.process !== undefined) slot.started(running.process.pid);
   stopping.watch(running);
   if (running.process !== undefined) {
     try {
+      slot.started(running.process.pid);
       appendJournal(results, key, { t: 'process', attempt, ...running.process });
     } catch (error) {
       running.stop(GRACE);
@@ -287,7 +288,10 @@ async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Ver
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;
   const output = path.relative('.', outputFile(store.results, key, attempt));
-  const lastLine = lastOutput(output).trimEnd().split('\n').at(-1) ?? '';
+  const lines = lastOutput(output).trimEnd().split('\n');
+  // A program that breaks off for want of memory may say more after it has said so.
+  const telling = verdict.class === 'out-of-memory' ? lines.findLast((line) => outOfMemory(line)) : undefined;
+  const lastLine = telling ?? lines.at(-1) ?? '';
   const advice = verdict.class === null ? '' : `\n     what to do: ${FAILURES[verdict.class].advice}`;
   return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}${advice}\n     its output: ${output}`;
 }
