@@ -98,3 +98,11 @@ describe('a finished sweep with a larger budget', () => {
     expect(run.all).toContain('1 of 2 trials');
   });
 });
+
+test('a sweep for whose checkpoints there is no room is refused before anything is started, with the numbers', async () => {
+  const huge = ['--set', 'fixed.filters=4096', '--set', 'fixed.blocks=90', '--set', 'budget.updates=3'];
+  const run = await sweep(folder, 'run', 'small.yaml', ...huge, '--results', path.join(folder, 'huge'));
+  expect(run.exitCode).toBe(2);
+  expect(run.all).toMatch(/The disk has no room for this sweep: it takes up to [\d.]+ GB \(2 trials with checkpoints of up to [\d.]+ GB\), and [\d.]+ [GM]B are free/); // prettier-ignore
+  expect(fs.existsSync(path.join(folder, 'huge', 'trials'))).toBe(false);
+});

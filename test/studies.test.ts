@@ -85,6 +85,15 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
     ],
     trials: 4,
   },
+  python: {
+    set: [
+      'seeds=1',
+      'early_stop={method: median, metric: val/error, mode: min, min_trials: 6}',
+      'fixed.pause=0',
+      updates(40),
+    ],
+    trials: 6,
+  },
   pytorch: { set: ['data.count=4', 'seeds=1', updates(40)], trials: 6 },
 };
 
@@ -106,9 +115,10 @@ describe('the studies', () => {
   });
 
   test.for(Object.entries(STUDIES))('%s runs, shortened', async ([name, { set, trials }], { skip }) => {
-    if (name === 'pytorch') requirePython(skip);
+    const foreign = name === 'pytorch' || name === 'python';
+    if (foreign) requirePython(skip);
     const file = path.join(SWEEPS, `${name}.yaml`);
-    const place = name === 'pytorch' ? [] : PLACE;
+    const place = foreign ? [] : PLACE;
     const flags = [...place, ...set].flatMap((flag) => ['--set', flag]);
     const results = path.join(folder, `results-${name}`);
     const plan = await sweep(folder, 'plan', file, ...flags, '--results', results, '--json');

@@ -4,7 +4,7 @@
 It fits one curve, y = a + b x + c x^2, from X's intensities to Y's by gradient descent, over pairs of grey PNG files of the
 same name: with PyTorch where that is installed, else with Python alone. Put your own model in the place of `Model`.
 
-What it is given, in the environment (docs/sweep-files.md, "A trainer of your own"):
+What it is given, in the environment (docs/trainers.md):
   SWEEP_TRIAL_DIR   folder of this trial: config.json in it, checkpoints/ below it
   SWEEP_EVENTS      file to append to, one JSON object a line
   SWEEP_RESUME      checkpoint folder to go on from, or unset
@@ -174,12 +174,14 @@ def save_checkpoint(trial: pathlib.Path, step: int, state: dict) -> str:
     """Written under another name and renamed when whole; the older ones go. The path is relative to the trial's folder."""
     folder = trial / "checkpoints"
     path = folder / f"step-{step}"
-    unfinished = folder / f".step-{step}.{os.getpid()}"
-    unfinished.mkdir(parents=True, exist_ok=True)
-    (unfinished / "state.json").write_text(json.dumps(state))
-    if path.exists():
-        shutil.rmtree(path)
-    unfinished.rename(path)
+    if not path.exists():  # else the same step gave the same numbers
+        unfinished = folder / f".step-{step}.{os.getpid()}"
+        unfinished.mkdir(parents=True, exist_ok=True)
+        with open(unfinished / "state.json", "w", encoding="utf-8") as file:
+            json.dump(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
     for older in folder.glob("step-*"):
         if older != path:
             shutil.rmtree(older)
