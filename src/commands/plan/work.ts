@@ -20,7 +20,10 @@ export function updateWork(parameters: TrialParameters): number {
   return 2 * FORWARD_AND_BACK * batch * patch ** 2 * perPixel;
 }
 
-/** Floating-point operations of translating so many pixels there and back, as the exam does. */
+/** Passes of a generator that the exam makes for each image of X: it and one of Y, each whole and by tiles; cycle and identity are of a few. */
+const EXAM_PASSES = 4;
+
+/** Floating-point operations of the exam on so many pixels of X. */
 export function translationWork(parameters: TrialParameters, pixels: number): number {
-  return 2 * 2 * pixels * multiplyAdds(generatorLayers(parameters));
+  return EXAM_PASSES * 2 * pixels * multiplyAdds(generatorLayers(parameters));
 }
