@@ -5,7 +5,6 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
-import { checkpointBytes } from './plan/disk.js';
 import {
   fileArgument,
   placeTrials,
@@ -91,7 +90,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     results: args.results,
     retryFailed: args.retryFailed,
     extend: args.extend,
-    checkpointBytes,
+    checkpointBytes: async (trials) => trials.map((await import('./plan/disk.js')).checkpointBytes),
     maxTrials,
     failFast: args.failFast,
     only,
