@@ -93,7 +93,7 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     results: args.results,
     retryFailed: args.retryFailed,
     extend: args.extend,
-    checkpointBytes,
+    checkpointBytes: async (trials) => trials.map((await import('./plan/disk.js')).checkpointBytes),
     maxTrials,
     failFast: args.failFast,
     only,

@@ -40,8 +40,8 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
-  /** Bytes of one checkpoint of a trial; 0 where nobody knows. */
-  checkpointBytes?: (trial: AnyTrialConfig) => number;
+  /** Says the bytes of one checkpoint of each trial, 0 where nobody knows; asked only if there is something to run. */
+  checkpointBytes?: (trials: AnyTrialConfig[]) => Promise<number[]>;
   /** Whether trials that have not begun go on from finished ones of a smaller budget. */
   extend: boolean;
   /** Runs no more trials than this. */
@@ -158,11 +158,9 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const placement = wanted.length > 0 ? await run.place() : undefined;
     const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
     const { checkpoints } = run.definition;
-    const need = diskNeed(
-      wanted.map(run.checkpointBytes ?? (() => 0)),
-      checkpoints.keep.length,
-      shares?.most ?? 1,
-    );
+    const known = wanted.length > 0 ? await run.checkpointBytes?.(wanted) : undefined;
+    const bytes = known ?? wanted.map(() => 0);
+    const need = diskNeed(bytes, checkpoints.keep.length, shares?.most ?? 1);
     const space = wanted.length === 0 ? undefined : judgeSpace(need, freeSpace(run.results));
     if (space?.refuse === true) throw new UserError(space.message);
     if (space !== undefined) say(`Note: ${space.message}`);
