@@ -5,7 +5,6 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
-import { checkpointBytes } from './plan/disk.js';
 import { forecastLikeBefore } from './plan/held-before.js';
 import {
   fileArgument,
