@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const BENCHMARKS = ['engines', 'forms', 'plan', 'runner', 'trainer'];
+const BENCHMARKS = ['engines', 'forms', 'images', 'plan', 'runner', 'trainer'];
 
 let page =
   '# Benchmarks\n\nThe last run of each, written by `npm run bench -- --write-docs`. Ratios and goals are of one run on one machine.\n';

@@ -212,6 +212,8 @@ export interface TrialConfig {
   winograd?: 'auto' | 'off';
   /** `low`: compute again what residual blocks would keep for the backward pass. Not part of the key. */
   memory?: 'auto' | 'low';
+  /** Shares of the budget at which a checkpoint is kept, beside the last and the best. Not part of the key. */
+  keep?: readonly number[];
   /** When the exam is sat, and how much of it. Not part of the key. */
   exam?: ExamSettings;
 }

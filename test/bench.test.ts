@@ -23,6 +23,15 @@ it('names what a cell is where it is given a wrong one', async () => {
   expect(exitCode).toBe(1);
 });
 
+it('reads and translates images without the readers that it compares with, and prints no goal', async () => {
+  const { exitCode, stdout, stderr } = await bench(['--quick'], 'images');
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('pydicom, GDCM and Pillow are not there');
+  expect(stdout).toMatch(/^DICOM.* CycleSweep .* +\d+ +-$/m);
+  expect(stdout).toMatch(/^strips of 64 rows +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$/m);
+  expect(stdout).not.toMatch(/^goal /m);
+});
+
 it('measures the parts of the runner that are asked for, beside a peer, and says whether goals were reached', async () => {
   const { exitCode, stdout, stderr } = await bench(['--quick', 'list', 'ingest'], 'runner');
   expect(exitCode, stderr).toBe(0);

@@ -213,6 +213,7 @@ resources: {trials: 4}
       file: path.join(m.folder, 'packed.yaml'),
       results: path.join(m.folder, results),
       retryFailed: false,
+      extend: false,
       place: () => Promise.resolve({ engine: null, devices: ['cuda:0'], reason: 'a test' }),
       expect: () =>
         Promise.resolve(() => ({ parameters }) => {

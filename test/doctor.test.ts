@@ -135,6 +135,7 @@ describe('sweep run', () => {
       file: path.join(folder, 'small.yaml'),
       results,
       retryFailed: false,
+      extend: false,
       only: [],
       place: () => Promise.resolve({ engine: 'onnx', devices: ['cuda:98', 'cuda:99'], reason: 'a test' }),
       say: () => undefined,

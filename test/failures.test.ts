@@ -178,7 +178,7 @@ describe('a lack of memory of our own trainer', () => {
       smallSweep()
         .replace(
           /grid:[^]*$/m,
-          'grid: [{patch: 256, batch: 8, disc_layers: 1}]\nbudget: {updates: 1}\nresources: {micro_batch: 8}',
+          'grid: [{patch: 256, batch: 8, disc_layers: 1}]\nbudget: {updates: 1}\nresources: {micro_batch: 8, threads: 1}',
         )
         .replace('filters: 2', 'filters: 4'),
     );
@@ -189,7 +189,7 @@ describe('a lack of memory of our own trainer', () => {
     const retries = readJournal(results, key).filter((entry) => entry.t === 'retry');
     expect(retries.length).toBeGreaterThan(0);
     expect(retries[0]).toMatchObject({ class: 'out-of-memory', microBatch: 4, delay: 0 });
-    const last = retries.at(-1)!.microBatch;
+    const last = retries.at(-1)!.microBatch!;
     const memory = readEvents(results, key)
       .at(-1)!
       .findLast(({ t }) => t === 'memory');

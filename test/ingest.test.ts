@@ -6,6 +6,9 @@ import { afterAll, expect, test } from 'vitest';
 import type { TrialEvent } from '../src/protocol.js';
 import { eventsFile, listAttempts } from '../src/runner/layout.js';
 import { readLines } from '../src/runner/lines.js';
+import { openStore } from '../src/store/open.js';
+import { storeSweep } from '../src/store/writer.js';
+import { openIngestThread } from '../dist/runner/ingest-thread.js';
 import { listTrials, sweep, temporaryFolder, until, writeImages } from './support.js';
 
 const folders: string[] = [];
@@ -108,6 +111,25 @@ test('a database that another program holds delays neither trials nor Ctrl-C, an
   expect((await again).exitCode).toBe(3);
   const after = points(results);
   expect(after.stored).toBe(after.written);
+});
+
+test('while a database is held, its trials are not taken for ones that hang', async () => {
+  const results = path.join(temporaryFolder(), 'results');
+  folders.push(path.dirname(results));
+  const store = openStore(results);
+  const trial = { key: 'abc', parameters: {}, seed: 1, budget: { updates: 9 }, dataFingerprint: '' };
+  storeSweep(store, { name: 'it', question: '', source: '', varied: [], updated: 0 }, [trial]);
+  store.close();
+  const other = open(results);
+  other.exec('begin immediate');
+  const thread = openIngestThread(results, () => undefined);
+  let signs = 0;
+  thread.call('startAttempt', 'abc', 1, 0);
+  thread.follow('abc', 1, (events) => (signs += events.length));
+  await until(() => signs > 2, 'signs of life');
+  other.exec('rollback');
+  other.close();
+  await thread.close();
 });
 
 test('a database that is let go again is made up for at once; meanwhile it can be read', async () => {

@@ -141,10 +141,7 @@ describe('sweep init', () => {
     for (const name of ['a', 'b', 'c'])
       fs.cpSync(path.join(folder, 'x'), path.join(folder, 'many', name), { recursive: true });
     const many = await sweep(folder, 'init', 'many', '--out', 'b.yaml');
-    expect([many.exitCode, many.all]).toEqual([
-      2,
-      expect.stringContaining('3 folders with PNG images: a, b, c'),
-    ]);
+    expect([many.exitCode, many.all]).toEqual([2, expect.stringContaining('3 folders with images: a, b, c')]);
     const forced = await sweep(folder, 'init', '--x', 'x', '--y', 'y', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ images: [6, 6], side: 48, pairs: 6 });
   });

@@ -30,6 +30,8 @@ const KILLS_A_WORLD = 25;
 const SMALL_EVERY = 4;
 const SMALL_SIZE = '12m';
 const KILLS_A_SMALL_WORLD = 8;
+/** Of so many worlds the first two share the GPUs of one machine. */
+const SHARING_EVERY = 4;
 
 const options = readOptions();
 if (!fs.existsSync('/proc/self/environ')) {
@@ -37,6 +39,8 @@ if (!fs.existsSync('/proc/self/environ')) {
   process.exit(2);
 }
 const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-chaos-')));
+const machine = path.join(scratch, 'machine');
+fs.mkdirSync(machine);
 const image = path.join(scratch, 'grey.png');
 await writePng(image, { width: 16, height: 16, bits: 8, data: new Uint8Array(256).map((_, at) => at) });
 const total = { kills: 0, rows: 0, lost: 0, doubled: 0, repeated: 0, orphans: 0 };
@@ -76,10 +80,11 @@ async function oneWorld() {
 }
 
 async function onThisOne(seed, kills, name) {
+  const shares = options.small === undefined && [1, 2].includes(Number(name) % SHARING_EVERY);
   const folder = path.join(options.small ?? scratch, name);
   const record = path.join(scratch, `${name}-record`);
   fs.mkdirSync(folder);
-  const tally = await live({ folder, record, image, seed, kills, small: options.small !== undefined, sabotage: options.sabotage }); // prettier-ignore
+  const tally = await live({ folder, record, image, seed, kills, small: options.small !== undefined, machine: shares ? machine : undefined, sabotage: options.sabotage }); // prettier-ignore
   if (tally.problems.length === 0 && !options.keep) [folder, record].forEach((each) => fs.rmSync(each, { recursive: true, force: true })); // prettier-ignore
   return tally;
 }

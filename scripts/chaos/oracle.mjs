@@ -4,7 +4,7 @@
  * lost      a line that the trainer's record holds and the events file lacks; a row that follows from a whole line and is not in the
  *           database; a checkpoint that was saved, and yet a later attempt started before it; at the end an update that no line tells, with
  *           another number than it should have, or a trial that is not finished
- * doubled   rows that no line accounts for; two processes at one trial at a time
+ * doubled   rows that no line accounts for; two processes at one trial, or on one GPU, at a time
  * repeated  attempts that began after their trial had written that it was done
  */
 import fs from 'node:fs';
@@ -71,7 +71,7 @@ function judgeRecord(key, entries, attempts, found) {
     const where = `trial ${key} attempt ${entry.attempt}`;
     if (entry.t === 'wrote' && !there.get(entry.attempt)?.has(entry.line)) found('lost', `${where}: the line ${entry.line}`); // prettier-ignore
     if (entry.t === 'overlap')
-      found('doubled', `${where} ran beside process ${entry.with} of the same trial`);
+      found('doubled', `${where} ran beside process ${entry.with} of the same trial or GPU`);
     if (entry.t === 'saved') saved = Math.max(saved, entry.step);
     if (entry.t === 'begin' && entry.from < saved) found('lost', `${where} began at ${entry.from}, saved was ${saved}`); // prettier-ignore
     if (entry.t === 'begin' && done !== undefined)
@@ -110,6 +110,9 @@ function rowsOf(attempt, line) {
 function readDatabase(results) {
   const db = new Database(path.join(results, 'sweep.db'), { readonly: true });
   try {
+    // Killed while it was made: it has no tables yet.
+    if (db.prepare("select 1 from sqlite_master where name = 'metrics'").get() === undefined)
+      return undefined;
     const rows = {};
     const read = (sql, toRow) => {
       for (const each of db.prepare(sql.replace('TRIAL', 'join trials on trials.id = r.trial')).all()) {

@@ -20,8 +20,8 @@ const CHECKPOINT_EVERY = 7;
 const TORN_EVERY = 9;
 /** A trial that hears nothing lives long enough to be an orphan, in milliseconds. */
 const DEAF_FOR = 15_000;
-/** What sysexits.h calls a temporary failure: the runner may try again. */
-const TRY_AGAIN = 75;
+/** Exit codes of a trial: try again, the disk is full. */
+const [TRY_AGAIN, DISK_FULL] = [75, 74];
 
 const file = path.join(env.CHAOS_RECORD, `${path.basename(folder)}.ndjson`);
 const past = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []; // prettier-ignore
@@ -34,6 +34,19 @@ const note = (entry) => {
 // Two processes at one trial would write its steps twice.
 for (const { pid, started } of past.filter(({ t }) => t === 'begin')) {
   if (startTime(pid) === started) note({ t: 'overlap', with: pid });
+}
+
+// A GPU holds one trial, by whichever runner: each says where it is while it lives, and looks who else is there.
+if (env.CHAOS_GPUS) {
+  const place = path.join(env.CHAOS_GPUS, env.CUDA_VISIBLE_DEVICES);
+  const mine = `${process.pid}-${startTime(process.pid)}`;
+  fs.mkdirSync(place, { recursive: true });
+  fs.writeFileSync(path.join(place, mine), '');
+  process.on('exit', () => fs.rmSync(path.join(place, mine)));
+  for (const other of fs.readdirSync(place)) {
+    const [pid, started] = other.split('-');
+    if (other !== mine && startTime(pid) === started) note({ t: 'overlap', with: pid });
+  }
 }
 
 let asked = false;
@@ -57,7 +70,8 @@ async function emit(event) {
 
 function write(text) {
   const bytes = Buffer.from(text);
-  if (fs.writeSync(events, bytes) < bytes.length) throw new Error('the events file took only half a line');
+  if (fs.writeSync(events, bytes) < bytes.length)
+    throw Object.assign(new Error('the events file took only half a line'), { code: 'ENOSPC' });
 }
 
 async function main() {
@@ -114,5 +128,5 @@ try {
   process.exit(0);
 } catch (error) {
   console.error(error);
-  process.exit(TRY_AGAIN);
+  process.exit(error.code === 'ENOSPC' ? DISK_FULL : TRY_AGAIN);
 }

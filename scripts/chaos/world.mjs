@@ -15,6 +15,9 @@ import { dump, judge } from './oracle.mjs';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const TRAINER = fileURLToPath(new URL('./trainer.mjs', import.meta.url));
+/** What ends a trial that hears nothing: without it, a deaf one is an orphan. */
+const WATCHDOG = fileURLToPath(new URL('../../dist/runner/executors/watchdog-process.js', import.meta.url));
+const FAKE_GPUS = fileURLToPath(new URL('../../test/fake-gpus', import.meta.url));
 const HOOK = new URL('./hook.mjs', import.meta.url).href;
 
 /** Invariant 4: what runs this long after its runner's death is an orphan. */
@@ -28,15 +31,17 @@ const DAMAGED = 4;
 /**
  * Lives through `kills` kills.
  * @param options folder: an empty one; record: where the trainers' own records go; image: a grey PNG for the data, which nobody looks
- *   at; small: the folder is on a file system that is filled up now and then; sabotage: see main.mjs
+ *   at; small: the folder is on a file system that is filled up now and then; machine: a folder for worlds that share GPUs (of a fake
+ *   nvidia-smi), or undefined; sabotage: see main.mjs
  * @returns {Promise<{kills, rows, lost, doubled, repeated, orphans, problems: string[], disasters: object}>}
  */
-export async function live({ folder, record, image, seed, kills, small, sabotage }) {
+export async function live({ folder, record, image, seed, kills, small, machine, sabotage }) {
   const random = randomFrom(seed);
   const world = {
     folder,
     results: path.join(folder, 'results'),
     record,
+    machine,
     random,
     sabotage,
     cells: 2 + whole(random, 3),
@@ -247,15 +252,11 @@ const SMALL = [
 function start(world, more = {}) {
   const log = fs.openSync(`${world.record}.log`, 'a+');
   const from = fs.fstatSync(log).size;
-  const child = spawn(
-    process.execPath,
-    [CLI, 'run', 'sweep.yaml', '--results', world.results, '--retry-failed'],
-    {
-      cwd: world.folder,
-      env: environment(world, more),
-      stdio: ['ignore', log, log],
-    },
-  );
+  const child = spawn(process.execPath, [CLI, 'run', 'sweep.yaml', '--results', world.results], {
+    cwd: world.folder,
+    env: environment(world, more),
+    stdio: ['ignore', log, log],
+  });
   let over = false;
   const ended = new Promise((resolve) => {
     const late = setTimeout(() => {
@@ -282,8 +283,23 @@ function environment(world, more = {}) {
     CYCLESWEEP_STATE: path.join(world.folder, 'state'),
     CHAOS_RECORD: world.record,
     NODE_OPTIONS: `--import=${HOOK}`,
+    ...(world.machine === undefined ? {} : gpusOf(world.machine)),
     ...(world.sabotage === 'orphan' ? { CHAOS_DEAF: '1' } : {}),
     ...more,
+  };
+}
+
+/** Two GPUs that are not there, and one registry of who has them. */
+function gpusOf(machine) {
+  const file = path.join(machine, 'gpus.json');
+  if (!fs.existsSync(file))
+    fs.writeFileSync(file, JSON.stringify({ gpus: [{ uuid: 'GPU-0' }, { uuid: 'GPU-1' }] }));
+  return {
+    PATH: `${FAKE_GPUS}:${process.env.PATH}`,
+    CUDA_VISIBLE_DEVICES: undefined,
+    CYCLESWEEP_STATE: path.join(machine, 'state'),
+    CHAOS_GPUS: path.join(machine, 'in-use'),
+    FAKE_GPUS: file,
   };
 }
 
@@ -307,6 +323,8 @@ function sweep(world, args) {
 
 /** Waits for the runner's end, which a kill hastens or the runner brings about itself. Whether the sweep is finished. */
 async function die(world, runner, kill = true) {
+  if (world.sabotage === 'orphan')
+    processesOf(world, WATCHDOG).forEach((pid) => process.kill(pid, 'SIGKILL'));
   if (kill) runner.signal('SIGKILL');
   return ended(world, await runner.ended);
 }
@@ -334,12 +352,16 @@ async function someTrial(world, runner) {
 
 /** Processes of this world's trials, as the kernel knows them. */
 function trialProcesses(world) {
+  return processesOf(world, TRAINER);
+}
+
+function processesOf(world, program) {
   return fs
     .readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        if (!fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${TRAINER}\0`)) return false;
+        if (!fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${program}\0`)) return false;
         return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`\0CHAOS_RECORD=${world.record}\0`);
       } catch {
         return false; // it has ended
@@ -383,7 +405,7 @@ function trialsOf({ cells, seeds, updates }) {
   });
 }
 
-function writeSweepFile({ folder, cells, seeds, updates, slots }) {
+function writeSweepFile({ folder, cells, seeds, updates, slots, machine }) {
   const cell = Array.from({ length: cells }, (_, at) => at + 1);
   const file = {
     name: 'chaos',
@@ -392,7 +414,9 @@ function writeSweepFile({ folder, cells, seeds, updates, slots }) {
     grid: { cell },
     seeds,
     budget: { updates },
-    resources: { trials: slots, threads: 1 },
+    ...(machine === undefined
+      ? { resources: { trials: slots, threads: 1 } }
+      : { device: 'cuda', resources: { trials_per_gpu: 1 } }),
     retry: { limit: 1000 },
   };
   fs.writeFileSync(path.join(folder, 'sweep.yaml'), JSON.stringify(file, null, 2));

@@ -14,8 +14,8 @@ import type { MetricValues, TrialConfig, TrialData } from '../protocol.js';
 import { trialDirectory, writeFileWhole } from '../runner/layout.js';
 import { loadHeldOut, loadTrialImages, type TrialImages } from '../train/data.js';
 import { examineWeights } from '../train/exam/afterwards.js';
-import { jsonOption, resultsOption } from './options.js';
-import { generatorOptions, loadGenerator, trialArgument } from './trained.js';
+import { jsonOption, resultsOption, trialArgument } from './options.js';
+import { generatorOptions, loadGenerator } from './trained.js';
 
 interface ExamArguments {
   trial: string;

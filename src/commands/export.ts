@@ -7,8 +7,8 @@ import { makeFolder } from '../files.js';
 import { writeWhole } from '../imaging/png.js';
 import { EXPORT_FORMATS, exportGenerator, modelCard, type ExportFormat } from '../train/export.js';
 import { packageVersion } from '../version.js';
-import { jsonOption, resultsOption } from './options.js';
-import { generatorOptions, loadGenerator, trialArgument } from './trained.js';
+import { jsonOption, resultsOption, trialArgument } from './options.js';
+import { generatorOptions, loadGenerator } from './trained.js';
 
 interface ExportArguments {
   trial: string;

@@ -1,9 +1,11 @@
 /** @file `sweep run FILE`: runs what is missing of a sweep. */
+import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
+import { checkpointBytes } from './plan/disk.js';
 import { forecastLikeBefore } from './plan/held-before.js';
 import {
   fileArgument,
@@ -18,6 +20,7 @@ interface RunArguments extends SweepFileArguments {
   'max-trials'?: number;
   'fail-fast': boolean;
   'dry-run': boolean;
+  extend: boolean;
   json: boolean;
 }
 
@@ -36,6 +39,12 @@ export const runCommand: CommandModule<object, RunArguments> = {
         type: 'boolean',
         default: false,
         describe: 'Run failed trials again as well',
+      })
+      .option('extend', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Go on from the last checkpoints of a finished sweep of a smaller budget; the learning rate must be constant',
       })
       .option('max-trials', {
         type: 'number',
@@ -60,6 +69,10 @@ export const runCommand: CommandModule<object, RunArguments> = {
         "$0 run sweeps/patch.yaml --only 'patch>=128' --dry-run",
         'what that would be, without running it',
       )
+      .example(
+        '$0 run sweeps/patch.yaml --set budget.pixels=80M --extend',
+        'the finished study, twice as long',
+      )
       .example('$0 run sweeps/patch.yaml --max-trials 1 --fail-fast', 'one trial first, to see that it works')
       .example('$0 run sweeps/quick.yaml --engine onnx --device webgpu:0', 'on one GPU, by WebGPU')
       .example('$0 run sweeps/patch.yaml --devices 0,2', 'on two GPUs of NVIDIA')
@@ -79,6 +92,8 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     file: path.resolve(args.file),
     results: args.results,
     retryFailed: args.retryFailed,
+    extend: args.extend,
+    checkpointBytes,
     maxTrials,
     failFast: args.failFast,
     only,
@@ -94,11 +109,11 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
     stream: args.json ? process.stderr : process.stdout,
   });
   if (args.json) console.log(JSON.stringify(summary));
-  else console.log(conclusion(summary, args));
+  else console.log([conclusion(summary, args), ...changedMeanwhile(args, source)].join('\n'));
   process.exitCode = summary.exitCode;
 }
 
-function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArguments): string {
+function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary, args: RunArguments): string {
   const flags = [
     ...args.set.map((flag) => ` --set ${quoted(flag)}`),
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
@@ -109,12 +124,22 @@ function conclusion({ done, failed, left, leftOut }: SweepSummary, args: RunArgu
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';
-  const lines = [`${done} done, ${failed.length} failed, ${left} left${out}.`];
+  const early = earlyStopped.length > 0 ? `, ${earlyStopped.length} stopped early` : '';
+  const lines = [`${done} done, ${failed.length} failed, ${left} left${early}${out}.`];
+  for (const { label, reason } of earlyStopped) lines.push(`  stopped early: ${label}: ${reason}`);
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);
   if (failed.length > 0) lines.push(`Run only what failed again: ${again} --retry-failed`);
   if (left > 0) lines.push(`Go on: ${again}`);
   if (done > 0) lines.push('Read the report: sweep report');
   return lines.join('\n');
+}
+
+/** What a user added to the file while the sweep ran is for the next run, and that is said. */
+function changedMeanwhile({ file }: RunArguments, source: string): string[] {
+  const now = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : source;
+  return now === source
+    ? []
+    : [`${file} was changed meanwhile: the same command takes the change up and runs what is missing.`];
 }
 
 function countOf(value: number | undefined): number | undefined {

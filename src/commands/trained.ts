@@ -5,6 +5,7 @@ import path from 'node:path';
 import { messageOf, UserError } from '../errors.js';
 import type { Range } from '../imaging/intensity.js';
 import { NUMERICS_VERSION, type AnyTrialConfig, type TrialConfig, type TrialEvent } from '../protocol.js';
+import { findTrial } from './trial/find.js';
 import { eventsFile, listAttempts, trialDirectory } from '../runner/layout.js';
 import type { TrialState } from '../train/checkpoint.js';
 import { readSafetensors, type NamedTensor } from '../train/safetensors.js';
@@ -29,12 +30,6 @@ export interface TrainedGenerator {
   hash: string;
 }
 
-export const trialArgument = {
-  type: 'string',
-  demandOption: true,
-  describe: 'The trial: its key or the beginning of it, as the folders of RESULTS/trials are called',
-} as const;
-
 export const generatorOptions = {
   direction: {
     choices: ['x2y', 'y2x'] as const,
@@ -49,34 +44,12 @@ export const generatorOptions = {
   },
 } as const;
 
-/**
- * The key of the one trial whose key begins so.
- * @throws UserError if there is none or more than one
- */
-export function findTrial(results: string, text: string): string {
-  const folder = path.join(results, 'trials');
-  const keys = fs.existsSync(folder) ? fs.readdirSync(folder).sort() : [];
-  const found = keys.includes(text) ? [text] : keys.filter((key) => text !== '' && key.startsWith(text));
-  if (found.length === 1) return found[0]!;
-  if (keys.length === 0)
-    throw new UserError(
-      `There is no trial in ${results} yet. Run a sweep first: sweep run sweeps/quick.yaml`,
-    );
-  const list = (found.length > 0 ? found : keys).slice(0, 10);
-  const more = (found.length || keys.length) > list.length ? ', …' : '';
-  throw new UserError(
-    found.length === 0
-      ? `No trial of ${results} has a key that begins with '${text}'. There are: ${list.join(', ')}${more}`
-      : `${found.length} trials of ${results} have a key that begins with '${text}': ${list.join(', ')}${more}. Write more of it.`,
-  );
-}
-
 /** @throws UserError if there is no such trial or checkpoint, or it cannot be used */
 export function loadGenerator(
   results: string,
   { trial, direction, checkpoint }: { trial: string; direction: Direction; checkpoint?: string | undefined },
 ): TrainedGenerator {
-  const key = findTrial(results, trial);
+  const { key } = findTrial(results, trial);
   const folder = trialDirectory(results, key);
   const config = readConfig(path.join(folder, 'config.json'), key);
   const chosen = chooseCheckpoint(path.join(folder, 'checkpoints'), key, checkpoint);

@@ -28,9 +28,9 @@ import { availableCores } from '../machine.js';
 import { ENGINES, type EngineName } from '../protocol.js';
 import { openTranslator, type Translator, type Way } from '../train/translator.js';
 import { packageVersion } from '../version.js';
-import { jsonOption, resultsOption } from './options.js';
+import { jsonOption, resultsOption, trialArgument } from './options.js';
 import { openBar, type Bar } from './bar.js';
-import { generatorOptions, loadGenerator, trialArgument, type TrainedGenerator } from './trained.js';
+import { generatorOptions, loadGenerator, type TrainedGenerator } from './trained.js';
 
 interface TranslateArguments {
   trial: string;

@@ -86,6 +86,8 @@ export function findUnfit(source: Source, plain: unknown, definition: Definition
     const message = 'exclude leaves no setting of the grid';
     return [{ place: placeOfKey(source, ['exclude']), message, expected: 'at least one setting to train' }];
   }
+  const unjudged = findUnjudged(source, definition);
+  if (unjudged.length > 0) return unjudged;
   if (definition.trainer !== 'cyclegan') return findUnfilled(source, definition.trainer.command, definition);
 
   const problems = new Map<string, Problem>();
@@ -99,6 +101,32 @@ export function findUnfit(source: Source, plain: unknown, definition: Definition
     }
   }
   return [...problems.values()];
+}
+
+/** What keeps a rule for early stopping from ever comparing two trials. */
+function findUnjudged(source: Source, { early_stop, budget, data, trainer }: Definition): Problem[] {
+  if (early_stop === undefined) return [];
+  if ('minutes' in budget) {
+    return [
+      {
+        place: placeOfKey(source, ['early_stop']),
+        message:
+          'early_stop compares trials at shares of their budget, and how far a budget of minutes is used stands in no event',
+        expected: 'a budget of updates, pixels or epochs',
+      },
+    ];
+  }
+  const { metric } = early_stop;
+  if (trainer === 'cyclegan' && metric.startsWith('val/') && 'pairing' in data && data.pairing === 'none') {
+    return [
+      {
+        place: placeOfValue(source, ['early_stop', 'metric']),
+        message: `${metric} compares a translated image with its partner, and data.pairing is none`,
+        expected: 'data.pairing by-name or an index file, or no early_stop',
+      },
+    ];
+  }
+  return [];
 }
 
 /** A parameter that two factors of one block give: the second would overwrite the first. */

@@ -11,6 +11,7 @@ import {
   type Block,
   type Setting,
 } from './grid.js';
+import { misleadingMetric } from './early-stop.js';
 import { parameterResolver } from './parameters.js';
 import type { Definition } from './schema.js';
 import { receptiveFields, showSetting, withoutContrast } from './warnings.js';
@@ -101,11 +102,25 @@ export function expandTrials(definition: Definition): Expansion {
         .map((seed) => `seed ${seed} stands more than once; it is run once`),
       ...withoutContrast(settings, contrasted),
       ...(definition.trainer === 'cyclegan' ? receptiveFields(settings as unknown as TrialParameters[]) : []),
+      ...stoppingWarnings(definition, Math.max(...entries.map((entry) => entry.seeds.length))),
       ...(varied.length > 0 && entries.every((entry) => entry.seeds.length === 1)
         ? ['one seed: a difference between settings cannot be told from chance; use seeds: 3 or more']
         : []),
     ],
   };
+}
+
+/** What a reader should know of a rule that stops trials. */
+function stoppingWarnings({ early_stop }: Definition, seeds: number): string[] {
+  if (early_stop === undefined) return [];
+  return [
+    ...[misleadingMetric(early_stop)].filter((warning) => warning !== undefined),
+    ...(seeds > 1
+      ? [
+          'early_stop with several seeds: a setting that loses some of its seeds keeps its luckier ones; the report leaves stopped trials out of all means and says how many there are',
+        ]
+      : []),
+  ];
 }
 
 /** What a setting becomes: without the parameters whose condition does not hold, and, for our own trainer, with every default. */

@@ -125,6 +125,10 @@ function keysAllowedAt(plain: unknown, path: Path): { section: string; known: st
       return { section, known: ['train', 'validation', 'test'] };
     case 'budget':
       return { section, known: Object.keys(shape.budget.shape) };
+    case 'early_stop':
+      return { section, known: Object.keys(shape.early_stop.unwrap().shape) };
+    case 'checkpoints':
+      return { section, known: Object.keys(shape.checkpoints.unwrap().shape) };
     case 'retry':
       return { section, known: Object.keys(shape.retry.unwrap().shape) };
     case 'resources':

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Budget, EngineName, ExamSettings, Prevalence, Split, SplitShares } from '../protocol.js';
 import { ENGINES } from '../protocol.js';
 import type { Condition } from './conditions.js';
+import { earlyStopSchema, toEarlyStop, type EarlyStop } from './early-stop.js';
 import {
   FREE_NAMES,
   GRID,
@@ -68,6 +69,10 @@ export interface Definition {
   seeds: number[];
   budget: Budget;
   exam: ExamSettings;
+  /** By which rule trials are stopped that do worse than the others; without it, none is. */
+  early_stop?: EarlyStop;
+  /** Shares of the budget, ascending, at which a checkpoint is kept beside the last and the best. */
+  checkpoints: { keep: number[] };
   retry: {
     limit: number;
     /** Seconds without a sign of progress after which a trial hangs; auto: as long as suits its trainer. */
@@ -116,6 +121,7 @@ const DATA = '{x: FOLDER, y: FOLDER} for images of yours, or {phantom: radiograp
 const LIST_OF_SETTINGS = 'a list of mappings, e.g. [{patch: 256, batch: 16}]';
 const REPEAT = 'a whole number from 1: how many seeds every setting is run with';
 const DEVICE = 'auto, cpu, cuda or webgpu (all GPUs of the kind), or one GPU by its number: cuda:0, webgpu:1';
+const KEEP = 'shares of the budget above 0 and below 1, e.g. [0.25, 0.5]';
 const DURATION = 'a time such as 90s, 10m, 8h or 2d';
 const SEEDS = 'how many (3 means 1, 2, 3), or a list of whole numbers from 0 to 2147483647';
 
@@ -378,6 +384,19 @@ function fileSchema(kind: 'own' | 'free') {
         )
         .default({ at: [1], extent: 'core' })
         .describe('The exam on whole test images. It decides nothing of the training, and no key.'),
+      early_stop: earlyStopSchema(kind === 'own'),
+      checkpoints: z
+        .strictObject(
+          {
+            keep: z
+              .array(z.number({ error: KEEP }).gt(0, { error: KEEP }).lt(1, { error: KEEP }), { error: KEEP })
+              .default([])
+              .describe('Shares of the budget at which a checkpoint is kept, beside the last and the best.'),
+          },
+          { error: 'e.g. {keep: [0.5]}' },
+        )
+        .default({ keep: [] })
+        .describe('Which checkpoints stay.'),
       retry: z
         .strictObject(
           {
@@ -454,7 +473,6 @@ export const foreignSchema = fileSchema('free');
 
 /** Keys that are planned, by the path of their mapping, so that they are told from mistakes. */
 export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['early_stop', 'checkpoints'],
   resources: ['gpus', 'cpus'],
 };
 
@@ -531,7 +549,7 @@ type CheckedFile = Omit<z.output<typeof sweepSchema>, 'trainer'> & {
   command?: string[];
 };
 
-function toDefinition({ command, repeat, ...file }: CheckedFile): Definition {
+function toDefinition({ command, repeat, early_stop, ...file }: CheckedFile): Definition {
   const seeds = Array.isArray(file.seeds) ? file.seeds : Array.from({ length: file.seeds }, (_, i) => i + 1);
   const names = command === undefined ? OWN_NAMES : FREE_NAMES;
   const grid = [file.grid].flat() as Record<string, unknown>[];
@@ -545,6 +563,8 @@ function toDefinition({ command, repeat, ...file }: CheckedFile): Definition {
       return { name: names.nameOf(key)!, condition: toCondition(condition, names) };
     }),
     include: file.include.map((entry) => toIncluded(entry as Setting, names)),
+    ...(early_stop === undefined ? {} : { early_stop: toEarlyStop(early_stop) }),
+    checkpoints: { keep: [...new Set(file.checkpoints.keep)].sort((a, b) => a - b) },
     seeds: repeat === undefined ? seeds : firstSeeds(seeds, repeat),
     budget: Object.fromEntries(Object.entries(file.budget)) as Budget,
   };

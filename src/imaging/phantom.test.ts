@@ -7,7 +7,8 @@ import { pairByName } from './pairs.js';
 import type { GreyImage } from './image.js';
 import { toUnit } from './intensity.js';
 import { drawWhole, ensurePhantom, holdsPhantom, phantomFingerprint } from './phantom-cache.js';
-import { drawPair, drawPhantom, drawShare } from './phantom.js';
+import { LABELS } from './phantom-anatomy.js';
+import { drawExamined, drawLabels, drawPair, drawPhantom, drawShare } from './phantom.js';
 import { readPng } from './png.js';
 import { psnr } from './quality.js';
 
@@ -102,6 +103,42 @@ describe('drawPair', () => {
   });
 });
 
+describe('what the exam knows of a patient', () => {
+  it('without nodules is the picture that is drawn, and with them differs in nothing else', () => {
+    const { x, y, nodules } = drawExamined(1, 2, 256);
+    const pair = drawPair(1, 2, 256);
+    expect(x.without).toEqual(pair.x);
+    expect(y.without).toEqual(pair.y);
+    expect(nodules.length).toBeGreaterThan(4);
+    const far = (i: number) => nodules.every((one) => Math.hypot((i % 256) - one.x, (i >> 8) - one.y) > 40);
+    const changes = (at: (i: number) => boolean) =>
+      Math.max(...x.with.data.map((value, i) => (at(i) ? Math.abs(value - x.without.data[i]!) : 0)));
+    expect(changes(() => true)).toBeGreaterThan(1000);
+    // A coarse blur carries a trace of a nodule further.
+    expect(changes(far)).toBeLessThan(200);
+  });
+
+  it('says what every pixel shows', () => {
+    const labels = drawLabels(1, 0, 128);
+    expect(labels).toEqual(drawExamined(1, 0, 128).labels);
+    const share = (name: (typeof LABELS)[number]) =>
+      labels.filter((label) => label === LABELS.indexOf(name)).length / labels.length;
+    for (const name of LABELS) expect(share(name), name).toBeGreaterThan(0.05);
+    // Lungs are dark in the middle of either side of a frontal radiograph.
+    expect(LABELS[labels[60 * 128 + 38]!]).toBe('lung');
+    expect(LABELS[labels[2 * 128 + 2]!]).toBe('outside');
+  });
+
+  it('may have nodules in one domain and not in the other', () => {
+    const plain = drawPair(1, 0, 128);
+    const { x, y, nodules } = drawPair(1, 0, 128, { x: 1, y: 0 });
+    expect(y).toEqual(plain.y);
+    expect(x).not.toEqual(plain.x);
+    expect(nodules.length).toBeGreaterThan(0);
+    expect(drawPair(1, 0, 128, { x: 0, y: 0 })).toEqual(plain);
+  });
+});
+
 describe('drawPhantom', () => {
   it('writes pairs that the reader finds, and says what they are', async () => {
     const told: number[] = [];
@@ -153,11 +190,17 @@ describe('the cache', () => {
   });
 
   it('has another fingerprint for anything that changes a pixel', () => {
-    const others = [{ count: 4 }, { size: 33 }, { seed: 2 }, { nodules: 0.5 }].map((change) => ({
+    const others = [
+      { count: 4 },
+      { size: 33 },
+      { seed: 2 },
+      { nodules: 0.5 },
+      { nodules: { x: 0.5, y: 0 } },
+    ].map((change) => ({
       ...small,
       ...change,
     }));
-    expect(new Set([small, ...others].map(phantomFingerprint)).size).toBe(5);
+    expect(new Set([small, ...others].map(phantomFingerprint)).size).toBe(6);
   });
 
   it('never replaces what is not its own', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { listImages } from './folder.js';
 import { pairByName } from './pairs.js';
 import { readPng } from './png.js';
-import { meanAbsoluteError, meanSquaredError, psnr, ssim, ssimUniform } from './quality.js';
+import { meanAbsoluteError, meanSquaredError, psnr, scorePair, ssim, ssimUniform } from './quality.js';
 
 /** 64 x 64 images of a formula, range 255, with values from scikit-image 0.19.3. */
 const a = Float64Array.from({ length: 64 * 64 }, (_, k) => (7 * Math.floor(k / 64) + 13 * (k % 64)) % 256);
@@ -54,6 +54,41 @@ describe('SSIM', () => {
 
   it('refuses images that are smaller than its window', () => {
     expect(() => ssim(new Float32Array(100), new Float32Array(100), 10, 10, 1)).toThrow(/at least 11 x 11/);
+  });
+});
+
+describe('scorePair', () => {
+  const everywhere = new Uint8Array(a.length).fill(1);
+  const score = (inside: Uint8Array) => scorePair(a, b, { width: 64, height: 64, range: 255, inside });
+
+  it('gives what the single measures give, and the same inside a mask that holds all', () => {
+    const { whole, body } = score(everywhere);
+    expect(whole.mae).toBeCloseTo(4.417236328125, 12);
+    expect(whole.psnr).toBeCloseTo(33.96759276470411, 10);
+    expect(whole.ssim).toBeCloseTo(0.985254795061139, 12);
+    expect(body).toEqual(whole);
+  });
+
+  it('looks inside the mask alone', () => {
+    const left = everywhere.map((_, i) => (i % 64 < 32 ? 1 : 0));
+    const half = (of: Float64Array) => of.filter((_, i) => i % 64 < 32);
+    const { body } = score(left);
+    expect(body!.mae).toBeCloseTo(meanAbsoluteError(half(a), half(b)), 12);
+    expect(body!.psnr).toBeCloseTo(psnr(half(a), half(b), 255), 10);
+    // Windows of 11 pixels with their middle in the first 32 columns reach 5 columns further.
+    const wider = (of: Float64Array) => of.filter((_, i) => i % 64 < 37);
+    expect(body!.ssim).toBeCloseTo(ssim(wider(a), wider(b), 37, 64, 255), 12);
+    expect(score(new Uint8Array(a.length)).body).toBeUndefined();
+  });
+
+  it('of one scale is SSIM; of several, 1 for equal images and less for others', () => {
+    const small = { width: 64, height: 16, range: 255, inside: everywhere.subarray(0, 1024) };
+    const one = scorePair(a.subarray(0, 1024), b.subarray(0, 1024), small).whole;
+    expect(one.msSsim).toBeCloseTo(one.ssim, 12);
+    expect(
+      scorePair(a, a, { width: 64, height: 64, range: 255, inside: everywhere }).whole.msSsim,
+    ).toBeCloseTo(1, 12);
+    expect(score(everywhere).whole.msSsim).toBeLessThan(1);
   });
 });
 

@@ -137,10 +137,24 @@ describe('what it says', () => {
     expect(buildReport(sweep, options)).toContain('2 trials are in no mean');
   });
 
+  test('marks in every figure where a trial went on with a smaller micro-batch', () => {
+    const sweep = syntheticSweep();
+    const [trial] = sweep.trials;
+    const { attempts } = trial!;
+    const [done] = attempts;
+    const before = { ...done!, outcome: 'failed', class: 'out-of-memory', microBatch: 16 } as const;
+    trial!.attempts = [before, { ...done!, attempt: 2, from: 100, microBatch: 8 }];
+    const page = unescaped(buildReport(sweep, options));
+    expect(page).toContain('where a trial went on with a smaller micro-batch');
+    expect(page).toContain('64×64, batch 16, seed 1: from update 100');
+    expect(page).toMatch(/"halvings":\[\{"updates":100,"pixels":6553600,"seconds":\d/);
+    expect(unescaped(buildReport(syntheticSweep(), options))).not.toContain('smaller micro-batch');
+  });
+
   test('says plainly where the untranslated image is better', () => {
     const { verdicts } = examTables(cellsOf(syntheticSweep()))!;
     expect(verdicts).toEqual([
-      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image. By that measure doing nothing is the better translation.',
+      '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image (X→Y). By that measure doing nothing is the better translation.',
     ]);
   });
 

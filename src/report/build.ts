@@ -19,6 +19,7 @@ import {
   lossTable,
   messagesOf,
   runFacts,
+  systemTable,
   trialTable,
 } from './tables.js';
 
@@ -69,6 +70,7 @@ export function buildReport(sweep: SweepRecord, options: ReportOptions): string 
     wallCaption: wallCaption(walls),
     imagesLeftOut: !options.images && sweep.trials.some((trial) => trial.samples.length > 0),
     trials: sweep.trials.length > 0 ? trialTable(sweep) : null,
+    system: systemTable(sweep, cells),
     messages: messagesOf(sweep, cells),
     run: runFacts(sweep, cells),
     budget: [...new Set(sweep.trials.map((trial) => budgetWords(trial.budget)))].join('; '),

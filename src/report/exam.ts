@@ -24,8 +24,8 @@ const LEFT_OUT = ['mae', 'ms_ssim', 'kid_low', 'kid_high', 'frechet', 'n', 'nodu
 /** Whose rows stand above the models'. */
 const BASELINES = ['untranslated', 'histogram', 'linear', 'ceiling'] as const satisfies ExamVariant[];
 const DIRECTIONS = [
-  { direction: 'x2y', suffix: '', title: 'G: X→Y' },
-  { direction: 'y2x', suffix: '_yx', title: 'F: Y→X' },
+  { direction: 'x2y', suffix: '', arrow: 'X→Y', title: 'G: X→Y' },
+  { direction: 'y2x', suffix: '_yx', arrow: 'Y→X', title: 'F: Y→X' },
 ] as const;
 
 /** Null where no finished trial was examined. */
@@ -119,19 +119,21 @@ function places(metric: string, value: number): number {
 /** Says plainly where no network is better than the model, in both directions. */
 function verdictsOf(baseline: ExamVariant, scored: readonly Cell[], names: readonly string[]): string[] {
   const lostBy = (cell: Cell) =>
-    DIRECTIONS.flatMap(({ direction, suffix }) =>
-      MAIN.filter((metric) => namesOf(names, direction).includes(metric)).flatMap((metric) => {
+    DIRECTIONS.flatMap(({ suffix, arrow }) => {
+      const compared = MAIN.filter((metric) => names.includes(`${metric}_${baseline}${suffix}`));
+      const lost = compared.filter((metric) => {
         const better = metricOf(metric)?.direction;
         const value = (name: string) => spreadOf(cell, examValue(name)).mean;
         const gain = value(`${metric}${suffix}`) - value(`${metric}_${baseline}${suffix}`);
-        const label = `${metricOf(metric)?.label ?? metric}${suffix && ' (Y→X)'}`;
-        return (better === 'lower' && gain > 0) || (better === 'higher' && gain < 0) ? [label] : [];
-      }),
-    );
-  const worse = scored.map((cell) => ({ cell, lost: lostBy(cell) })).filter(({ lost }) => lost.length > 0);
-  const words = [...new Set(worse.map(({ lost }) => list(lost)))];
-  return words.map((lost) => {
-    const labels = worse.filter((one) => list(one.lost) === lost).map(({ cell }) => cell.label);
+        return better === 'lower' ? gain > 0 : better === 'higher' && gain < 0;
+      });
+      if (lost.length === 0) return [];
+      if (lost.length === compared.length && lost.length > 1) return [`every score of ${arrow}`];
+      return [`${list(lost.map((metric) => metricOf(metric)?.label ?? metric))} (${arrow})`];
+    });
+  const worse = scored.map((cell) => ({ cell, lost: list(lostBy(cell)) })).filter(({ lost }) => lost !== '');
+  return [...new Set(worse.map(({ lost }) => lost))].map((lost) => {
+    const labels = worse.filter((one) => one.lost === lost).map(({ cell }) => cell.label);
     const [what, moral] = PLAINLY[baseline] ?? ['', ''];
     return `${labels.join('; ')}: ${what} scores better than the model in ${lost}. ${moral}`;
   });

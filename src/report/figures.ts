@@ -3,7 +3,7 @@ import { KNOW_NOTHING } from '../adversarial.js';
 import { METRICS, type Metric } from '../metrics.js';
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
 import { unfinished, type Cell } from './cells.js';
-import { decimal } from './format.js';
+import { decimal, integer } from './format.js';
 import { firstTenth, interpolate, onCommonGrid, thinning, type Grid } from './grid.js';
 import { mean } from './statistics.js';
 import { finalValue, statusText } from './summary.js';
@@ -41,6 +41,8 @@ export interface FigureData {
     curves: Record<string, Curve>;
     /** Trials that are in no mean; drawn thin. */
     unfinished: Single[];
+    /** Where a trial went on with a smaller micro-batch, since there was no memory for more. */
+    halvings: Record<FigureData['axis'] | 'seconds', number>[];
   }[];
   panels: Pick<Panel, 'metric' | 'references' | 'range' | 'loss'>[];
 }
@@ -228,6 +230,7 @@ function dataOf(sweep: SweepRecord, cells: readonly Cell[], panels: readonly Pan
       ...cell.style,
       ...curvesOf(cell, panels),
       unfinished: unfinished({ ...sweep, trials: cell.trials }).flatMap((trial) => singleOf(trial, panels)),
+      halvings: cell.trials.flatMap((trial) => halvingsOf(trial).map((update) => placeOf(trial, update))),
     })),
     panels: panels.map(({ metric, references, range, loss }) => ({
       metric,
@@ -277,6 +280,23 @@ function singleOf(trial: TrialRecord, panels: readonly Panel[]): Single[] {
   return [{ seed: trial.seed, status: statusText(trial), updates, pixels, seconds, curves }];
 }
 
+/** Updates at which a trial went on with a smaller micro-batch. */
+function halvingsOf({ attempts }: TrialRecord): number[] {
+  return attempts.flatMap(({ from, microBatch }, at) => {
+    const before = attempts[at - 1];
+    if (before?.class !== 'out-of-memory' || microBatch === null || before.microBatch === null) return [];
+    return microBatch < before.microBatch ? [from] : [];
+  });
+}
+
+/** An update of a trial on each of the axes. */
+function placeOf(trial: TrialRecord, update: number) {
+  const [series] = Object.values(trial.series);
+  const on = (values: number[] = []) =>
+    update === 0 || series === undefined ? 0 : interpolate(series.step, values, update);
+  return { updates: update, pixels: Math.round(on(series?.pixels)), seconds: on(series?.seconds) };
+}
+
 function gaps(values: readonly number[]): Gaps {
   return values.map((value) => (Number.isFinite(value) ? Number(value.toPrecision(5)) : null));
 }
@@ -298,6 +318,14 @@ function methodOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
     ...sweep.trials.flatMap((trial) => Object.values(trial.series).map((series) => series.step.length)),
   );
   const left = unfinished(sweep).length;
+  const halved = cells.flatMap((cell) =>
+    cell.trials.flatMap((trial) => {
+      const updates = halvingsOf(trial);
+      return updates.length === 0
+        ? []
+        : [`${cell.label}, seed ${trial.seed}: from update ${updates.map(integer).join(' and ')}`];
+    }),
+  );
   return [
     seeds > 1
       ? 'Bold line: mean over seeds at the same update. Band: from the lowest to the highest seed. A gap in a mean is where a seed had no number.'
@@ -306,6 +334,11 @@ function methodOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
     ...(seeds > 1 ? ['Along the time axis a mean stands at the mean time of its seeds.'] : []),
     ...(thinning(points) > 1
       ? [`Curves with more than 400 records are drawn as means of ${thinning(points)} neighbouring records.`]
+      : []),
+    ...(halved.length > 0
+      ? [
+          `Dashed upright lines: where a trial went on with a smaller micro-batch, since there was no memory for more; its updates are the same, up to rounding (${halved.join('; ')}).`,
+        ]
       : []),
     ...(left > 0
       ? [

@@ -266,16 +266,32 @@ function draw(chart) {
       dtick: log ? (range[1] / range[0] > 30 ? 1 : 'D2') : undefined,
     },
     annotations,
-    shapes: panel.references.map((line) => ({
-      type: 'line',
-      layer: 'below',
-      xref: 'paper',
-      x0: 0,
-      x1: 1,
-      y0: line.value,
-      y1: line.value,
-      line: { color: soft, width: 1.2, dash: 'dot' },
-    })),
+    shapes: [
+      ...panel.references.map((line) => ({
+        type: 'line',
+        layer: 'below',
+        xref: 'paper',
+        x0: 0,
+        x1: 1,
+        y0: line.value,
+        y1: line.value,
+        line: { color: soft, width: 1.2, dash: 'dot' },
+      })),
+      ...data.cells
+        .filter((_, index) => choice.shown.has(index))
+        .flatMap((cell) =>
+          cell.halvings.map((place) => ({
+            type: 'line',
+            layer: 'below',
+            yref: 'paper',
+            y0: 0,
+            y1: 1,
+            x0: place[choice.axis.id] / choice.axis.divisor,
+            x1: place[choice.axis.id] / choice.axis.divisor,
+            line: { color: cell[scheme], width: 1.2, dash: 'dash' },
+          })),
+        ),
+    ],
   };
   window.Plotly.react(
     chart,

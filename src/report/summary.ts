@@ -35,9 +35,11 @@ function comparedText(sweep: SweepRecord, cells: readonly Cell[]): string {
       ? `One setting (${labels.join('')})`
       : `${capital(spelled(cells.length))} settings${few ? ` (${labels.join('; ')})` : ''} compared`;
   const done = sweep.trials.filter((trial) => trial.status === 'done').length;
+  const early = sweep.trials.filter((trial) => trial.status === 'early-stopped').length;
   return (
     `${what}, ${budgetText(sweep.trials)}, with ${seedsText(cells)}. ` +
-    `${done} of ${integer(sweep.trials.length)} trials ${sweep.trials.length === 1 ? 'is' : 'are'} done.`
+    `${done} of ${integer(sweep.trials.length)} trials ${sweep.trials.length === 1 ? 'is' : 'are'} done` +
+    `${early > 0 ? `, ${integer(early)} ${early === 1 ? 'was' : 'were'} stopped early` : ''}.`
   );
 }
 
@@ -189,6 +191,13 @@ function cautionsOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
         ]
       : []),
   ];
+  const thinned = cells.filter(
+    ({ done, trials }) => done.length > 0 && trials.some(({ status }) => status === 'early-stopped'),
+  );
+  if (thinned.length > 0)
+    cautions.push(
+      `Early stopping took seeds away from ${list(thinned.map(({ label }) => label))}: their means are of the seeds that did better, and look better than the setting is.`,
+    );
   if (cells.length > 1 && seeds === 1)
     cautions.push('One seed a setting: a difference may be nothing but chance.');
   else if (cells.length > 1 && seeds > 1 && seeds < SEEDS_FOR_A_VERDICT) {
@@ -206,9 +215,14 @@ function cautionsOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
 
 /** `failed`, in the words of the page. */
 export function statusText(trial: TrialRecord): string {
-  return { pending: 'not started', running: 'running', done: 'done', failed: 'failed', stopped: 'stopped' }[
-    trial.status
-  ];
+  return {
+    pending: 'not started',
+    running: 'running',
+    done: 'done',
+    failed: 'failed',
+    stopped: 'stopped',
+    'early-stopped': 'stopped early',
+  }[trial.status];
 }
 
 export function trialLabel(trial: TrialRecord, cells: readonly Cell[]): string {

@@ -1,7 +1,7 @@
 /** @file The report's tables, as plain text by row and column. */
 import { METRICS, metricOf } from '../metrics.js';
 import { NUMERICS_VERSION } from '../protocol.js';
-import type { AttemptRecord, SweepRecord, TrialRecord } from '../store/queries.js';
+import type { AttemptRecord, Statistic, SweepRecord, SystemRecord, TrialRecord } from '../store/queries.js';
 import { parameter, parameterText, unfinished, type Cell } from './cells.js';
 import {
   amount,
@@ -243,7 +243,10 @@ export function trialTable(sweep: SweepRecord): Table {
         name === 'patch' ? parameterText('patch', trial.parameters.patch) : String(parameter(trial, name)),
       ),
       String(trial.seed),
-      statusText(trial),
+      statusText(trial) +
+        (trial.extended
+          ? `, from update ${integer(trial.extended.step)} of ${trial.extended.from.slice(0, 10)}`
+          : ''),
       String(trial.attempts.length),
       `${integer(trial.step)} / ${integer(trial.updates)}`,
       trial.step > 0 ? amount(pixelsSeen(trial)) : NONE,
@@ -264,6 +267,44 @@ export function trialTable(sweep: SweepRecord): Table {
       ...gaps,
     ],
     ['Status', 'Engine, device'],
+  );
+}
+
+/** What each trial took of the machine; columns of which nothing is known are left out. */
+export function systemTable(sweep: SweepRecord, cells: readonly Cell[]): Table | null {
+  const known = sweep.trials.flatMap((trial) =>
+    trial.system === null ? [] : [{ trial, use: trial.system }],
+  );
+  if (known.length === 0) return null;
+  const pair = (statistic: Statistic | null, text: (value: number) => string) =>
+    statistic === null ? NONE : `${text(statistic.mean)} / ${text(statistic.peak)}`;
+  const all: { title: string; cell: (use: SystemRecord) => string }[] = [
+    { title: 'Cores', cell: ({ cpu }) => pair(cpu, (value) => fixed(value, 2)) },
+    { title: 'Memory', cell: ({ memory }) => pair(memory, bytes) },
+    { title: 'GPU use', cell: ({ gpu }) => pair(gpu, percent) },
+    { title: 'GPU memory', cell: ({ gpuMemory }) => pair(gpuMemory, bytes) },
+    { title: 'Power, W', cell: ({ power }) => pair(power, (value) => fixed(value, 0)) },
+    { title: 'Temperature, °C', cell: ({ temperature }) => pair(temperature, (value) => fixed(value, 0)) },
+    { title: 'Energy, kJ', cell: ({ energy }) => (energy === null ? NONE : fixed(energy / 1000, 1)) },
+  ];
+  const columns = all.filter(({ cell }) => known.some(({ use }) => cell(use) !== NONE));
+  const onGpu = known.some(({ use }) => use.gpu !== null || use.power !== null);
+  return table(
+    'What trials took of the machine: mean / peak',
+    ['Trial', ...columns.map(({ title }) => title), 'Samples'],
+    known.map(({ trial, use }) => [
+      trialLabel(trial, cells),
+      ...columns.map(({ cell }) => cell(use)),
+      integer(use.samples),
+    ]),
+    [
+      'Sampled every ten seconds: processor and resident memory of all of a trial’s processes.',
+      ...(onGpu
+        ? [
+            'Figures of a GPU are of the whole GPU, whoever else used it; energy is its power over the time of the trial, processor and memory of the machine not counted.',
+          ]
+        : []),
+    ],
   );
 }
 

@@ -61,6 +61,9 @@ export function openIngestThread(results: string, say: (message: string) => void
         followed.get(message.id)?.done();
         followed.delete(message.id);
         return;
+      case 'held':
+        // Silence proves nothing now: no trial is to be taken for one that hangs.
+        return followed.forEach(({ saw }) => saw([{ t: 'alive', wall: Date.now() / 1000 }]));
       case 'notice':
         return say(message.message);
       case 'failed':

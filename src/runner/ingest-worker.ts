@@ -6,7 +6,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemCode, UserError } from '../errors.js';
 import type { TrialEvent } from '../protocol.js';
 import { openStore, storeError, type Store } from '../store/open.js';
-import { endAttempt, startAttempt, transact } from '../store/writer.js';
+import {
+  endAttempt,
+  startAttempt,
+  storeEarlyStop,
+  storeExtended,
+  storeSystem,
+  transact,
+} from '../store/writer.js';
 import { openIngest, type Ingest, type IngestPiece } from './ingest.js';
 
 /** How often events files are looked at, in milliseconds. */
@@ -21,7 +28,7 @@ const BATCH = 500;
 const MOST_TOLD = 200;
 
 /** What of the writer may be called from the main thread. All is stored in the order of the calls. */
-const OPERATIONS = { startAttempt, endAttempt };
+const OPERATIONS = { startAttempt, endAttempt, storeEarlyStop, storeExtended, storeSystem };
 export type Operations = typeof OPERATIONS;
 export type OperationName = keyof Operations;
 export type OperationArguments<Name extends OperationName> =
@@ -40,6 +47,8 @@ export type ToWorker =
 export type FromWorker =
   | { t: 'saw'; id: number; events: TrialEvent[] }
   | { t: 'finished'; id: number }
+  /** What trials write cannot be read on, since it could not be stored. */
+  | { t: 'held' }
   | { t: 'notice'; message: string }
   | { t: 'failed'; exitCode: 1 | 2 | 4; message: string }
   | { t: 'closed' };
@@ -104,6 +113,7 @@ function serve(store: Store, tell: (message: FromWorker) => void, end: () => voi
       if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
       // Nothing was begun: what is asked and read is kept, and no more is read.
       busySince ??= performance.now();
+      tell({ t: 'held' });
       if (!told && performance.now() - busySince > HELD_LONG) {
         tell({ t: 'notice', message: HELD });
         told = true;

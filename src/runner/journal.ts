@@ -25,7 +25,52 @@ export type JournalEntry =
       predicted: number | null;
     }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd)
-  | RetryEntry;
+  | RetryEntry
+  | RungEntry
+  | EarlyStopEntry
+  | ExtendedEntry;
+
+/** A trial's arrival at a rung of the sweep's rule for early stopping. Numbers that are none are null. */
+export interface RungEntry {
+  t: 'rung';
+  attempt: number;
+  wall: number;
+  sweep: string;
+  /** The rule, in the words of `ruleText`: what another decided does not bind it. */
+  rule: string;
+  step: number;
+  /** Share of the budget. */
+  rung: number;
+  value: number | null;
+  best: number | null;
+  mean: number | null;
+  /** Trials that had arrived at the rung before it: what it was judged against. */
+  before: number;
+}
+
+/** A trial does too badly to go on. */
+export interface EarlyStopEntry {
+  t: 'early-stop';
+  attempt: number;
+  wall: number;
+  sweep: string;
+  rule: string;
+  step: number;
+  rung: number;
+  reason: string;
+  /** What of the trial was compared, and what it had to reach. */
+  compared: number | null;
+  cutoff: number | null;
+}
+
+/** A trial goes on from the last checkpoint of one with a smaller budget: true if its first attempt resumed at this step. */
+export interface ExtendedEntry {
+  t: 'extended';
+  wall: number;
+  /** Key of the other trial. */
+  from: string;
+  step: number;
+}
 
 /** After `attempt` failed another follows. */
 export interface RetryEntry {

@@ -19,6 +19,11 @@ export function outputFile(results: string, key: string, attempt: number): strin
   return path.join(attemptDirectory(results, key, attempt), 'output.log');
 }
 
+/** What an attempt took of the machine, as the runner measured it. */
+export function systemFile(results: string, key: string, attempt: number): string {
+  return path.join(attemptDirectory(results, key, attempt), 'system.ndjson');
+}
+
 /** What the runner decided and measured for a trial; the trial itself writes only its events. */
 export function journalFile(results: string, key: string): string {
   return path.join(trialDirectory(results, key), 'runner.ndjson');

@@ -6,9 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { resolveParameters } from '../definition/parameters.js';
 import { EXIT, type ForeignTrialConfig, type TrialConfig, type TrialEvent } from '../protocol.js';
 import { backOff, FAILURES, type FailureClass } from './failures.js';
+import { appendJournal } from './journal.js';
 import { oomKills } from './oom.js';
 import { judgeExit, type Evidence, type Verdict } from './outcome.js';
-import { nextAttempt } from './retry.js';
+import { nextAttempt, startMicroBatch } from './retry.js';
 
 const code = (exitCode: number): Evidence => ({ exit: { exitCode, signal: null } });
 const signal = (name: string): Evidence => ({ exit: { exitCode: null, signal: name } });
@@ -122,10 +123,32 @@ describe('another attempt', () => {
   it('does not help where there is nothing to halve: norm batch, another trainer', () => {
     expect(nextAttempt(own({ batch: 16, norm: 'batch' }), 1, failed('out-of-memory'), first)).toBeUndefined();
     expect(nextAttempt(foreign, 1, failed('out-of-memory'), first)).toBeUndefined();
+    expect(nextAttempt(foreign, 1, failed('out-of-memory', 'SIGABRT'), first)).toBeUndefined();
     // The kernel may have killed it for what another process took.
     expect(nextAttempt(foreign, 1, failed('out-of-memory', 'SIGKILL'), first)).toMatchObject({
       delay: expect.any(Number) as number,
     });
+  });
+
+  it('keeps what was found for later runs, unless the sweep file names a micro-batch', () => {
+    const results = fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-retry-'));
+    const retry = {
+      t: 'retry',
+      wall: 0,
+      class: 'out-of-memory',
+      reason: 'it ran out of memory',
+      delay: 0,
+    } as const;
+    appendJournal(
+      results,
+      'a',
+      { ...retry, attempt: 1, microBatch: 8 },
+      { ...retry, attempt: 2, microBatch: 4 },
+    );
+    expect(startMicroBatch(results, own({ batch: 16 }))).toBe(4);
+    expect(startMicroBatch(results, own({ batch: 16 }, 16))).toBe(16);
+    expect(startMicroBatch(results, { ...own({ batch: 16 }), key: 'b' })).toBe('auto');
+    fs.rmSync(results, { recursive: true });
   });
 
   it('is made up to the limit, for the classes that have a wait', () => {

@@ -21,6 +21,7 @@ import { trainingSet } from '../imaging/subset.js';
 import {
   NUMERICS_VERSION,
   type AnyTrialConfig,
+  type Budget,
   type ForeignTrialConfig,
   type TrialConfig,
   type TrialData,
@@ -35,6 +36,8 @@ export interface Plan {
   arithmetic: string[];
   warnings: string[];
   images: PlannedImages;
+  /** Key of the same trial with another budget. */
+  keyAt: (trial: TrialConfig, budget: Budget) => string;
 }
 
 /** The images as they are split, files of X and of Y. */
@@ -62,7 +65,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const found = await findData(definition, options);
   const { data, fingerprint, lists } = found;
   const { split, pairing, patient, range, mask, voi, axis } = data;
-  const { budget, engine, exam, resources, trainer } = definition;
+  const { budget, checkpoints, engine, exam, resources, trainer } = definition;
   // What would fail in a trial fails here, before any is started.
   const pairs = await findPairs(...lists, pairing);
   const parts = splitImages(...lists, split, { patient, pairs });
@@ -91,6 +94,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     winograd: resources.winograd,
     memory: resources.memory,
     exam,
+    keep: checkpoints.keep,
   });
   const ofAnother = (
     command: string[],
@@ -102,6 +106,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     parameters,
     command: fillCommand(command, { parameters, seed, budget }),
     workingDirectory: options.folder,
+    keep: checkpoints.keep,
     budget,
     data,
     dataFingerprint: fingerprint,
@@ -131,6 +136,7 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
     arithmetic,
     warnings: [...warnings, ...found.warnings],
     images: { lists, parts, trainedBy },
+    keyAt: ({ parameters, seed }, budget) => trialKey({ ...shared, budget, parameters, seed }),
   };
 }
 
@@ -163,7 +169,7 @@ async function findData({ data }: Definition, { folder, say, draw }: PlanOptions
   }
   const { voi, axis, skip_bad, ...given } = data;
   const [x, y] = [path.resolve(folder, data.x), path.resolve(folder, data.y)];
-  const [listX, listY] = [await listed(x, data, say), await listed(y, data, say)];
+  const [listX, listY] = [await listed(x, data), await listed(y, data)];
   const lists: FoundData['lists'] = [listX.files, listY.files];
   const hash = createHash('sha256').update(
     `${await fingerprintFolder(listX)} ${await fingerprintFolder(listY)}`,
@@ -209,17 +215,13 @@ async function findData({ data }: Definition, { folder, say, draw }: PlanOptions
 async function listed(
   folder: string,
   { axis, skip_bad }: Pick<FolderData, 'axis' | 'skip_bad'>,
-  say: PlanOptions['say'],
 ): Promise<ImageFolder & { refused: string[] }> {
   if (!skip_bad) return { ...(await listImages(folder, { axis })), refused: [] };
   const refused: RefusedFile[] = [];
   let list = await listImages(folder, { axis, refuse: (file) => refused.push(file) });
   refused.push(...(await findUnreadable(list)));
   const names = refused.map(({ name }) => name);
-  if (names.length > 0) {
-    list = await listImages(folder, { axis, skip: names });
-    say(`${folder}: left out ${names.length} of ${names.length + list.sources.length} files:`);
-    for (const { reason } of refused) say(`  ${reason}`);
-  }
-  return { ...list, refused: names };
+  if (names.length > 0) list = await listImages(folder, { axis, skip: names });
+  const warnings = [...list.warnings, ...refused.map(({ reason }) => `left out ${reason}`)];
+  return { ...list, warnings, refused: names };
 }

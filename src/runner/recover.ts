@@ -23,6 +23,7 @@ import {
   type TrialEntry,
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
+import { restoreDecisions } from './decisions.js';
 import { ingestWhole, parseEvent } from './ingest.js';
 import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
 import {
@@ -34,7 +35,7 @@ import {
   sweepRecordFile,
   trialDirectory,
 } from './layout.js';
-import { readLines } from './lines.js';
+import { eachLine } from './lines.js';
 import { outlive } from './processes.js';
 import { CAN_FIND_STRAYS, outliveStrays } from './strays.js';
 
@@ -179,6 +180,7 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
       );
     }
     ingestWhole(store, key, attempt);
+    restoreDecisions(store, key, attempt, journal);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
     if (recorded?.t === 'end') {
@@ -200,9 +202,12 @@ function sizeOf(file: string): number {
 }
 
 function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
-  const events = readLines(eventsFile(results, key, attempt)).map(parseEvent);
   const none = { exitCode: null, signal: null };
-  const last = events.findLast(saysHowItEnded);
+  let last: TrialEvent | undefined;
+  for (const line of eachLine(eventsFile(results, key, attempt))) {
+    const event = parseEvent(line);
+    if (saysHowItEnded(event)) last = event;
+  }
   if (last?.t === 'done') return { outcome: 'done', reason: last.reason ?? 'finished', ...none };
   if (last?.t === 'health') return { outcome: 'failed', reason: last.message, ...none };
   if (last?.t === 'stopped')

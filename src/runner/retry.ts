@@ -35,7 +35,7 @@ export function nextAttempt(
     const half = isForeignTrial(config) ? undefined : halved(config, microBatch);
     if (half !== undefined) return { delay: 0, microBatch: half };
     // The kernel may have killed this one for what another took: then the same may do.
-    if (verdict.signal === null) return undefined;
+    if (verdict.signal !== 'SIGKILL') return undefined;
   }
   if (wait === null || failures >= limit) return undefined;
   return { delay: backOff(wait, failures, chance(`${config.key} ${attempt}`)) };

@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
-import { diskFull, isDiskFull } from '../disk.js';
+import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores, hostHash } from '../machine.js';
@@ -13,6 +13,8 @@ import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from
 import { openStore, type Store } from '../store/open.js';
 import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
+import { beginExtended, findExtensions } from './extend.js';
+import { diskNeed, judgeSpace, spaceLow } from './disk-need.js';
 import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
 import { sweepRecordFile, writeFileWhole } from './layout.js';
@@ -25,7 +27,9 @@ import { openProgress } from './progress.js';
 import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
+import { openSteering, type Steering } from './steering.js';
 import { listenForStop, type Stopping } from './stop.js';
+import { openSystemWatch } from './system.js';
 
 export interface SweepRun {
   definition: Definition;
@@ -36,6 +40,10 @@ export interface SweepRun {
   /** Absolute results folder. */
   results: string;
   retryFailed: boolean;
+  /** Bytes of one checkpoint of a trial; 0 where nobody knows. */
+  checkpointBytes?: (trial: AnyTrialConfig) => number;
+  /** Whether trials that have not begun go on from finished ones of a smaller budget. */
+  extend: boolean;
   /** Runs no more trials than this. */
   maxTrials?: number | undefined;
   /** Whether the first trial that fails stops the sweep. */
@@ -81,12 +89,17 @@ export interface Placement {
 export interface SweepSummary {
   done: number;
   failed: { label: string; reason: string; configurationOrData: boolean }[];
+  /** Stopped by the sweep file's rule: not done, and not run again while the rule stands. */
+  earlyStopped: { label: string; reason: string; step: number }[];
   /** Neither done nor failed: what the same command would go on with, and what only one without `--only` would. */
   left: number;
   leftOut: number;
   /** Exit code of the command (DESIGN section 8). */
   exitCode: number;
 }
+
+/** How often is looked how much of the disk is free, in milliseconds. */
+const LOOK_AT_SPACE_EVERY = 10_000;
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
@@ -124,17 +137,35 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     );
 
     const outcomes = readOutcomes(store);
-    const statuses = plan.trials.map(({ key }) => outcomes.get(key)?.status ?? 'pending');
+    const steering = openSteering(store, run.definition, plan.trials, outcomes);
+    const statuses = plan.trials.map(({ key }) => {
+      const status = outcomes.get(key)?.status ?? 'pending';
+      if (status === 'done') return status;
+      if (steering.reasonOf(key) !== undefined) return 'early-stopped';
+      // The rule that stopped it no longer stands in the sweep file.
+      return status === 'early-stopped' ? 'stopped' : status;
+    });
     const missing = plan.trials.filter((trial, at) => {
       const status = statuses[at]!;
-      if (!isAsked(trial, only) || status === 'done') return false;
+      if (!isAsked(trial, only) || status === 'done' || status === 'early-stopped') return false;
       return status !== 'failed' || run.retryFailed;
     });
     const wanted = missing.slice(0, run.maxTrials);
+    const label = labeller(plan.trials, plan.varied);
+    const extensions = run.extend ? findExtensions(store, plan, wanted, label) : new Map<string, never>();
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
     const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
+    const { checkpoints } = run.definition;
+    const need = diskNeed(
+      wanted.map(run.checkpointBytes ?? (() => 0)),
+      checkpoints.keep.length,
+      shares?.most ?? 1,
+    );
+    const space = wanted.length === 0 ? undefined : judgeSpace(need, freeSpace(run.results));
+    if (space?.refuse === true) throw new UserError(space.message);
+    if (space !== undefined) say(`Note: ${space.message}`);
     if (placement !== undefined) say(`Trains with ${placement.reason}`);
     say(
       announce(run.definition.name, {
@@ -146,6 +177,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
         shares,
       }),
     );
+    if (extensions.size > 0) say(`${extensions.size} go on from finished trials of a smaller budget`);
 
     const progress = openProgress(wanted.length, run.stream);
     const ingest = openIngestThread(run.results, (message) => progress.say(message));
@@ -153,12 +185,18 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
       (message) => progress.say(message),
       () => ingest.hurry(),
     );
-    const label = labeller(plan.trials, plan.varied);
     const guard = openGuard(wanted);
     const { retry, resources } = run.definition;
     // Told in full at the end.
     const stopFor = (reason: string) => stopping.request(reason.split('\n')[0]!);
     void ingest.failed.then(({ message }) => stopFor(message));
+    steering.storeBy((key, stop) => ingest.call('storeEarlyStop', key, stop));
+    const system = openSystemWatch(run.results, (samples) => ingest.call('storeSystem', samples));
+    const lookAtSpace = () => {
+      const low = spaceLow(need, freeSpace(run.results));
+      if (low !== undefined) stopping.request(low);
+    };
+    const spaceTimer = setInterval(lookAtSpace, LOOK_AT_SPACE_EVERY);
     let fault: Error | undefined;
     let placer: Placer | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
@@ -169,7 +207,13 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     };
     const work = async (config: AnyTrialConfig, slot: Slot) => {
       try {
-        if (stopping.requested) return; // while its place was looked for
+        lookAtSpace();
+        if (stopping.requested) return; // while its place was looked for, or for want of space
+        const extension = extensions.get(config.key);
+        if (extension !== undefined) {
+          beginExtended(run.results, config.key, extension);
+          ingest.call('storeExtended', config.key, extension.from, extension.step);
+        }
         recordPlace(store.results, config.key, slot);
         const verdict = await runTrial({
           store,
@@ -182,6 +226,8 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
           memoryLimit: run.memoryLimit,
           progress,
           stopping,
+          steering,
+          system,
         });
         const guarded = guard.saw(config, verdict);
         if (guarded !== undefined) stopping.request(guarded);
@@ -225,9 +271,11 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     } finally {
       placer?.close();
       stopping.close();
+      clearInterval(spaceTimer);
+      system.close();
       progress.close();
     }
-    return summarise(store, plan.trials, label, stopping, only);
+    return summarise(store, plan.trials, { label, stopping, steering, only });
   } finally {
     store.close();
   }
@@ -296,7 +344,9 @@ interface Announced {
 
 function announce(name: string, { statuses, asked, failed, wanted, later, shares }: Announced): string {
   const done = statuses.filter((status) => status === 'done').length;
+  const early = statuses.filter((status) => status === 'early-stopped').length;
   const parts = [`${statuses.length} trials`, `${done} done before`, `${wanted} to run`];
+  if (early > 0) parts.push(`${early} stopped early before`);
   if (asked < statuses.length) parts.push(`${statuses.length - asked} left out by --only`);
   if (later > 0) parts.push(`${later} left to a later run by --max-trials`);
   if (failed > 0) parts.push(`${failed} failed before (--retry-failed runs them again)`);
@@ -317,9 +367,12 @@ function labeller(trials: AnyTrialConfig[], varied: string[]) {
 function summarise(
   store: Store,
   trials: AnyTrialConfig[],
-  label: (config: AnyTrialConfig) => string,
-  stopping: Stopping,
-  only: Condition,
+  {
+    label,
+    stopping,
+    steering,
+    only,
+  }: { label: (config: AnyTrialConfig) => string; stopping: Stopping; steering: Steering; only: Condition },
 ): SweepSummary {
   const outcomes = readOutcomes(store);
   const rows = trials.map((config) => {
@@ -328,15 +381,22 @@ function summarise(
       throw new UserError(`The store lost trial ${config.key} while the sweep ran`, 4);
     return { config, ...outcome };
   });
+  const early = rows.flatMap(({ config, status, step }) => {
+    const reason = status === 'done' ? undefined : steering.reasonOf(config.key);
+    return reason === undefined ? [] : [{ key: config.key, label: label(config).trimEnd(), reason, step }];
+  });
+  const isEarly = new Set(early.map(({ key }) => key));
   const done = rows.filter(({ status }) => status === 'done').length;
   const failed = rows
-    .filter(({ status }) => status === 'failed')
+    .filter(({ status, config }) => status === 'failed' && !isEarly.has(config.key))
     .map(({ config, reason, exitCode }) => ({
       label: label(config).trimEnd(),
       reason: reason ?? 'for a reason that is not known',
       configurationOrData: exitCode === EXIT.configurationWrong || exitCode === EXIT.dataWrong,
     }));
-  const open = rows.filter(({ status }) => status !== 'done' && status !== 'failed');
+  const open = rows.filter(
+    ({ status, config }) => status !== 'done' && status !== 'failed' && !isEarly.has(config.key),
+  );
   const leftOut = open.filter(({ config }) => !isAsked(config, only)).length;
   const left = open.length - leftOut;
   let exitCode = 0;
@@ -345,5 +405,6 @@ function summarise(
   const none = done === 0 && (left === 0 || stopping.requested);
   if (failed.length > 0 && none && failed.every((trial) => trial.configurationOrData)) exitCode = 2;
   if (stopping.byUser) exitCode = stopping.insisted ?? 3;
-  return { done, failed, left, leftOut, exitCode };
+  const earlyStopped = early.map(({ label, reason, step }) => ({ label, reason, step }));
+  return { done, failed, earlyStopped, left, leftOut, exitCode };
 }

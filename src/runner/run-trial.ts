@@ -8,6 +8,7 @@ import { openDataset, openImageCache } from '../imaging/dataset.js';
 import { listDomains } from '../imaging/folder.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
+import { outOfMemory } from '../out-of-memory.js';
 import type { Store } from '../store/open.js';
 import type { RunningTrial } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
@@ -28,7 +29,9 @@ import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
 import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
+import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
+import type { SystemWatch } from './system.js';
 import { hangLimit, openWatch, type Limits } from './watch.js';
 
 /** How often is looked whether a running trial hangs or is out of time, in milliseconds. */
@@ -50,6 +53,8 @@ export interface TrialWork {
   memoryLimit: number | undefined;
   progress: Progress;
   stopping: Stopping;
+  steering: Steering;
+  system: SystemWatch;
 }
 
 /** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
@@ -122,7 +127,19 @@ interface Attempt {
  * @param decide whether another follows, so that both are written down at once
  */
 async function runAttempt(
-  { store, ingest, config, slot, retry, timeLimit, memoryLimit, progress, stopping }: TrialWork,
+  {
+    store,
+    ingest,
+    config,
+    slot,
+    retry,
+    timeLimit,
+    memoryLimit,
+    progress,
+    stopping,
+    steering,
+    system,
+  }: TrialWork,
   decide: (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined,
 ): Promise<Attempt> {
   const { key } = config;
@@ -151,10 +168,10 @@ async function runAttempt(
     threads,
     environment,
   });
-  if (running.process !== undefined) slot.started(running.process.pid);
   stopping.watch(running);
   if (running.process !== undefined) {
     try {
+      slot.started(running.process.pid);
       appendJournal(results, key, { t: 'process', attempt, ...running.process });
     } catch (error) {
       running.stop(GRACE);
@@ -163,19 +180,22 @@ async function runAttempt(
     }
   }
   const watch = watchOver(running, { hang: hangLimit(retry.hang, foreign), time: timeLimit });
+  const unwatch = system.watch({ key, attempt, pid: running.process?.pid, device });
   const seen: Seen = {};
   const following = ingest.follow(key, attempt, (events) => {
     see(seen, events);
     watch.saw(events);
     progress.saw(key, events);
+    if (steering.saw(key, attempt, events)) running.stop(GRACE);
   });
   const exit = await running.exited;
   const limit = watch.close();
   await following.finished();
 
+  unwatch();
   const output = lastOutput(outputFile(results, key, attempt));
   const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
-  const verdict = judgeExit({ exit, last: seen.end, limit, output, diskFull: full });
+  const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
   const end = { outcome, reason, exitCode, signal, class: verdict.class };
@@ -268,7 +288,10 @@ async function explainFailure(store: Store, config: AnyTrialConfig, verdict: Ver
   }
   const attempt = listAttempts(store.results, key).at(-1) ?? 1;
   const output = path.relative('.', outputFile(store.results, key, attempt));
-  const lastLine = lastOutput(output).trimEnd().split('\n').at(-1) ?? '';
+  const lines = lastOutput(output).trimEnd().split('\n');
+  // A program that breaks off for want of memory may say more after it has said so.
+  const telling = verdict.class === 'out-of-memory' ? lines.findLast((line) => outOfMemory(line)) : undefined;
+  const lastLine = telling ?? lines.at(-1) ?? '';
   const advice = verdict.class === null ? '' : `\n     what to do: ${FAILURES[verdict.class].advice}`;
   return `${verdict.reason}${lastLine === '' ? '' : `: ${lastLine}`}${advice}\n     its output: ${output}`;
 }

@@ -13,10 +13,11 @@ import {
   samples,
   sweeps,
   sweepTrials,
+  systemSamples,
   trials,
 } from './schema.js';
 
-export type TrialStatus = 'pending' | 'running' | 'done' | 'failed' | 'stopped';
+export type TrialStatus = 'pending' | 'running' | 'done' | 'failed' | 'stopped' | 'early-stopped';
 
 /** One metric over a trial: parallel columns in the order of steps, later attempts superseding what they repeat. */
 export interface Series {
@@ -32,7 +33,7 @@ export interface Series {
 
 export interface AttemptRecord {
   attempt: number;
-  outcome: 'done' | 'failed' | 'stopped' | 'lost' | null;
+  outcome: 'done' | 'failed' | 'stopped' | 'early-stopped' | 'lost' | null;
   /** Class of its failure. */
   class: string | null;
   reason: string | null;
@@ -54,6 +55,27 @@ export interface AttemptRecord {
   exitCode: number | null;
 }
 
+/** What a trial took of the machine, over the samples of all its attempts. Null: nobody could tell. */
+export interface SystemRecord {
+  samples: number;
+  /** Cores. */
+  cpu: Statistic | null;
+  /** Resident memory of all its processes, bytes. */
+  memory: Statistic | null;
+  /** Of its GPU, whoever else used it: share of the time in which it computed, bytes, watts, degrees Celsius. */
+  gpu: Statistic | null;
+  gpuMemory: Statistic | null;
+  power: Statistic | null;
+  temperature: Statistic | null;
+  /** Joules: power over the time between samples. */
+  energy: number | null;
+}
+
+export interface Statistic {
+  mean: number;
+  peak: number;
+}
+
 export interface SampleRecord {
   step: number;
   name: string;
@@ -73,6 +95,8 @@ export interface TrialRecord {
   /** Updates done. */
   step: number;
   updates: number | null;
+  /** The trial with a smaller budget whose last checkpoint it went on from, and the update of that; its curves are continued. */
+  extended: { from: string; step: number } | null;
   facts: TrialFacts | null;
   attempts: AttemptRecord[];
   /** By metric name. */
@@ -81,6 +105,8 @@ export interface TrialRecord {
   exam: { step: number; values: MetricValues; images: { index: number; v: MetricValues }[] } | null;
   samples: SampleRecord[];
   messages: { type: string; step: number | null; code: string | null; text: string }[];
+  /** Null for a trial that was too short to be looked at. */
+  system: SystemRecord | null;
 }
 
 export interface SweepRecord {
@@ -131,7 +157,7 @@ export function readSweep(store: Store, name?: string): SweepRecord {
 function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord {
   const { db, results } = store;
   const { id, key, parameters, seed, budget, dataFingerprint, status, reason, step, updates } = trial;
-  const tries = db.select().from(attempts).where(eq(attempts.trial, id)).orderBy(asc(attempts.attempt)).all();
+  const tries = readAttempts(store, id);
   const exam = db
     .select()
     .from(exams)
@@ -150,6 +176,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
     reason,
     step,
     updates,
+    extended: extensionOf(trial, tries),
     facts: tries.findLast((row) => row.facts !== null)?.facts ?? null,
     attempts: tries.map((row) => ({
       attempt: row.attempt,
@@ -171,7 +198,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       microBatch: row.microBatch,
       exitCode: row.exitCode,
     })),
-    series: readSeries(store, id, tries),
+    series: seriesOf(store, trial, tries),
     exam: exam === undefined ? null : { step: exam.step, values: exam.values, images: exam.images },
     samples: db
       .select()
@@ -191,8 +218,95 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       .where(eq(messages.trial, id))
       .orderBy(asc(messages.id))
       .all(),
+    system: readSystem(store, id),
   };
 }
+
+function readSystem({ db }: Store, trial: number): SystemRecord | null {
+  const rows = db
+    .select()
+    .from(systemSamples)
+    .where(eq(systemSamples.trial, trial))
+    .orderBy(asc(systemSamples.attempt), asc(systemSamples.wall))
+    .all();
+  if (rows.length === 0) return null;
+  const over = (name: 'cpu' | 'memory' | 'gpu' | 'gpuMemory' | 'power' | 'temperature'): Statistic | null => {
+    const values = rows.flatMap((row) => row[name] ?? []);
+    if (values.length === 0) return null;
+    return { mean: values.reduce((sum, one) => sum + one, 0) / values.length, peak: Math.max(...values) };
+  };
+  // The trapezoidal rule within an attempt, whose first sample stands for the time since its start, too.
+  let energy = 0;
+  const started = new Map(readAttempts({ db }, trial).map((row) => [row.attempt, row.started]));
+  rows.forEach((row, at) => {
+    if (row.power === null) return;
+    const before = rows[at - 1];
+    const same = before?.attempt === row.attempt && before.power !== null;
+    const from = same ? before.wall : (started.get(row.attempt) ?? row.wall);
+    energy += Math.max(0, row.wall - from) * (same ? (before.power! + row.power) / 2 : row.power);
+  });
+  return {
+    samples: rows.length,
+    cpu: over('cpu'),
+    memory: over('memory'),
+    gpu: over('gpu'),
+    gpuMemory: over('gpuMemory'),
+    power: over('power'),
+    temperature: over('temperature'),
+    energy: rows.some(({ power }) => power !== null) ? energy : null,
+  };
+}
+
+function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
+  return db.select().from(attempts).where(eq(attempts.trial, trial)).orderBy(asc(attempts.attempt)).all();
+}
+
+/** What was to be gone on from counts only if the first attempt that got to its start did. */
+function extensionOf(
+  { extendedFrom, extendedAt }: typeof trials.$inferSelect,
+  tries: (typeof attempts.$inferSelect)[],
+): TrialRecord['extended'] {
+  if (
+    extendedFrom === null ||
+    extendedAt === null ||
+    tries.find(({ engine }) => engine !== null)?.from !== extendedAt
+  )
+    return null;
+  return { from: extendedFrom, step: extendedAt };
+}
+
+/** A trial's curves, begun by those of the trial that it went on from. */
+function seriesOf(
+  store: Store,
+  trial: typeof trials.$inferSelect,
+  tries: (typeof attempts.$inferSelect)[],
+): Record<string, Series> {
+  const own = readSeries(store, trial.id, tries);
+  const extended = extensionOf(trial, tries);
+  if (extended === null) return own;
+  const before = store.db.select().from(trials).where(eq(trials.key, extended.from)).get();
+  if (before === undefined) return own;
+  const first = seriesOf(store, before, readAttempts(store, before.id));
+  const spent = Math.max(0, ...Object.values(first).map(({ seconds }) => seconds.at(-1) ?? 0));
+  const names = [...new Set([...Object.keys(first), ...Object.keys(own)])].sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const [a, b] = [first[name] ?? EMPTY, own[name] ?? EMPTY];
+      const kept = a.step.filter((step) => step <= extended.step).length;
+      return [
+        name,
+        {
+          step: [...a.step.slice(0, kept), ...b.step],
+          pixels: [...a.pixels.slice(0, kept), ...b.pixels],
+          seconds: [...a.seconds.slice(0, kept), ...b.seconds.map((second) => spent + second)],
+          value: [...a.value.slice(0, kept), ...b.value],
+        },
+      ];
+    }),
+  );
+}
+
+const EMPTY: Series = { step: [], pixels: [], seconds: [], value: [] };
 
 /** Of each (name, step) the row of the highest attempt counts: a later attempt supersedes the steps that it repeats. */
 function readSeries(
@@ -248,6 +362,48 @@ function pausesBefore(
     offsets.set(row.attempt, row.started - spent);
   });
   return offsets;
+}
+
+/** A metric over a trial, as far as it came: what early stopping judges by when a sweep is taken up again. */
+export function readMeasurements({ db }: Store, key: string, name: string) {
+  const trial = db.select().from(trials).where(eq(trials.key, key)).get();
+  if (trial === undefined) return { allowed: null, points: [] };
+  const rows = db
+    .select({ step: metrics.step, value: metrics.value })
+    .from(metrics)
+    .innerJoin(metricNames, eq(metricNames.id, metrics.name))
+    .where(and(eq(metrics.trial, trial.id), eq(metricNames.name, name)))
+    .orderBy(asc(metrics.step), asc(metrics.attempt))
+    .all();
+  const last = new Map(rows.map(({ step, value }) => [step, value ?? NaN]));
+  const points = [...last].map(([step, value]) => ({ step, value }));
+  return { allowed: trial.updates, points };
+}
+
+/** Which budgets trials had, which trials there are in what state, and whether there is one of the same setting and seed. */
+export function readBudgets({ db }: Store) {
+  const rows = db
+    .select({
+      key: trials.key,
+      status: trials.status,
+      budget: trials.budget,
+      parameters: trials.parameters,
+      seed: trials.seed,
+    })
+    .from(trials)
+    .innerJoin(attempts, eq(attempts.trial, trials.id)) // those that have begun
+    .groupBy(trials.id)
+    .all();
+  const budgets = new Map(rows.map(({ budget }) => [JSON.stringify(budget), budget]));
+  const identify = (parameters: object, seed: number) =>
+    JSON.stringify([seed, Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  const settings = new Set(rows.map(({ parameters, seed }) => identify(parameters, seed)));
+  return {
+    budgets: [...budgets.values()],
+    statuses: new Map(rows.map(({ key, status }) => [key, status])),
+    alike: ({ parameters, seed }: { parameters: object; seed: number }) =>
+      settings.has(identify(parameters, seed)),
+  };
 }
 
 /** What an attempt that finished a trial held at its peak: what memory is predicted from. */
@@ -346,6 +502,8 @@ export function readTimings({ db }: Store): Timing[] {
 export interface Outcome {
   status: TrialStatus;
   reason: string | null;
+  /** Last update whose metrics are stored. */
+  step: number;
   /** Exit code of its last attempt. */
   exitCode: number | null;
   /** Its attempts as far as they are stored: whether their end is, and how many bytes of their events. */
@@ -359,6 +517,7 @@ export function readOutcomes({ db }: Store): Map<string, Outcome> {
       key: trials.key,
       status: trials.status,
       reason: trials.reason,
+      step: trials.step,
       attempt: attempts.attempt,
       outcome: attempts.outcome,
       exitCode: attempts.exitCode,
@@ -369,10 +528,10 @@ export function readOutcomes({ db }: Store): Map<string, Outcome> {
     .orderBy(asc(attempts.attempt))
     .all();
   const outcomes = new Map<string, Outcome>();
-  for (const { key, status, reason, attempt, outcome, exitCode, ingested } of rows) {
+  for (const { key, status, reason, step, attempt, outcome, exitCode, ingested } of rows) {
     const known = outcomes.get(key)?.attempts ?? [];
     if (attempt !== null) known.push({ attempt, ended: outcome !== null, ingested: ingested ?? 0 });
-    outcomes.set(key, { status, reason, exitCode, attempts: known });
+    outcomes.set(key, { status, reason, step, exitCode, attempts: known });
   }
   return outcomes;
 }

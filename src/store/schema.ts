@@ -29,13 +29,18 @@ export const trials = sqliteTable('trials', {
   seed: integer('seed').notNull(),
   budget: text('budget', { mode: 'json' }).$type<TrialConfig['budget']>().notNull(),
   dataFingerprint: text('data_fingerprint').notNull(),
-  status: text('status', { enum: ['pending', 'running', 'done', 'failed', 'stopped'] }).notNull(),
+  status: text('status', {
+    enum: ['pending', 'running', 'done', 'failed', 'stopped', 'early-stopped'],
+  }).notNull(),
   /** Why the last attempt ended as it did, in one sentence. */
   reason: text('reason'),
   /** Last update whose metrics are stored. */
   step: integer('step').notNull().default(0),
   /** Updates that the budget allows; null until a trial has started. */
   updates: integer('updates'),
+  /** Key of the trial with a smaller budget that it went on from, and the update at which it did. */
+  extendedFrom: text('extended_from'),
+  extendedAt: integer('extended_at'),
 });
 
 /** Which trials a sweep holds, in the order of its grid. */
@@ -83,7 +88,7 @@ export const attempts = sqliteTable(
     microBatch: integer('micro_batch'),
     exitCode: integer('exit_code'),
     signal: text('signal'),
-    outcome: text('outcome', { enum: ['done', 'failed', 'stopped', 'lost'] }),
+    outcome: text('outcome', { enum: ['done', 'failed', 'stopped', 'early-stopped', 'lost'] }),
     /** Class of its failure: src/runner/failures.ts. */
     class: text('class'),
     reason: text('reason'),
@@ -180,4 +185,45 @@ export const messages = sqliteTable(
       .default(sql`(unixepoch('subsec'))`),
   },
   (t) => [index('messages_by_trial').on(t.trial)],
+);
+
+/** Trials that did too badly to go on: which rule of which sweep said so, and by what. */
+export const earlyStops = sqliteTable(
+  'early_stops',
+  {
+    trial: integer('trial').notNull(),
+    attempt: integer('attempt').notNull(),
+    sweep: text('sweep').notNull(),
+    rule: text('rule').notNull(),
+    /** Unix seconds. */
+    wall: real('wall').notNull(),
+    step: integer('step').notNull(),
+    /** Share of the budget at which it was judged. */
+    rung: real('rung').notNull(),
+    compared: real('compared'),
+    cutoff: real('cutoff'),
+    reason: text('reason').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.trial, t.sweep, t.rule] })],
+);
+
+/** What a trial took of the machine, every few seconds. Null where it cannot be told. */
+export const systemSamples = sqliteTable(
+  'system_samples',
+  {
+    trial: integer('trial').notNull(),
+    attempt: integer('attempt').notNull(),
+    /** Unix seconds. */
+    wall: real('wall').notNull(),
+    /** Cores that its processes used since the sample before. */
+    cpu: real('cpu'),
+    /** Resident memory of its processes, bytes. */
+    memory: real('memory'),
+    /** Of its GPU, whoever else uses it: share of the time in which it computed, bytes in use, watts, degrees Celsius. */
+    gpu: real('gpu'),
+    gpuMemory: real('gpu_memory'),
+    power: real('power'),
+    temperature: real('temperature'),
+  },
+  (t) => [primaryKey({ columns: [t.trial, t.attempt, t.wall] })],
 );

@@ -11,12 +11,14 @@ import type { Store } from './open.js';
 import {
   attempts,
   checkpoints,
+  earlyStops,
   exams,
   messages,
   metrics,
   samples,
   sweeps,
   sweepTrials,
+  systemSamples,
   trials,
 } from './schema.js';
 
@@ -35,7 +37,7 @@ export interface TrialEntry extends Pick<TrialConfig, 'key' | 'seed' | 'budget' 
 }
 
 export interface AttemptEnd {
-  outcome: 'done' | 'failed' | 'stopped' | 'lost';
+  outcome: 'done' | 'failed' | 'stopped' | 'early-stopped' | 'lost';
   reason: string;
   exitCode: number | null;
   signal: string | null;
@@ -137,7 +139,7 @@ export function forgetAttempts(store: Store, key: string, numbers: readonly numb
   const { db } = store;
   const trial = trialId(store, key);
   transact(store, () => {
-    for (const table of [metrics, samples, checkpoints, exams, messages, attempts])
+    for (const table of [metrics, samples, checkpoints, exams, messages, systemSamples, earlyStops, attempts])
       db.delete(table)
         .where(and(eq(table.trial, trial), inArray(table.attempt, [...numbers])))
         .run();
@@ -384,4 +386,46 @@ function statementsOf(store: Store): Statements {
   };
   prepared.set(store, statements);
   return statements;
+}
+
+/** A decision, without the trial that it is of. */
+export type EarlyStopRow = Omit<typeof earlyStops.$inferInsert, 'trial'>;
+
+/** Stores that a rule stopped a trial, and with it, unless it runs or got done all the same, the trial's state. */
+export function storeEarlyStop(store: Store, key: string, stop: EarlyStopRow): void {
+  const { db } = store;
+  const { attempt, reason } = stop;
+  const trial = trialId(store, key);
+  transact(store, () => {
+    db.insert(earlyStops)
+      .values({ trial, ...stop })
+      .onConflictDoNothing()
+      .run();
+    const open = and(eq(trials.id, trial), notInArray(trials.status, ['done', 'running']));
+    if (db.update(trials).set({ status: 'early-stopped', reason }).where(open).run().changes === 0) return;
+    db.update(attempts)
+      .set({ outcome: 'early-stopped', reason })
+      .where(and(sameAttempt(trial, attempt), inArray(attempts.outcome, ['stopped', 'lost'])))
+      .run();
+  });
+}
+
+/** Stores from which trial's last checkpoint a trial goes on. */
+export function storeExtended(store: Store, key: string, extendedFrom: string, extendedAt: number): void {
+  store.db.update(trials).set({ extendedFrom, extendedAt }).where(eq(trials.key, key)).run();
+}
+
+/** What a trial took of the machine at one moment, and whose it is. */
+export type SystemRow = Omit<typeof systemSamples.$inferInsert, 'trial'> & { key: string };
+
+/** Stores what trials took of the machine; what is stored already stays. */
+export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
+  transact(store, () => {
+    for (const { key, ...sample } of samples)
+      store.db
+        .insert(systemSamples)
+        .values({ trial: trialId(store, key), ...sample })
+        .onConflictDoNothing()
+        .run();
+  });
 }

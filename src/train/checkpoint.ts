@@ -30,47 +30,63 @@ export interface TrialState {
 
 /** A checkpoint in its place: its path relative to the trial's folder, and its size. */
 export interface Saved {
-  kind: 'last' | 'best';
+  kind: 'last' | 'best' | 'asked';
   path: string;
   bytes: number;
 }
 
 /**
- * Writes `checkpoints/step-N`, the last, and where N is the best step on validation `checkpoints/best-step-N` (the same files
- * under a second name), then removes the older ones: the last and the best are kept.
+ * Writes `checkpoints/step-N`, the last, and the same files under a second name where N is the best step on validation
+ * (`best-step-N`) or one that the sweep file asks for (`asked-step-N`). Only once all of that is on the disk do older ones go, but
+ * for the best and those asked for: a crash at any instant leaves the newest `step-N` whole.
+ * @throws the system's error, e.g. where the disk is full; what was there before is untouched then
  */
 export function saveCheckpoint(
   trialDirectory: string,
   state: TrialState,
   tensors: Record<string, NamedTensor>,
+  asked = false,
 ): Saved[] {
   const folder = path.join(trialDirectory, 'checkpoints');
   const name = `step-${state.step}`;
   const best = state.best === null ? undefined : `best-step-${state.best.step}`;
   const temporary = path.join(folder, `.${name}.${process.pid}.tmp`);
-  fs.rmSync(temporary, { recursive: true, force: true });
-  fs.mkdirSync(temporary, { recursive: true });
-  const json = JSON.stringify(state);
-  const parts = encodeSafetensors(tensors);
-  writeDurably(path.join(temporary, 'weights.safetensors'), parts);
-  writeDurably(path.join(temporary, 'state.json'), [Buffer.from(json)]);
-  const bytes = json.length + parts.reduce((sum, part) => sum + part.byteLength, 0);
-  const saved: Saved[] = [{ kind: 'last', path: `checkpoints/${name}`, bytes }];
-  // The best first: a crash between the two leaves a best one too many, which the next attempt makes again.
-  if (state.best?.step === state.step) {
-    const second = `${temporary}-best`;
-    fs.rmSync(second, { recursive: true, force: true });
-    fs.mkdirSync(second);
-    for (const file of fs.readdirSync(temporary)) link(path.join(temporary, file), path.join(second, file));
-    put(second, path.join(folder, best!));
-    saved.push({ kind: 'best', path: `checkpoints/${best}`, bytes });
+  const parts = { 'weights.safetensors': encodeSafetensors(tensors), 'state.json': [Buffer.from(JSON.stringify(state))] }; // prettier-ignore
+  const bytes = Object.values(parts)
+    .flat()
+    .reduce((sum, part) => sum + part.byteLength, 0);
+  const seconds: Saved[] = [];
+  if (state.best?.step === state.step)
+    seconds.push({ kind: 'best', path: `checkpoints/best-${name}`, bytes });
+  if (asked) seconds.push({ kind: 'asked', path: `checkpoints/asked-${name}`, bytes });
+  try {
+    makeEmpty(temporary);
+    for (const [file, content] of Object.entries(parts)) writeDurably(path.join(temporary, file), content);
+    flushFolder(temporary);
+    // Second names first: a crash in between leaves one too many, which the next attempt makes again.
+    for (const second of seconds) {
+      const unfinished = `${temporary}-${second.kind}`;
+      makeEmpty(unfinished);
+      for (const file of Object.keys(parts)) link(path.join(temporary, file), path.join(unfinished, file));
+      flushFolder(unfinished);
+      put(unfinished, path.join(trialDirectory, second.path));
+    }
+    put(temporary, path.join(folder, name));
+  } catch (error) {
+    fs.rmSync(temporary, { recursive: true, force: true }); // the room may be all that is missing
+    throw error;
   }
-  put(temporary, path.join(folder, name));
+  flushFolder(folder);
   for (const other of fs.readdirSync(folder)) {
-    if (other !== name && other !== best)
+    if (other !== name && other !== best && !other.startsWith('asked-'))
       fs.rmSync(path.join(folder, other), { recursive: true, force: true });
   }
-  return saved;
+  return [{ kind: 'last', path: `checkpoints/${name}`, bytes }, ...seconds];
+}
+
+function makeEmpty(folder: string): void {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
 }
 
 /** Renames a whole folder; where there is one of that name, the same step gave the same numbers. */
@@ -102,11 +118,28 @@ export function loadCheckpoint(folder: string): { state: TrialState; tensors: Re
   }
 }
 
-/** A file that a crash of the machine after the rename cannot empty. */
+/** More at once than a write may take on some systems. */
+const LARGEST_WRITE = 2 ** 30;
+
+/** A file that a crash of the machine after the rename cannot empty. A write may take less than it was given. */
 function writeDurably(file: string, parts: readonly Uint8Array[]): void {
   const descriptor = fs.openSync(file, 'w');
   try {
-    for (const part of parts) fs.writeSync(descriptor, part);
+    for (const part of parts) {
+      for (let at = 0; at < part.byteLength;)
+        at += fs.writeSync(descriptor, part, at, Math.min(LARGEST_WRITE, part.byteLength - at));
+    }
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** What was made and renamed in a folder is on the disk, too, after this; where the system has no such thing (Windows), it is not. */
+function flushFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const descriptor = fs.openSync(folder, 'r');
+  try {
     fs.fsyncSync(descriptor);
   } finally {
     fs.closeSync(descriptor);

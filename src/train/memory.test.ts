@@ -8,6 +8,7 @@ import {
   checkMemory,
   explainMemory,
   memoryLimit,
+  peakMemory,
   planMemory,
   PREDICTION_ERROR,
   stepMemory,
@@ -143,6 +144,16 @@ describe('the limit', () => {
     const free = { ...plan, limit: { bytes: 1e9, strict: false } };
     expect(() => checkMemory(PARAMETERS, free, 2e9)).not.toThrow();
   });
+});
+
+it('a peak is that of this program, not of the runner that it was forked from', () => {
+  expect(peakMemory(() => 'VmPeak:\t  900000 kB\nVmHWM:\t  120000 kB\nVmRSS:\t  100000 kB\n')).toBe(
+    120000 * 1024,
+  );
+  const elsewhere = () => {
+    throw new Error('no /proc here');
+  };
+  expect(peakMemory(elsewhere)).toBe(process.resourceUsage().maxRSS * 1024);
 });
 
 it('says of an engine out of memory what was asked for and what was there, and leaves other errors alone', () => {

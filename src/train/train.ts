@@ -56,7 +56,7 @@ const CHECKPOINT_EVERY = 5 * 60_000;
 
 /** Trains until the budget is used up, or until asked to stop. */
 export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
-  const { parameters } = config;
+  const { parameters, keep = [] } = config;
   const { patch, batch } = parameters;
 
   // The images of both domains, the budget, and the engine that computes the step.
@@ -107,13 +107,13 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
 
   let savedAt = performance.now();
   let savedStep = io.resume === undefined ? undefined : state.step;
-  const save = async () => {
+  const save = async (asked = false) => {
     state.random = { patches: random.patches.state(), pool: random.pool.state() };
     await step.gather(bank);
     const held: Record<string, NamedTensor> = { 'pool/X': pools.X.save(), 'pool/Y': pools.Y.save() };
     for (const [name, shape] of Object.entries(savedShapes(parameters)))
       held[name] = { shape, values: await bank.read(name) };
-    for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }))
+    for (const saved of saveCheckpoint(io.trialDirectory, state, { ...held, ...health.save() }, asked))
       io.emit({ t: 'checkpoint', step: state.step, ...saved });
     tellMemory();
     [savedAt, savedStep] = [performance.now(), state.step];
@@ -192,7 +192,8 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     // Before the checkpoint: a trial that is killed in between sits this exam again.
     const due = examAt.some((share) => budget.share(state) >= share && budget.share(before) < share);
     if (due && !(await exam())) return leaveExam();
-    if (due || tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save();
+    const asked = keep.some((share) => budget.share(before) < share && share <= budget.share(state));
+    if (due || asked || tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save(asked);
   }
   await validator?.dispose();
   await step.dispose();

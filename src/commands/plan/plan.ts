@@ -10,6 +10,7 @@ import { listAttempts } from '../../runner/layout.js';
 import { planSweep } from '../../runner/plan.js';
 import { isAsked, sharesInWords } from '../../runner/run-sweep.js';
 import { shareOut } from '../../runner/share.js';
+import { isEarlyStopped } from '../../runner/steering.js';
 import { availableCores, hostHash } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readPeaks, readTimings } from '../../store/queries.js';
@@ -28,7 +29,7 @@ export interface PlanRequest {
   devices?: string[] | undefined;
 }
 
-export type TrialState = 'done' | 'failed' | 'started' | 'new';
+export type TrialState = 'done' | 'failed' | 'early-stopped' | 'started' | 'new';
 
 export interface SweepPlan {
   name: string;
@@ -62,8 +63,8 @@ export async function makePlan({
   if (trials.length === 0) {
     throw new UserError('--only: no trial of this sweep fits. Without it, sweep plan lists them all.');
   }
-  const states = statesOf(results, trials);
-  const left = states.filter((state) => state !== 'done').length;
+  const states = statesOf(results, definition, trials);
+  const left = states.filter((state) => state !== 'done' && state !== 'early-stopped').length;
   const placement = await placeTrials(definition, devices);
   const shares = shareOut(definition.resources, placement.devices, Math.max(1, left), availableCores());
   const { most, threads } = shares;
@@ -92,15 +93,16 @@ export async function makePlan({
 }
 
 /** What the results folder says of each trial. It is read, never made or mended: that is for `sweep run`. */
-function statesOf(results: string, trials: AnyTrialConfig[]): TrialState[] {
+function statesOf(results: string, definition: Definition, trials: AnyTrialConfig[]): TrialState[] {
   const folder = path.join(results, 'trials');
   const there = new Set(fs.existsSync(folder) ? fs.readdirSync(folder) : []);
   return trials.map(({ key }) => {
     if (!there.has(key)) return 'new';
-    const end = readJournal(results, key).findLast(
-      ({ t }) => t === 'end' || t === 'attempt' || t === 'retry',
-    );
-    if (end?.t === 'end' && (end.outcome === 'done' || end.outcome === 'failed')) return end.outcome;
+    const journal = readJournal(results, key);
+    const end = journal.findLast(({ t }) => t === 'end' || t === 'attempt' || t === 'retry');
+    if (end?.t === 'end' && end.outcome === 'done') return 'done';
+    if (isEarlyStopped(journal, definition)) return 'early-stopped';
+    if (end?.t === 'end' && end.outcome === 'failed') return 'failed';
     return listAttempts(results, key).length > 0 ? 'started' : 'new';
   });
 }

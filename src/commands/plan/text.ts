@@ -15,7 +15,7 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
 
   const toRun = trials
     .map((trial, at) => ({ ...trial, ...predictions.trials[at]! }))
-    .filter(({ state }) => state !== 'done');
+    .filter(({ state }) => state !== 'done' && state !== 'early-stopped');
   const states = [...new Set(trials.map(({ state }) => state))];
   const counted = states.map(
     (state) => `${trials.filter((trial) => trial.state === state).length} ${STATES[state]}`,
@@ -63,7 +63,13 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
 /** Columns that are left out where they are empty. */
 const SOMETIMES = ['GPU memory', 'micro-batch'];
 
-const STATES = { done: 'done', failed: 'failed before', started: 'to go on', new: 'to start' } as const;
+const STATES = {
+  done: 'done',
+  failed: 'failed before',
+  'early-stopped': 'stopped early',
+  started: 'to go on',
+  new: 'to start',
+} as const;
 
 function table({ trials, predictions, varied }: SweepPlan, width: number | undefined): string[] {
   const head = ['key', ...varied, 'seed', 'state', 'time', 'memory', 'GPU memory', 'micro-batch'];

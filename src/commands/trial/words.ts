@@ -48,8 +48,14 @@ function sentences(entry: JournalEntry, attempts: AttemptStory[]): string[] {
           : `, with a micro-batch of ${microBatch} at the same batch, which needs less memory and gives the same update`;
       return [`attempt ${attempt + 1} follows${wait}${less}`];
     }
+    case 'rung': {
+      const { rung, value, before } = entry;
+      const metric = entry.rule.split(' ')[1] ?? 'the metric';
+      const after = before === 0 ? 'as the first' : `after ${before} other${before === 1 ? '' : 's'}`;
+      return [`reaches ${Number((100 * rung).toPrecision(3))} % of its budget ${after}, with ${metric} ${value ?? 'no number'}`]; // prettier-ignore
+    }
     default:
-      return [tellOther(entry)];
+      return [tellOther({ ...entry })];
   }
 }
 
@@ -89,6 +95,8 @@ export function whatNext(status: string, last: AttemptStory | undefined): string
       return `Another attempt follows, ${from}; should its runner be gone, at the next sweep run.`;
     case 'done':
       return 'It is finished, and not run again.';
+    case 'early-stopped':
+      return `It was stopped early, and is not run again while the rule stands in the sweep file; without it the next sweep run goes on ${from}.`;
     case 'failed': {
       const advice = last?.class == null ? undefined : policyOf(last.class)?.advice;
       return `It has failed: --retry-failed runs it again, ${from}.${advice === undefined ? '' : ` What to do first: ${advice}.`}`;

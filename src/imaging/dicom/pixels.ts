@@ -1,6 +1,6 @@
 /** @file From the pixel data of a DICOM file to values: decoded, masked, with their sign, rescaled, MONOCHROME1 inverted once. */
 import type { DataSet } from 'dicom-parser';
-import { DataError, type GreyImage, type Pixels } from '../image.js';
+import { DataError, pixelsLike, type GreyImage, type Pixels } from '../image.js';
 import { readByItk } from '../itk.js';
 import { encapsulate } from './encapsulate.js';
 import { broken, type DicomHeader, type LookupTable, type ParsedDicom, type Voi } from './header.js';
@@ -89,7 +89,8 @@ function mapped<T extends Pixels>(
     for (let i = 0; i < raw.length; i++) out[i] = meaning((raw[i]! >> shift) & mask);
     return out;
   }
-  const table = Float64Array.from({ length: mask + 1 }, (_, field) => meaning(field));
+  const table = pixelsLike(out, mask + 1);
+  for (let field = 0; field <= mask; field++) table[field] = meaning(field);
   for (let i = 0; i < raw.length; i++) out[i] = table[(raw[i]! >> shift) & mask]!;
   return out;
 }

@@ -64,7 +64,10 @@ export function checkResults(results: string): Check {
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined || !code.startsWith('SQLITE_')) throw error;
-    report(unusable(`it cannot be read: ${messageOf(error)}`));
+    if (/no such (table|column)/.test(messageOf(error))) {
+      const what = 'it is of an earlier version, or was killed while it was made';
+      report({ level: 'unfinished', code: 'database-old', where: 'sweep.db', what, mend: `${GO_ON}: it is brought up to date first` }); // prettier-ignore
+    } else report(unusable(`it cannot be read: ${messageOf(error)}`));
   } finally {
     opened.close();
   }
@@ -290,8 +293,14 @@ function checkEnd(
   if (new Set(ends.map(({ outcome }) => outcome)).size > 1)
     damaged('two-ends', `its journal tells two ends: ${ends.map(({ outcome }) => outcome).join(', ')}`);
   const told = [end.outcome, end.class ?? null, end.reason, end.exitCode, end.signal, end.wall];
+  // A decision to stop it early, made while or after it ran, has the last word.
+  const early = journal.some((entry) => entry.t === 'early-stop');
+  if (row.outcome === 'early-stopped' && early && (end.outcome === 'stopped' || end.outcome === 'lost'))
+    return;
   if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.class, row.reason, row.exitCode, row.signal, row.ended]))
     damaged('end-differs', `its journal says ${end.outcome} (${end.reason}), the database ${row.outcome} (${row.reason})`); // prettier-ignore
+  // A program may write that it is done and yet end with an error: then it is not.
+  if (saidDone && row.outcome === 'failed' && row.exitCode) return;
   if (saidDone !== (row.outcome === 'done'))
     damaged('done-differs', saidDone ? `it wrote that it is done, and is stored as ${row.outcome}` : 'it is stored as done, and never wrote so'); // prettier-ignore
 }
@@ -309,7 +318,8 @@ function checkStatus(
   const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === last?.attempt);
   const open = last === undefined || last.outcome === 'lost' || again;
   const expected = open ? 'pending' : (last.outcome ?? 'running');
-  if (trial.status !== expected && !(running && check.runner === undefined)) {
+  const early = trial.status === 'early-stopped' && journal.some((entry) => entry.t === 'early-stop');
+  if (trial.status !== expected && !early && !(running && check.runner === undefined)) {
     const what = `it is stored as ${trial.status}, its last attempt makes it ${expected}`;
     report({ level: 'damaged', code: 'status-differs', where, what, mend: REBUILD });
   }

@@ -27,8 +27,8 @@ const HALF = 0.5;
 /** Radius of the spots that are looked for, image widths: that of a nodule in the middle of their range. */
 const SPOT = 0.01;
 
-/** In smaller pictures a nodule is no more than a pixel. */
-const SMALLEST = 128;
+/** In smaller pictures a nodule is hardly more than a pixel. */
+const SMALLEST = 256;
 
 /** The phantom that both folders belong to; undefined for images of one's own, and where it cannot be examined whole. */
 export async function phantomBehind(
