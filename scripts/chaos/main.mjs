@@ -28,7 +28,7 @@ const KILLS_A_WORLD = 25;
 
 /** Every so many worlds one lives on a file system of this size, which is full now and then. */
 const SMALL_EVERY = 4;
-const SMALL_SIZE = '12m';
+const SMALL_SIZE = '256m';
 const KILLS_A_SMALL_WORLD = 8;
 /** Of so many worlds the first two share the GPUs of one machine. */
 const SHARING_EVERY = 4;

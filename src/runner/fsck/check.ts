@@ -64,8 +64,12 @@ export function checkResults(results: string): Check {
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined || !code.startsWith('SQLITE_')) throw error;
-    if (/no such (table|column)/.test(messageOf(error))) {
-      const what = 'it is of an earlier version, or was killed while it was made';
+    const mend = `${REBUILD}; so does the next sweep run`;
+    if (/no such table: sweeps/.test(messageOf(error)))
+      report({ ...unusable('it holds nothing: it was killed while it was made'), code: 'no-database', mend });
+    else if (/no such (table|column)/.test(messageOf(error))) {
+      check.unjudged.push('the database');
+      const what = 'it is of an earlier version';
       report({ level: 'unfinished', code: 'database-old', where: 'sweep.db', what, mend: `${GO_ON}: it is brought up to date first` }); // prettier-ignore
     } else report(unusable(`it cannot be read: ${messageOf(error)}`));
   } finally {
