@@ -82,6 +82,8 @@ export interface Halves {
   ): Promise<{ dx: OverBatch; dy: OverBatch }>;
   /** One update of all four. Returns the sums of the squares of their gradients. */
   update(bank: Bank, scalars: Scalars): Promise<{ generators: number; discriminators: number }>;
+  /** To be awaited after a failure: when no other thread computes any more. */
+  settled(): Promise<void>;
   /** Brings into the bank what only a second lane holds. */
   gather(bank: Bank): Promise<void>;
   dispose(): Promise<void>;

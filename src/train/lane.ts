@@ -122,6 +122,7 @@ export async function onTwoLanes(
       const other = await theirs;
       return { generators: own.generator + other.generator, discriminators: own.judge + other.judge };
     },
+    settled: () => lane.settled(),
     gather: async (held) => fill(held, mirrored(await lane.ask('take', away.map(exchanged)))),
     dispose: async () => {
       await lane.close();
@@ -181,39 +182,47 @@ interface Lane {
     what: W,
     ...argument: Parameters<LaneWork[W]>
   ): Promise<Awaited<ReturnType<LaneWork[W]>>>;
+  /** When nothing is computed any more: a process that exits while native code runs in a thread of it is aborted. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
 function openLane(task: LaneTask): Lane {
   const worker = new Worker(new URL('./lane-worker.js', import.meta.url), { workerData: task });
   const open = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>();
-  let [asked, failed]: [number, Error | undefined] = [0, undefined];
+  let [asked, answered]: [number, number] = [0, 0];
+  let failed: Error | undefined;
+  let idle: () => void = () => undefined;
   const fail = (error: Error) => {
     failed ??= error;
     for (const { reject } of open.values()) reject(error);
     open.clear();
   };
   worker.on('message', (reply: LaneReply) => {
+    if (++answered === asked) idle();
     const waiting = open.get(reply.id);
     open.delete(reply.id);
     if ('result' in reply) waiting?.resolve(reply.result as never);
     else fail(new EngineError(`second lane: ${reply.error}`, reply.kind ?? 'fault'));
   });
   worker.on('error', fail);
-  worker.on('exit', () => fail(new EngineError('the second lane has ended', 'fault')));
+  worker.on('exit', () => {
+    answered = asked;
+    idle();
+    fail(new EngineError('the second lane has ended', 'fault'));
+  });
   return {
     ask: (what, ...[argument]) => {
+      if (failed !== undefined) return Promise.reject(failed);
       const id = asked++;
-      const answer = new Promise<never>((resolve, reject) => {
-        if (failed === undefined) open.set(id, { resolve, reject });
-        else reject(failed);
-      });
+      const answer = new Promise<never>((resolve, reject) => open.set(id, { resolve, reject }));
       // What fails is told by whoever awaits it first; the others' failure is the same.
       answer.catch(() => undefined);
       const request: LaneRequest = { id, what, argument };
       worker.postMessage(request, what === 'put' || what === 'add' ? buffersOf(argument as Numbers) : []);
       return answer;
     },
+    settled: () => (answered === asked ? Promise.resolve() : new Promise((resolve) => (idle = resolve))),
     close: async () => {
       fail(new EngineError('the second lane was closed', 'fault'));
       await worker.terminate();

@@ -144,7 +144,11 @@ export async function compileStep(
   return {
     microBatch: micro,
     memory: () => ({ peak: peakMemory(), predicted: plan.predicted, micro_batch: micro }),
-    run: (held, feed) => run(held, feed).catch(explained),
+    run: (held, feed) =>
+      run(held, feed).catch(async (error: unknown) => {
+        await halves.settled();
+        throw explainMemory(error, parameters, plan);
+      }),
     gather: (held) => halves.gather(held),
     dispose: () => halves.dispose(),
   };
@@ -173,6 +177,7 @@ async function onOneLane(engine: Engine, bank: Bank, terms: Terms, check: () => 
         (await half.update(held, network, scalars)) + (await half.update(held, network, scalars, exchanged));
       return { generators: await both('generator'), discriminators: await both('judge') };
     },
+    settled: () => Promise.resolve(),
     gather: () => Promise.resolve(),
     dispose: () => half.dispose(),
   };

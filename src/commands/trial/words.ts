@@ -105,8 +105,6 @@ export function whatNext(status: string, last: AttemptStory | undefined): string
     case 'lost':
     case 'interrupted':
       return `It is not finished: the next sweep run goes on ${from}.`;
-    case 'early-stopped':
-      return 'The rule of its sweep stopped it early: it is not run again while that rule stands.';
     default:
       return `Its last attempt ended: ${status}.`;
   }
