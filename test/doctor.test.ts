@@ -127,6 +127,7 @@ describe('sweep run', () => {
     const { runSweep } = (await import(built('runner/run-sweep.js'))) as typeof RunSweep;
     const { readDefinition } = (await import(built('definition/read.js'))) as typeof Read;
     vi.stubEnv('CYCLESWEEP_STATE', path.join(folder, 'state'));
+    vi.stubEnv('SWEEP_GUARD', 'off'); // which else would stop it at the third
     const source = smallSweep('retry: {limit: 0}');
     const results = path.join(folder, 'gpus');
     const summary = await runSweep({

@@ -48,7 +48,11 @@ async function beside({ database, sql, grown }, work) {
 async function byThread() {
   const store = openStore(results);
   const entry = (key) => ({ key, parameters: {}, seed: 1, budget: { updates: events }, dataFingerprint: '' });
-  storeSweep(store, { name: 'bench', question: '', source: '', varied: [] }, keys(trials).map(entry));
+  storeSweep(
+    store,
+    { name: 'bench', question: '', source: '', varied: [], updated: 0 },
+    keys(trials).map(entry),
+  );
   store.close();
   const thread = openIngestThread(results, console.error);
   const database = databasePath(results);
