@@ -2,11 +2,11 @@
  * @file Gives waiting trials their devices: measures what is free, decides by pool.ts, and reserves it in the machine's registry
  * before a process starts.
  */
-import { readFileSync } from 'node:fs';
 import { availableCores } from '../machine.js';
 import { deviceName, listGpuProcesses, listGpus, type Gpu, type GpuProcess } from '../nvidia.js';
 import { deviceEnvironment, ENVIRONMENT, type AnyTrialConfig } from '../protocol.js';
 import { pack, type Lack, type Machine, type Need, type Offer, type Place } from './pool.js';
+import { processFields, residentMemory } from './proc.js';
 import { openRegistry, type Reservation, type Taken } from './registry.js';
 import { deviceRoom, hostRoom, type Holder } from './room.js';
 import { MOST_PER_GPU, type Shares } from './share.js';
@@ -229,7 +229,7 @@ function holdersOf(
 function machineOf(held: readonly Reservation[], { most, threads }: Shares, running: number): Machine {
   const taken = held.reduce((sum, { cores }) => sum + cores, 0);
   const holders = held.map(({ host, claim, child }): Holder => {
-    return { predicted: host, held: claim || child === undefined ? 0 : residentMemory(child.pid) };
+    return { predicted: host, held: claim || child === undefined ? 0 : (residentMemory(child.pid) ?? null) };
   });
   return {
     trials: most - running,
@@ -298,23 +298,8 @@ function gpuWatch(): { look(): Promise<Gpus> } {
 
 /** Undefined where no such process is known here: the driver counts those of the machine, a container knows its own. */
 function processGroup(pid: number): number | undefined {
-  const stat = readProcess(pid, 'stat');
-  const group = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[2];
+  const group = processFields(pid)?.[2];
   return group === undefined ? undefined : Number(group);
-}
-
-/** Bytes of physical memory that a process holds; null where the system does not tell. */
-function residentMemory(pid: number): number | null {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readProcess(pid, 'status') ?? '')?.[1];
-  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
-}
-
-function readProcess(pid: number, file: string): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 function gigabytes(bytes: number): string {

@@ -1,8 +1,8 @@
 /** @file Processes by id and start time: an id is given again, the pair is not. Groups of them, and who descends from a trial. */
 import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENVIRONMENT } from '../protocol.js';
+import { HAS_PROC, hasVariable, listProcesses, processFields } from './proc.js';
 
 export interface ProcessIdentity {
   pid: number;
@@ -16,7 +16,6 @@ export interface ProcessIdentity {
  */
 export const PATIENCE = 8000;
 const LOOK_EVERY = 100;
-const HAS_PROC = fs.existsSync('/proc/self/stat');
 
 export function identify(pid: number): ProcessIdentity {
   return { pid, started: startTime(pid) ?? '' };
@@ -79,17 +78,8 @@ export async function killDescendants(eventsFile: string): Promise<void> {
 
 /** Process ids. One that has ended and waits for its parent to notice has no environment, and another user's cannot be read. */
 export function findDescendants(eventsFile: string): number[] {
-  if (!HAS_PROC) return [];
   const token = `${ENVIRONMENT.events}=${eventsFile}`;
-  const found = fs.readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
-    try {
-      return fs.readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(token);
-    } catch {
-      return false;
-    }
-  });
-  return found.map(Number);
+  return listProcesses().filter((pid) => pid !== process.pid && hasVariable(pid, token));
 }
 
 /** Whether the process still lives. */
@@ -100,14 +90,9 @@ export function isSame({ pid, started }: ProcessIdentity): boolean {
 /** Undefined where no such process lives. */
 function startTime(pid: number): string | undefined {
   if (HAS_PROC) {
-    try {
-      // Counted behind the command's closing bracket: state is field 3, the start time in clock ticks field 22.
-      const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return fields[0] === 'Z' ? undefined : fields[19];
-    } catch {
-      return undefined;
-    }
+    const fields = processFields(pid);
+    // Field 22, in clock ticks.
+    return fields?.[0] === 'Z' ? undefined : fields?.[19];
   }
   try {
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;

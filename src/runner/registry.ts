@@ -12,6 +12,7 @@ import Database from 'better-sqlite3';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { hostHash } from '../machine.js';
 import { stateFolder } from '../state.js';
+import { hasVariable, listProcesses } from './proc.js';
 import { identify, isSame, type ProcessIdentity } from './processes.js';
 
 /** Environment variable by which every process of a trial is known, also one whose id nobody has written down yet. */
@@ -264,7 +265,7 @@ function lives(row: Row, boot: string): boolean {
   if (isAlive({ pid: row.runner, started: row.runner_started })) return true;
   if (row.claim === 1) return false;
   if (row.child !== null && isAlive({ pid: row.child, started: row.child_started ?? '' })) return true;
-  return processesWith(`${MARK}=${row.id}`);
+  return listProcesses().some((pid) => hasVariable(pid, `${MARK}=${row.id}`));
 }
 
 function isAlive(process_: ProcessIdentity): boolean {
@@ -274,19 +275,6 @@ function isAlive(process_: ProcessIdentity): boolean {
   } catch (error) {
     return systemCode(error) === 'EPERM';
   }
-}
-
-/** Whether any process of this user has the variable in its environment. False where the system does not show environments. */
-function processesWith(variable: string): boolean {
-  if (!fs.existsSync('/proc/self/environ')) return false;
-  return fs.readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return fs.readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(variable);
-    } catch {
-      return false; // gone, or of another user
-    }
-  });
 }
 
 /** Tells runs of the machine apart: after it has started again, process ids and start times repeat. */

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENVIRONMENT } from '../protocol.js';
+import { listProcesses, readProcess } from './proc.js';
 import { PATIENCE } from './processes.js';
 
 export interface Stray {
@@ -30,31 +31,23 @@ export const CAN_FIND_STRAYS = fs.existsSync('/proc/self/fd');
 export function findStrays(results: string): Stray[] {
   if (!CAN_FIND_STRAYS || !fs.existsSync(results)) return [];
   const trials = path.join(fs.realpathSync(results), 'trials') + path.sep;
-  const ours = String(process.pid);
-  return fs
-    .readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && name !== ours)
-    .flatMap((name) => {
-      const place = placesOf(name).find((each) => each.startsWith(trials));
+  return listProcesses()
+    .filter((pid) => pid !== process.pid)
+    .flatMap((pid) => {
+      const place = placesOf(pid).find((each) => each.startsWith(trials));
       if (place === undefined) return [];
-      return [{ pid: Number(name), key: place.slice(trials.length).split(path.sep)[0]! }];
+      return [{ pid, key: place.slice(trials.length).split(path.sep)[0]! }];
     });
 }
 
 /** Where a process writes, and where it was told to work; nothing for a process that has ended or is another user's. */
-function placesOf(pid: string): string[] {
+function placesOf(pid: number): string[] {
   const places = ['1', '2'].map((descriptor) => link(`/proc/${pid}/fd/${descriptor}`));
-  const told = new RegExp(`(?:^|\\0)${ENVIRONMENT.trialDirectory}=([^\\0]*)`).exec(environmentOf(pid))?.[1];
+  const told = new RegExp(`(?:^|\\0)${ENVIRONMENT.trialDirectory}=([^\\0]*)`).exec(
+    readProcess(pid, 'environ') ?? '',
+  )?.[1];
   // A process that has ended and waits for its parent to notice has neither.
   return [...places, told === undefined ? '' : `${real(told)}${path.sep}`];
-}
-
-function environmentOf(pid: string): string {
-  try {
-    return fs.readFileSync(`/proc/${pid}/environ`, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function link(file: string): string {

@@ -8,6 +8,7 @@ import { deviceName, listGpus, type Gpu } from '../nvidia.js';
 import type { SystemRow } from '../store/writer.js';
 import { systemFile } from './layout.js';
 import { readLines } from './lines.js';
+import { HAS_PROC, listProcesses, processFields, residentMemory } from './proc.js';
 
 /** One sample of a trial. Null: cannot be told. */
 export interface SystemSample {
@@ -135,38 +136,27 @@ function gpuSample(
 /** Use by process group, of the groups that are asked for; undefined where this system cannot tell. */
 export async function readGroups(groups: ReadonlySet<number>): Promise<Map<number, GroupUse> | undefined> {
   if (groups.size === 0) return new Map();
-  return fs.existsSync('/proc/self/stat') ? readProc(groups) : readPs(groups);
+  return HAS_PROC ? readProc(groups) : readPs(groups);
 }
 
 /** Ticks a second that the kernel counts in for programs: the same on every platform of Linux that Node runs on. */
 const TICKS = 100;
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: one short file a process. */
+/** One short file a process. */
 function readProc(groups: ReadonlySet<number>): Map<number, GroupUse> {
   const found = new Map<number, GroupUse>();
-  for (const name of fs.readdirSync('/proc')) {
-    if (name < '1' || name > ':') continue;
-    const stat = readIfThere(`/proc/${name}/stat`);
-    // Behind the command's closing bracket stand state, parent (4th field of all) and group (5th).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  for (const pid of listProcesses()) {
+    // State, parent and group come first.
+    const fields = processFields(pid) ?? [];
     const group = Number(fields[2]);
     if (!groups.has(group) || fields[0] === 'Z') continue; // what is dead and not yet buried holds nothing
     const use = found.get(group) ?? { cpuSeconds: 0, memory: 0 };
-    // 14th to 17th: ticks in the program and in the kernel, its own and those of children that it waited for.
+    // 14th to 17th of all: ticks in the program and in the kernel, its own and those of children that it waited for.
     for (const at of [11, 12, 13, 14]) use.cpuSeconds += Number(fields[at]) / TICKS;
-    const [, resident = '0'] = /^VmRSS:\s*(\d+) kB/m.exec(readIfThere(`/proc/${name}/status`)) ?? [];
-    use.memory += 1024 * Number(resident);
+    use.memory += residentMemory(pid) ?? 0;
     found.set(group, use);
   }
   return found;
-}
-
-function readIfThere(file: string): string {
-  try {
-    return fs.readFileSync(file, 'latin1');
-  } catch {
-    return ''; // the process ended
-  }
 }
 
 async function readPs(groups: ReadonlySet<number>): Promise<Map<number, GroupUse> | undefined> {
