@@ -28,6 +28,22 @@ export function pixelsLike(like: Pixels, length: number): Pixels {
   return like instanceof Int16Array ? new Int16Array(length) : new Float32Array(length);
 }
 
+/** A copy of the rectangle whose upper left corner is at (left, top); it must lie in the image. */
+export function cutOut(
+  image: GreyImage,
+  left: number,
+  top: number,
+  width: number,
+  height: number,
+): GreyImage {
+  const data = pixelsLike(image.data, width * height);
+  for (let row = 0; row < height; row++) {
+    const from = (top + row) * image.width + left;
+    data.set(image.data.subarray(from, from + width), row * width);
+  }
+  return { ...image, width, height, data };
+}
+
 /** An image folder or file that cannot be used. The message names it, the reason and what to do; exit code 65 in a trial, 2 in a command. */
 export class DataError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -4,7 +4,7 @@
  */
 import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
-import { pixelsLike, type GreyImage } from '../imaging/image.js';
+import { cutOut, type GreyImage } from '../imaging/image.js';
 import { networkToUnit, toNetwork, toUnit } from '../imaging/intensity.js';
 import { psnr, ssim } from '../imaging/quality.js';
 import type { MetricValues, TrialConfig } from '../protocol.js';
@@ -100,10 +100,5 @@ function middle(image: GreyImage, multiple: number): GreyImage {
   const side = (whole: number) => Math.min(SIDE, whole) - (Math.min(SIDE, whole) % multiple);
   const [width, height] = [side(image.width), side(image.height)];
   const [left, top] = [(image.width - width) >> 1, (image.height - height) >> 1];
-  const data = pixelsLike(image.data, width * height);
-  for (let row = 0; row < height; row++) {
-    const from = (top + row) * image.width + left;
-    data.set(image.data.subarray(from, from + width), row * width);
-  }
-  return { ...image, width, height, data };
+  return cutOut(image, left, top, width, height);
 }

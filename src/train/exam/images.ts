@@ -1,5 +1,5 @@
 /** @file Held-out images as the exam takes them: cut to sides that the generator can halve, in [-1, 1] and in [0, 1]. */
-import { pixelsLike, type GreyImage } from '../../imaging/image.js';
+import { cutOut, type GreyImage } from '../../imaging/image.js';
 import { networkToUnit, toNetwork, toUnit, type Range } from '../../imaging/intensity.js';
 import type { TrialData } from '../../protocol.js';
 import type { HeldOut, TrialImages } from '../data.js';
@@ -71,9 +71,5 @@ export function toUnitImage({ values, width, height }: NetworkImage): UnitImage 
 function cropTo(multiple: number, image: GreyImage): GreyImage {
   const [width, height] = [image.width - (image.width % multiple), image.height - (image.height % multiple)];
   if (width === image.width && height === image.height) return image;
-  const data = pixelsLike(image.data, width * height);
-  for (let row = 0; row < height; row++) {
-    data.set(image.data.subarray(row * image.width, row * image.width + width), row * width);
-  }
-  return { ...image, width, height, data };
+  return cutOut(image, 0, 0, width, height);
 }
