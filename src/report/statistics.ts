@@ -101,3 +101,37 @@ function logGamma(z: number): number {
   const series = coefficients.reduce((sum, c, i) => sum + c / (x + i + 1), 0.9999999999998099);
   return 0.5 * Math.log(2 * Math.PI) + (x + 0.5) * Math.log(base) - base + Math.log(series);
 }
+
+export interface Interval {
+  n: number;
+  mean: number;
+  /** NaN below two values. */
+  low: number;
+  high: number;
+}
+
+/** Interval of the mean by Student's t with n - 1 degrees of freedom. */
+export function meanInterval(values: readonly number[], confidence = 0.95): Interval {
+  return around(values, confidence, (n) => 1 / n);
+}
+
+/** Where one more value of the same normal distribution is expected: mean ± t·s·sqrt(1 + 1/n). */
+export function predictionInterval(values: readonly number[], confidence = 0.95): Interval {
+  return around(values, confidence, (n) => 1 + 1 / n);
+}
+
+function around(values: readonly number[], confidence: number, factor: (n: number) => number): Interval {
+  const n = values.length;
+  const centre = mean(values);
+  if (n < 2) return { n, mean: centre, low: NaN, high: NaN };
+  const half = tQuantile(0.5 + confidence / 2, n - 1) * standardDeviation(values) * Math.sqrt(factor(n));
+  return { n, mean: centre, low: centre - half, high: centre + half };
+}
+
+/** Quantile by linear interpolation between sorted values, type 7 of Hyndman and Fan 1996. */
+export function quantile(values: readonly number[], p: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * p;
+  const [low, high] = [sorted[Math.floor(at)] ?? NaN, sorted[Math.ceil(at)] ?? NaN];
+  return low + (high - low) * (at - Math.floor(at));
+}
