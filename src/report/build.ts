@@ -8,6 +8,7 @@ import { packedPlotly } from './plotly.js';
 import { contentHash, contentPolicy, scriptJson } from './policy.js';
 import type { Section } from './section.js';
 import { curves } from './sections/curves.js';
+import { decision } from './sections/decision.js';
 import { exam } from './sections/exam.js';
 import { incomparable } from './sections/incomparable.js';
 import { made } from './sections/made.js';
@@ -17,7 +18,7 @@ import { wall } from './sections/wall.js';
 import { warning } from './sections/warning.js';
 
 /** In the order of the page. */
-const SECTIONS: Section[] = [verdicts, warning, curves, incomparable, exam, wall, trials, made];
+const SECTIONS: Section[] = [verdicts, decision, warning, curves, incomparable, exam, wall, trials, made];
 
 export interface ReportOptions {
   /** Whether sample pictures go into the page. */

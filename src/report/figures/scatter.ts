@@ -54,7 +54,7 @@ export interface Scatter {
 }
 
 /** Of a panel, in its own units; the frame lies within the margins. */
-const SIZE = { width: 460, height: 300, left: 62, right: 446, top: 14, bottom: 252 };
+const SIZE = { width: 460, height: 300, left: 62, right: 446, top: 22, bottom: 252, below: 257 };
 
 /** Null where no finished trial has both. */
 export function scatterOf(

@@ -27,9 +27,20 @@ import {
 import { mean, predictionInterval, quantile, type Interval } from '../statistics.js';
 import { contrast, examValue } from '../summary.js';
 import { table, type Table } from '../tables.js';
+import type { Section } from '../section.js';
+
+export const decision: Section = {
+  name: 'decision',
+  title: 'Which to choose',
+  view: ({ sweep, cells }) => decisionOf(sweep, cells),
+};
 
 export interface Decision {
-  data: ReachData | undefined;
+  data: {
+    /** Behind the figures: a header, then a row a finished trial. */
+    rows: (string | number | null)[][];
+    reach: ReachData | null;
+  };
   /** What is decided by. */
   quality: string;
   /** Where no network beats them all. */
@@ -74,7 +85,7 @@ export function decisionOf(sweep: SweepRecord, cells: readonly Cell[]): Decision
     (figure) => figure(cells, quality) ?? [],
   );
   return {
-    data: reachData(tracks, cells),
+    data: { rows: rowsOf(cells, quality), reach: reachData(tracks, cells) },
     quality: `${quality.label}${quality.unit === '' ? '' : ` in ${quality.unit}`}, ${quality.better} is better`,
     neither: ways.flatMap(({ way, scored }) => neitherText(cells, quality, way, scored)),
     lead: ways.flatMap(({ way, scored }) => leadText(quality, way, scored)),
@@ -412,8 +423,8 @@ function reachTable(tracks: readonly Track[], cells: readonly Cell[]): Decision[
   };
 }
 
-function reachData(tracks: readonly Track[], cells: readonly Cell[]): ReachData | undefined {
-  if (tracks.length === 0) return undefined;
+function reachData(tracks: readonly Track[], cells: readonly Cell[]): ReachData | null {
+  if (tracks.length === 0) return null;
   return {
     metrics: tracks.map((track) => ({
       name: track.name,
@@ -438,4 +449,27 @@ function reachData(tracks: readonly Track[], cells: readonly Cell[]): ReachData 
 /** Enough for a page. */
 function rounded(value: number): number {
   return Number(value.toPrecision(5));
+}
+
+/** What the figures show, as a table for other programs. */
+function rowsOf(cells: readonly Cell[], quality: Quality): Decision['data']['rows'] {
+  const number = (value: number) => (Number.isFinite(value) ? rounded(value) : null);
+  return [
+    [
+      'setting',
+      'seed',
+      ...WAYS.map(({ suffix }) => quality.name + suffix),
+      'memory bytes',
+      'seconds',
+      'energy joules',
+    ],
+    ...cells.flatMap((cell) =>
+      cell.done.map((trial) => [
+        labelOf(cells, cell),
+        trial.seed,
+        ...WAYS.map(({ suffix }) => number(examValue(quality.name + suffix)(trial))),
+        ...Object.values(COSTS).map(({ of }) => number(of(trial))),
+      ]),
+    ),
+  ];
 }
