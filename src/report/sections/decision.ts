@@ -375,7 +375,7 @@ function paceOf(quality: Quality, tracks: readonly Track[]): Decision['pace'] {
     paces.length < 2
       ? 'How fast quality still changes at the end of the budget:'
       : first
-        ? `The ranking may still change. At the pace of the second half of the budget ${first.behind.cell.label} would pass ${first.ahead.cell.label} after ${decimal(first.tenths / 10, 2)} of the budget more${more.length > 0 ? `, and ${count(more.length, 'other pair')} would change places, too` : ''}.`
+        ? `The ranking may still change. At the pace of the second half of the budget ${first.behind.cell.label} would pass ${first.ahead.cell.label} after ${percent(first.tenths / 10)} of the budget more${more.length > 0 ? `, and ${count(more.length, 'other pair')} would change places, too` : ''}.`
         : 'At the pace of the second half of the budget no setting would pass another within half of the budget more.';
   const text = (value: number) => signed(value, Math.min(6, placesFor(track.name, value) + 1));
   return {
