@@ -2,6 +2,7 @@
 /** @file The command line: yargs, and nothing else. One file a command in src/commands/. */
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { COMPLETE, printCompletions } from './commands/completion.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { isDiskFull } from './disk.js';
 import { packageVersion } from './version.js';
@@ -22,6 +23,7 @@ const COMMANDS = {
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
   fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
+  completion: async () => (await import('./commands/completion.js')).completionCommand,
 };
 
 const EXAMPLES: [string, string][] = [
@@ -32,6 +34,10 @@ const EXAMPLES: [string, string][] = [
   ['sweep translate 3f2a data/soft out', 'translate whole images by a trained generator'],
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
+
+// yargs describes what it completes for this shell alone.
+const completing = process.argv[2] === COMPLETE;
+if (completing) process.env.SHELL = 'fish';
 
 const parser = yargs(hideBin(process.argv))
   .scriptName('sweep')
@@ -49,6 +55,7 @@ const parser = yargs(hideBin(process.argv))
   .wrap(Math.min(110, process.stdout.columns ?? 110))
   .exitProcess(false)
   .fail((message, error) => {
+    if (completing) return; // half a command line is no mistake
     throw error ?? new yargsError(message);
   });
 
@@ -68,7 +75,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
-  await parser.parseAsync();
+  if (completing) await printCompletions(parser, process.argv.slice(3));
+  else await parser.parseAsync();
 } catch (error) {
   console.error(error instanceof yargsError ? `${error.message}\nSee sweep --help.` : explain(error));
   process.exitCode = error instanceof yargsError ? 2 : exitCodeOf(error);
