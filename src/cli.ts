@@ -35,10 +35,6 @@ const EXAMPLES: [string, string][] = [
   ['sweep doctor', 'which engines and GPUs work here'],
 ];
 
-// yargs describes what it completes for this shell alone.
-const completing = process.argv[2] === COMPLETE;
-if (completing) process.env.SHELL = 'fish';
-
 const parser = yargs(hideBin(process.argv))
   .scriptName('sweep')
   .usage(
@@ -52,10 +48,9 @@ const parser = yargs(hideBin(process.argv))
   .version(packageVersion())
   .help()
   .alias({ help: 'h', version: 'v' })
-  .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .wrap(process.argv[2] === COMPLETE ? null : Math.min(110, process.stdout.columns ?? 110))
   .exitProcess(false)
   .fail((message, error) => {
-    if (completing) return; // half a command line is no mistake
     throw error ?? new yargsError(message);
   });
 
@@ -75,7 +70,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
-  if (completing) await printCompletions(parser, process.argv.slice(3));
+  const [first, ...words] = process.argv.slice(2);
+  if (first === COMPLETE) await printCompletions(parser, words);
   else await parser.parseAsync();
 } catch (error) {
   console.error(error instanceof yargsError ? `${error.message}\nSee sweep --help.` : explain(error));

@@ -151,11 +151,25 @@ export async function printCompletions(yargs: Argv, words: readonly string[]): P
     console.log(describe === undefined ? value : `${value}\t${describe}`);
 }
 
-/** Commands and options. */
+/** Commands and options, with what the help says of them. */
 async function known(yargs: Argv, words: readonly string[]): Promise<Candidate[]> {
-  const lines = await yargs.getCompletion(words.slice(1));
-  return lines.map((line) => {
-    const [value = '', describe] = line.split('\t');
-    return { value, describe };
+  const before = words.slice(1, -1).filter((word) => !word.startsWith('-'));
+  const help = await new Promise<string>((resolve) => {
+    void yargs.parse([...before, '--help'], {}, (_error, _argv, output) => resolve(output));
   });
+  const shape = words.at(-1)?.startsWith('-') ? OPTION : commandAfter(before);
+  return help.split('\n').flatMap((line) => {
+    const { value, describe } = shape.exec(line)?.groups ?? {};
+    return value === undefined ? [] : [{ value, describe }];
+  });
+}
+
+/** `  -h, --help  Show help  [boolean]` */
+const OPTION = /^\s+(?:-\w, )?(?<value>--[\w-]+)\s+(?<describe>.*?)\s*(?:\s\[.*\])?$/;
+
+/** `  sweep data inspect <x> <y>  Look at …` after `sweep data`. */
+function commandAfter(before: readonly string[]): RegExp {
+  return new RegExp(
+    `^\\s+${['sweep', ...before].join(' ')} (?<value>\\w+)(?: [[<]\\S+)*\\s\\s+(?<describe>.*)$`,
+  );
 }
