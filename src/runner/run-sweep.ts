@@ -23,7 +23,7 @@ import { isForeignTrial, planSweep, type Plan } from './plan.js';
 import { appendJournal, newAttempt } from './journal.js';
 import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
-import { openProgress } from './progress.js';
+import { openProgress, type TextStream } from './progress.js';
 import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
@@ -59,7 +59,9 @@ export interface SweepRun {
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
-  stream: NodeJS.WriteStream;
+  stream: TextStream;
+  /** Aborted: running trials save and leave, as after the first Ctrl-C. */
+  signal?: AbortSignal | undefined;
 }
 
 /** What memory is asked for of. */
@@ -182,6 +184,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const stopping = listenForStop(
       (message) => progress.say(message),
       () => ingest.hurry(),
+      run.signal,
     );
     const guard = openGuard(wanted);
     const { retry, resources } = run.definition;
