@@ -97,8 +97,10 @@ function costOf(trials: readonly TrialRecord[]): Quantity[] {
       return typeof one === 'number' ? finite(one) : one || null;
     }),
   });
-  const each = (trial: TrialRecord, text: (attempt: TrialRecord['attempts'][number]) => string | number | null) =>
-    [...new Set(trial.attempts.map(text).filter((one) => one !== null && one !== ''))].join(', then ');
+  const each = (
+    trial: TrialRecord,
+    text: (attempt: TrialRecord['attempts'][number]) => string | number | null,
+  ) => [...new Set(trial.attempts.map(text).filter((one) => one !== null && one !== ''))].join(', then ');
   return [
     of('seconds', 'Time', 'seconds', secondsOf),
     of('peak_memory', 'Memory at its peak', 'bytes', ({ attempts }) =>

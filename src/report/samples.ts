@@ -3,14 +3,16 @@ import { createHash } from 'node:crypto';
 import type { SampleRecord, TrialRecord } from '../store/queries.js';
 import type { Cell } from './cells.js';
 import { integer, list, percent } from './format.js';
-import { thumbnailOf } from './thumbnail.js';
+import { thumbnailOf, type Form } from './thumbnail.js';
 
 /** What a page's pictures may take, as text, in bytes. */
-export const PICTURE_BYTES = 3e6;
+export const PICTURE_BYTES = 4e6;
+/** Shares of the budget at which trials are shown, percent apart: their updates do not fall on the same shares. */
+const APART = 10;
 
 /** Where a trial stood when its picture was made. */
 export interface Frame {
-  /** Share of the budget, percent. */
+  /** About which share of the budget, percent. */
   share: number;
   /** Updates done. */
   step: number;
@@ -33,6 +35,9 @@ export interface Source {
   height: number;
 }
 
+/** Roles that no training changes: one picture for all steps. */
+export const GIVEN: readonly string[] = ['x', 'y', 'y-other'];
+
 export interface Samples {
   /** The one that training shows at several steps first; trials in the order of the grid. */
   pictures: { name: string; trials: ShownTrial[] }[];
@@ -50,8 +55,8 @@ interface Candidate extends Frame {
 }
 
 /**
- * First the last step of every trial, one seed of each setting after another, cut to the middle where all of it does not fit; then further
- * steps and then further pictures, each for all trials shown or for none.
+ * First the last step of every trial, one seed of each setting after another, cut to the middle where all of it does not fit; then the
+ * steps before, smaller where they do not fit, and then further pictures, each for all trials shown or for none.
  */
 export function chooseSamples(
   cells: readonly Cell[],
@@ -64,18 +69,24 @@ export function chooseSamples(
   if (first === undefined) return { pictures: [], sources: [], leftOut: [] };
   const last = lastFrames(candidates, first);
 
-  const whole = openSources(readFile, budget, false);
-  const fits = last.every((frame) => whole.add([frame]));
-  const held = fits ? whole : openSources(readFile, budget, true);
-  const shown = fits ? last : last.filter(takeWhile((frame) => held.add([frame])));
+  const uncut = openSources(readFile, budget);
+  const fits = last.every((frame) => uncut.add([frame]));
+  const held = fits ? uncut : openSources(readFile, budget);
+  const form = { cut: !fits, shrunk: false };
+  const shown = fits ? last : last.filter(takeWhile((frame) => held.add([frame], form)));
   const keys = new Set(shown.map(({ trial }) => trial.key));
   const ofShown = candidates.filter(({ trial }) => keys.has(trial.key));
 
-  const earlier = sharesOf(ofShown, first, shown);
-  const steps = halving(earlier).filter((share) =>
-    held.add(ofShown.filter((one) => one.name === first && one.share === share && !shown.includes(one))),
-  );
-  const further = others.filter((name) => held.add(lastFrames(ofShown, name)));
+  const before = ofShown.filter((one) => one.name === first && !shown.includes(one));
+  const earlier = [...new Set(before.map(({ share }) => share))].sort((a, b) => a - b);
+  const alike = held.add(before, form);
+  const steps = alike
+    ? earlier
+    : halving(earlier).filter(
+        (share) =>
+        held.add(before.filter((one) => one.share === share), { ...form, shrunk: true }), // prettier-ignore
+      );
+  const further = others.filter((name) => held.add(lastFrames(ofShown, name), form));
   return {
     pictures: [first, ...further].map((name) => ({ name, trials: held.framesOf(name) })),
     sources: held.sources,
@@ -86,6 +97,7 @@ export function chooseSamples(
             `Pictures of ${integer(last.length - shown.length)} of ${integer(last.length)} trials are left out; each setting’s first seeds come first.`,
           ]
         : []),
+      ...(alike || steps.length === 0 ? [] : ['Earlier steps are shown at half the resolution.']),
       ...(steps.length < earlier.length
         ? [
             `Earlier steps are left out: ${list(earlier.filter((share) => !steps.includes(share)).map((share) => percent(share / 100)))} of the budget.`,
@@ -103,17 +115,19 @@ export function chooseSamples(
 function candidatesOf(cells: readonly Cell[]): Candidate[] {
   const found = cells.flatMap((cell, at) =>
     [...cell.done, ...cell.trials.filter((trial) => !cell.done.includes(trial))].flatMap((trial, seed) => {
-      const groups = new Map<string, SampleRecord[]>();
-      for (const sample of trial.samples) {
-        const id = JSON.stringify([sample.name, sample.step]);
-        groups.set(id, [...(groups.get(id) ?? []), sample]);
-      }
       const end = trial.updates ?? Math.max(...trial.samples.map(({ step }) => step));
-      return [...groups.values()].map((samples) => {
-        const { name, step } = samples[0]!;
-        const share = end > 0 ? Math.min(100, Math.round((100 * step) / end)) : 100;
-        return { seed, candidate: { trial, cell: at, name, step, share, samples, roles: {} } };
-      });
+      const groups = new Map<string, Candidate>();
+      for (const sample of trial.samples) {
+        const { name, step } = sample;
+        const share = end > 0 ? Math.min(100, APART * Math.round((100 * step) / end / APART)) : 100;
+        const id = JSON.stringify([name, share]);
+        const known = groups.get(id);
+        // Of several at one share the last is shown.
+        if (known?.step === step) known.samples.push(sample);
+        else if (known === undefined || known.step < step)
+          groups.set(id, { trial, cell: at, name, step, share, samples: [sample], roles: {} });
+      }
+      return [...groups.values()].map((candidate) => ({ seed, candidate }));
     }),
   );
   return found.sort((a, b) => a.seed - b.seed).map(({ candidate }) => candidate);
@@ -134,15 +148,6 @@ function lastFrames(candidates: readonly Candidate[], name: string): Candidate[]
   return [...last.values()];
 }
 
-function sharesOf(
-  candidates: readonly Candidate[],
-  name: string,
-  without: readonly Candidate[],
-): number[] {
-  const known = candidates.filter((one) => one.name === name && !without.includes(one));
-  return [...new Set(known.map(({ share }) => share))].sort((a, b) => a - b);
-}
-
 /** The middle first, then the middles of both halves, and so on: so that those that fit lie far apart. */
 function halving(values: readonly number[]): number[] {
   if (values.length < 2) return [...values];
@@ -157,7 +162,7 @@ function takeWhile<T>(holds: (value: T) => boolean): (value: T) => boolean {
 }
 
 /** Sources up to a number of bytes; `add` takes all pictures of some frames or none. */
-function openSources(readFile: (file: string) => Uint8Array, budget: number, half: boolean) {
+function openSources(readFile: (file: string) => Uint8Array, budget: number) {
   const sources: Source[] = [];
   const known = new Map<string, number>();
   const frames: Candidate[] = [];
@@ -165,13 +170,13 @@ function openSources(readFile: (file: string) => Uint8Array, budget: number, hal
   return {
     sources,
     missing: () => missing,
-    add(wanted: readonly Candidate[]): boolean {
+    add(wanted: readonly Candidate[], form: Form = { cut: false, shrunk: false }): boolean {
       const fresh = new Map<string, Source>();
       const drawn: { frame: Candidate; role: string; hash: string }[] = [];
       let lost = 0;
       for (const frame of wanted) {
         for (const { role, file } of frame.samples) {
-          const source = sourceOf(readFile, file, half);
+          const source = sourceOf(readFile, file, GIVEN.includes(role) ? { ...form, shrunk: false } : form);
           if (source === undefined) {
             lost++;
             continue;
@@ -204,18 +209,14 @@ function openSources(readFile: (file: string) => Uint8Array, budget: number, hal
   };
 }
 
-function sourceOf(
-  readFile: (file: string) => Uint8Array,
-  file: string,
-  half: boolean,
-): Source | undefined {
+function sourceOf(readFile: (file: string) => Uint8Array, file: string, form: Form): Source | undefined {
   let bytes: Uint8Array;
   try {
     bytes = readFile(file);
   } catch {
     return undefined;
   }
-  const thumbnail = thumbnailOf(bytes, half);
+  const thumbnail = thumbnailOf(bytes, form);
   if (thumbnail === undefined) return undefined;
   const { png, width, height } = thumbnail;
   return { url: `data:image/png;base64,${Buffer.from(png).toString('base64')}`, width, height };

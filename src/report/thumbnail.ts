@@ -12,18 +12,23 @@ const MOST_SIDE = 512;
 /** Chunks that hold no text: a PNG of others may carry names. PNG standard, section 11. */
 const PLAIN_CHUNKS = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND', 'tRNS', 'sBIT', 'pHYs', 'gAMA', 'sRGB']);
 
-/**
- * @param half whether only the middle, half as wide and half as high, is wanted
- * @returns undefined for what is no PNG
- */
-export function thumbnailOf(file: Uint8Array, half: boolean): Thumbnail | undefined {
+export interface Form {
+  /** Only the middle, half as wide and half as high. */
+  cut: boolean;
+  /** Each pixel the mean of 2 x 2. */
+  shrunk: boolean;
+}
+
+/** @returns undefined for what is no PNG */
+export function thumbnailOf(file: Uint8Array, form: Form): Thumbnail | undefined {
   const png = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (png.length < 33 || png.readUInt32BE(0) !== 0x89504e47) return undefined;
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
   const plain = png[24] === 8 && hasPlainChunks(png);
-  if (plain && !half && Math.max(width, height) <= MOST_SIDE) return { png, width, height };
+  if (plain && !form.cut && !form.shrunk && Math.max(width, height) <= MOST_SIDE)
+    return { png, width, height };
   try {
-    return drawnAnew(png, half);
+    return drawnAnew(png, form);
   } catch {
     return undefined;
   }
@@ -37,13 +42,13 @@ function hasPlainChunks(png: Buffer): boolean {
 }
 
 /** Each pixel the mean of those that it stands for; transparency is dropped. */
-function drawnAnew(png: Buffer, half: boolean): Thumbnail {
+function drawnAnew(png: Buffer, { cut, shrunk }: Form): Thumbnail {
   const { width: fullWidth, height: fullHeight, data, channels, depth } = decode(png);
   if (depth !== 8 && depth !== 16) throw new RangeError(`a PNG of ${depth} bits`);
-  const share = half ? 0.5 : 1;
+  const share = cut ? 0.5 : 1;
   const [cutWidth, cutHeight] = [fullWidth, fullHeight].map((side) => Math.max(1, Math.floor(side * share))) as [number, number]; // prettier-ignore
   const [left, top] = [(fullWidth - cutWidth) >> 1, (fullHeight - cutHeight) >> 1];
-  const factor = Math.ceil(Math.max(cutWidth, cutHeight) / MOST_SIDE);
+  const factor = Math.ceil(Math.max(cutWidth, cutHeight) / MOST_SIDE) * (shrunk ? 2 : 1);
   const [width, height] = [
     Math.max(1, Math.floor(cutWidth / factor)),
     Math.max(1, Math.floor(cutHeight / factor)),

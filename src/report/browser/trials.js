@@ -1,11 +1,6 @@
 /** @file The table of trials: sorting, filters, columns that do not differ, CSV; and the difference of any two trials. */
 /* global CustomEvent, document, downloadCsv, section */
 
-section('trials', (element, data) => {
-  openTable(element, data);
-  if (data.trials.length > 1) openDifference(element, data);
-});
-
 function valueOf(quantity, row) {
   return quantity.values[quantity.values.length === 1 ? 0 : row];
 }
@@ -71,7 +66,9 @@ function openTable(element, data) {
 
   function filter() {
     const words = control('filter').value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    const fields = [...table.querySelectorAll('tr.filters input')].filter((field) => field.value.trim() !== '');
+    const fields = [...table.querySelectorAll('tr.filters input')].filter(
+      (field) => field.value.trim() !== '',
+    );
     const kept = new Set();
     for (const entry of rows) {
       const { row, at } = entry;
@@ -161,7 +158,10 @@ function openDifference(element, data) {
   const control = (name) => part.querySelector(`[name="${name}"]`);
   const options = () =>
     data.trials.map(({ key, label }, value) =>
-      Object.assign(document.createElement('option'), { value, textContent: `${label} (${key.slice(0, 6)})` }),
+      Object.assign(document.createElement('option'), {
+        value,
+        textContent: `${label} (${key.slice(0, 6)})`,
+      }),
     );
   control('first').append(...options());
   control('second').append(...options());
@@ -224,3 +224,8 @@ function openDifference(element, data) {
   part.hidden = false;
   compare();
 }
+
+section('trials', (element, data) => {
+  openTable(element, data);
+  if (data.trials.length > 1) openDifference(element, data);
+});

@@ -1,10 +1,6 @@
 /** @file The image wall: one step, one zoom and one window for the pictures of all trials; differences drawn from them. */
 /* global Image, IntersectionObserver, document, matchMedia, section, window */
 
-section('wall', (element, data) => {
-  if (data) return openWall(element, data);
-});
-
 /** What differences there are, where their pictures are. */
 const DIFFERENCES = [
   { of: 'gx', minus: 'x', label: 'G(X) − X: what G changed' },
@@ -24,9 +20,7 @@ async function openWall(element, data) {
   const roleOf = Object.fromEntries(data.roles.map((role) => [role.role, role]));
   const shares = [
     ...new Set(
-      data.pictures.flatMap(({ trials }) =>
-        trials.flatMap(({ frames }) => frames.map(({ share }) => share)),
-      ),
+      data.pictures.flatMap(({ trials }) => trials.flatMap(({ frames }) => frames.map(({ share }) => share))),
     ),
   ].sort((a, b) => a - b);
   const differences = DIFFERENCES.filter(({ of, minus }) => roleOf[of] && roleOf[minus]);
@@ -35,26 +29,29 @@ async function openWall(element, data) {
   let tiles = [];
 
   const pixelsOf = new Map();
-  /** Grey values of a source, once. */
-  function pixels(source) {
-    if (!pixelsOf.has(source)) {
+  /** Grey values of a source, once for each size: earlier steps can be smaller. */
+  function pixels(source, size) {
+    const id = `${source} ${size?.width}`;
+    if (!pixelsOf.has(id)) {
       pixelsOf.set(
-        source,
+        id,
         (async () => {
           const image = new Image();
           image.src = sources[source];
           await image.decode();
-          const { naturalWidth: width, naturalHeight: height } = image;
+          const width = size?.width ?? image.naturalWidth;
+          const height = size?.height ?? image.naturalHeight;
           const canvas = Object.assign(document.createElement('canvas'), { width, height });
           const context = canvas.getContext('2d', { willReadFrequently: true });
-          context.drawImage(image, 0, 0);
+          context.imageSmoothingQuality = 'high';
+          context.drawImage(image, 0, 0, width, height);
           const { data: rgba } = context.getImageData(0, 0, width, height);
           const grey = Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]);
           return { width, height, grey };
         })(),
       );
     }
-    return pixelsOf.get(source);
+    return pixelsOf.get(id);
   }
 
   /** The newest picture that the trial had at the chosen step. */
@@ -111,13 +108,14 @@ async function openWall(element, data) {
       if (!image.isConnected) holder.replaceChildren(image);
       return;
     }
-    const [a, b] = await Promise.all([pixels(of), pixels(minus)]);
+    const a = await pixels(of);
+    const b = await pixels(minus, a);
     if (tile.shown !== wanted) return; // another was asked for meanwhile
     const canvas = holder.querySelector('canvas') ?? document.createElement('canvas');
     Object.assign(canvas, { width: a.width, height: a.height });
     canvas.setAttribute('role', 'img');
     canvas.setAttribute('aria-label', `${difference.label}, ${labelOf(trial)}${at}`);
-    if (a.width === b.width && a.height === b.height) paintDifference(canvas, a.grey, b.grey);
+    paintDifference(canvas, a.grey, b.grey);
     if (!canvas.isConnected) holder.replaceChildren(canvas);
   }
 
@@ -168,7 +166,8 @@ async function openWall(element, data) {
     };
     const heading = (text, note) => {
       const th = Object.assign(document.createElement('th'), { scope: 'row', textContent: text });
-      if (note) th.append(Object.assign(document.createElement('span'), { className: 'which', textContent: note }));
+      if (note)
+        th.append(Object.assign(document.createElement('span'), { className: 'which', textContent: note }));
       return th;
     };
     const settings = [...new Set(trials.map(({ cell: setting }) => setting))];
@@ -212,7 +211,7 @@ async function openWall(element, data) {
     for (const tile of tiles) if (all || tile.visible) show(tile);
     const text = control('step-text');
     if (text) {
-      text.value = `${state.share} % of the budget`;
+      text.value = `about ${state.share} % of the budget`;
       control('step').setAttribute('aria-valuetext', text.value);
     }
     const scale = Number(control('scale').value);
@@ -252,7 +251,9 @@ async function openWall(element, data) {
     const roles = ['x', 'y', 'y-other'];
     const used = trials.flatMap(({ frames }) => frames.map((frame) => frame.roles));
     const given = new Set(used.flatMap((of) => roles.flatMap((role) => of[role] ?? [])));
-    const values = (await Promise.all([...given].slice(0, 4).map(pixels))).map(({ grey }) => grey);
+    const values = (await Promise.all([...given].slice(0, 4).map((source) => pixels(source)))).map(
+      ({ grey }) => grey,
+    );
     const counts = new Array(256).fill(0);
     for (const grey of values) for (const value of grey) counts[value]++;
     const total = counts.reduce((sum, one) => sum + one, 0);
@@ -392,7 +393,8 @@ async function openWall(element, data) {
     build();
     await fitWindow();
   });
-  for (const radio of controls.querySelectorAll('input[type="radio"]')) radio.addEventListener('change', build);
+  for (const radio of controls.querySelectorAll('input[type="radio"]'))
+    radio.addEventListener('change', build);
   on('kind', 'change', build);
   on('seeds', 'change', build);
   on('size', 'input', size);
@@ -418,3 +420,7 @@ async function openWall(element, data) {
   place();
   await fitWindow();
 }
+
+section('wall', (element, data) => {
+  if (data) return openWall(element, data);
+});

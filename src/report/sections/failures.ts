@@ -32,7 +32,8 @@ export const failures: Section = {
           lines: attempt.lastLines ?? '',
         })),
       })),
-      leftOut: order.length > MOST ? `${count(order.length - MOST, 'more trial')} that failed, not shown here.` : '',
+      leftOut:
+        order.length > MOST ? `${count(order.length - MOST, 'more trial')} that failed, not shown here.` : '',
     };
   },
 };
@@ -45,7 +46,9 @@ function summaryOf(failed: readonly TrialRecord[], lost: readonly TrialRecord[])
   const good = failed.filter(({ status }) => status === 'done').length;
   const open = failed.length - lost.length - good;
   const words = [
-    lost.length > 0 ? `${count(lost.length, 'trial')} failed and ${lost.length === 1 ? 'is' : 'are'} in no mean` : '',
+    lost.length > 0
+      ? `${count(lost.length, 'trial')} failed and ${lost.length === 1 ? 'is' : 'are'} in no mean`
+      : '',
     good > 0 ? `${count(good, 'trial')} failed at first and ${good === 1 ? 'was' : 'were'} done by a later attempt` : '', // prettier-ignore
     open > 0 ? `${count(open, 'trial')} may still be done by a later attempt` : '',
   ].filter(Boolean);

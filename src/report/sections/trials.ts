@@ -105,7 +105,9 @@ function gapsOf(trials: readonly TrialRecord[]): string[] {
       const missing = tail.filter((value) => !Number.isFinite(value)).length;
       return missing === 0
         ? []
-        : [`${trial.key.slice(0, KEY)}: ${missing} of the last ${tail.length} records of ${name} are no numbers.`];
+        : [
+            `${trial.key.slice(0, KEY)}: ${missing} of the last ${tail.length} records of ${name} are no numbers.`,
+          ];
     }),
   );
 }

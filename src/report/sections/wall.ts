@@ -1,8 +1,8 @@
 /** @file The image wall: what every trial made of the same held-out crop, as training went on. */
 import type { TrialRecord } from '../../store/queries.js';
 import type { Cell } from '../cells.js';
-import { count, list, percent } from '../format.js';
-import { chooseSamples, type ShownTrial, type Source } from '../samples.js';
+import { capital, count, list } from '../format.js';
+import { chooseSamples, GIVEN, type ShownTrial, type Source } from '../samples.js';
 import type { Section } from '../section.js';
 import { statusText } from '../summary.js';
 
@@ -15,8 +15,6 @@ const ROLES: Record<string, { label: string; text: string }> = {
   diff: { label: 'difference', text: 'the difference, as the trainer drew it' },
 };
 const ORDER = Object.keys(ROLES);
-/** What no training changes. */
-const GIVEN = ['x', 'y', 'y-other'];
 
 export const wall: Section = {
   name: 'wall',
@@ -70,7 +68,7 @@ function viewOf(
     const label = `${cells[cell]!.label}, seed ${trial.seed}`;
     return {
       label,
-      note: noteOf(trial, end.share, end.step),
+      note: noteOf(trial, end.step),
       pictures: own.map((role) => picture(role, end.roles[role], label)),
     };
   });
@@ -117,14 +115,13 @@ function rolesOf(pictures: readonly Shown[]): string[] {
   return [...new Set(found)].sort((a, b) => rank(a) - rank(b));
 }
 
-function noteOf(trial: TrialRecord, share: number, step: number): string {
-  const status = trial.status === 'done' ? '' : `, ${statusText(trial)}`;
-  return `${count(step, 'update')}, ${percent(share / 100)} of the budget${status}`;
+function noteOf(trial: TrialRecord, step: number): string {
+  return `${count(step, 'update')}, ${statusText(trial)}`;
 }
 
 function captionOf(roles: readonly string[], name: string): string {
   const known = roles.filter((role) => role in ROLES && role !== 'diff');
-  return `${name}: ${list(known.map((role) => `${aboutRole(role).label} is ${aboutRole(role).text}`))}.`;
+  return `${capital(name)}: ${list(known.map((role) => `${aboutRole(role).label} is ${aboutRole(role).text}`))}.`;
 }
 
 /** What black and white stand for, where all trials agree. */
