@@ -543,7 +543,7 @@ export interface Outcome {
 }
 
 /** The outcome of every trial, by key: read in one query, since there may be tens of thousands. */
-export function readOutcomes({ db }: Store): Map<string, Outcome> {
+export function readOutcomes({ db }: Store, key?: string): Map<string, Outcome> {
   const rows = db
     .select({
       key: trials.key,
@@ -557,6 +557,7 @@ export function readOutcomes({ db }: Store): Map<string, Outcome> {
     })
     .from(trials)
     .leftJoin(attempts, eq(attempts.trial, trials.id))
+    .where(key === undefined ? undefined : eq(trials.key, key))
     .orderBy(asc(attempts.attempt))
     .all();
   const outcomes = new Map<string, Outcome>();
