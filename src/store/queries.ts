@@ -37,6 +37,8 @@ export interface AttemptRecord {
   /** Class of its failure. */
   class: string | null;
   reason: string | null;
+  /** The last lines that it printed, where it failed; cleaned of names. */
+  lastLines: string | null;
   engine: string | null;
   engineReason: string | null;
   device: string | null;
@@ -188,6 +190,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       outcome: row.outcome,
       class: row.class,
       reason: row.reason,
+      lastLines: row.lastLines,
       engine: row.engine,
       engineReason: row.engineReason,
       device: row.device,
