@@ -11,6 +11,7 @@ const COMMANDS = {
   run: async () => (await import('./commands/run.js')).runCommand,
   plan: async () => (await import('./commands/plan.js')).planCommand,
   init: async () => (await import('./commands/init.js')).initCommand,
+  status: async () => (await import('./commands/status.js')).statusCommand,
   show: async () => (await import('./commands/show.js')).showCommand,
   logs: async () => (await import('./commands/logs.js')).logsCommand,
   why: async () => (await import('./commands/why.js')).whyCommand,
