@@ -12,6 +12,7 @@ const COMMANDS = {
   plan: async () => (await import('./commands/plan.js')).planCommand,
   init: async () => (await import('./commands/init.js')).initCommand,
   status: async () => (await import('./commands/status.js')).statusCommand,
+  top: async () => (await import('./commands/top.js')).topCommand,
   show: async () => (await import('./commands/show.js')).showCommand,
   logs: async () => (await import('./commands/logs.js')).logsCommand,
   why: async () => (await import('./commands/why.js')).whyCommand,

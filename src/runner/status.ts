@@ -413,7 +413,12 @@ function devicesOf(
         memory: sum(known.load?.memory, load.memory),
       };
   }
-  return [...devices.values()].map((each) => ({ ...each, device: names.get(each.device) ?? each.device }));
+  const place = new Map(told.map(({ key }, at) => [key, at]));
+  return [...devices.values()].map((each) => ({
+    ...each,
+    device: names.get(each.device) ?? each.device,
+    trials: each.trials.toSorted((a, b) => place.get(a)! - place.get(b)!),
+  }));
 }
 
 function sum(a: number | null | undefined, b: number | null): number | null {

@@ -37,7 +37,8 @@ export function statusLines(status: SweepStatus, { width, height, colour }: Layo
   const paint = (text: string, how: Colour) =>
     colour ? styleText(how, text, { validateStream: false }) : text;
   const head = [...summary(status), ''];
-  const lists = listsOf(status);
+  // A list that is cut off takes at least its title, how many there are, and an empty line.
+  const lists = listsOf(status).slice(0, Math.max(1, Math.floor((height - head.length) / 3)));
   const shown = share(
     lists.map(({ rows }) => rows.length),
     height - head.length - 2 * lists.length,
@@ -71,15 +72,15 @@ function summary(status: SweepStatus): string[] {
     rate === null ? '' : `${decimal(rate)} updates/s`,
     secondsLeft === null || until === null ? '' : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
     runner === null
-      ? running + waiting > 0
-        ? ''
-        : 'no runner works on it'
+      ? counts.pending + counts.stopped + counts.interrupted > 0
+        ? 'no runner works on it'
+        : ''
       : `process ${runner.pid}, ${runner.most} at once, for ${duration(now - runner.since)}`,
   ].filter((text) => text !== '');
   return [
     question === '' ? sweep : `${sweep}: ${question}`,
     `${bar(part)} ${percent(part)}  ${parts.join(', ')}`,
-    pace.join('; '),
+    ...(pace.length === 0 ? [] : [pace.join('; ')]),
   ];
 }
 
