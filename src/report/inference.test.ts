@@ -56,7 +56,7 @@ describe('the analysis of variance with seeds as blocks', () => {
       if (f === null) expect([row.f, row.p]).toEqual([null, null]);
       else {
         expect(row.f! / f).toBeCloseTo(1, 9);
-        expect(row.p! / p!).toBeCloseTo(1, 5);
+        expect(row.p! / p).toBeCloseTo(1, 5);
       }
     });
   });
