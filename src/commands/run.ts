@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
-import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
+import { runSweep, type SweepRun, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
 import { forecastLikeBefore } from './plan/held-before.js';
 import {
@@ -14,7 +14,7 @@ import {
   type SweepFileArguments,
 } from './sweep-file.js';
 
-interface RunArguments extends SweepFileArguments {
+export interface RunArguments extends SweepFileArguments {
   'retry-failed': boolean;
   'max-trials'?: number;
   'fail-fast': boolean;
@@ -82,19 +82,32 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
   if (args.dryRun) return (await import('./plan.js')).showPlan(args);
-  const maxTrials = countOf(args.maxTrials);
-  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const say = args.json ? (message: string) => console.error(message) : (message: string) => console.log(message); // prettier-ignore
+  const { summary, source } = await runSweepFile(args, {
+    say,
+    stream: args.json ? process.stderr : process.stdout,
+  });
+  if (args.json) console.log(JSON.stringify(summary));
+  else console.log([conclusion(summary, args), ...changedMeanwhile(args, source)].join('\n'));
+  process.exitCode = summary.exitCode;
+}
+
+/** Runs what is missing of a sweep file, by the command's arguments. */
+export async function runSweepFile(
+  args: Omit<RunArguments, 'dry-run' | 'json'>,
+  { say, stream, signal }: Pick<SweepRun, 'say' | 'stream' | 'signal'>,
+): Promise<{ summary: SweepSummary; source: string }> {
+  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
     source,
     file: path.resolve(args.file),
     results: args.results,
-    retryFailed: args.retryFailed,
+    retryFailed: args['retry-failed'],
     extend: args.extend,
     checkpointBytes: async (trials) => trials.map((await import('./plan/disk.js')).checkpointBytes),
-    maxTrials,
-    failFast: args.failFast,
+    maxTrials: countOf(args['max-trials']),
+    failFast: args['fail-fast'],
     only,
     memoryLimit,
     place: () => placeTrials(definition, devices),
@@ -105,11 +118,10 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
       return forecaster(definition, asked, memoryLimit, say);
     },
     say,
-    stream: args.json ? process.stderr : process.stdout,
+    stream,
+    signal,
   });
-  if (args.json) console.log(JSON.stringify(summary));
-  else console.log([conclusion(summary, args), ...changedMeanwhile(args, source)].join('\n'));
-  process.exitCode = summary.exitCode;
+  return { summary, source };
 }
 
 function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary, args: RunArguments): string {

@@ -3,8 +3,8 @@ import { examScore, metricOf } from '../metrics.js';
 import type { TrialRecord } from '../store/queries.js';
 import type { Cell } from './cells.js';
 import { interpolate } from './grid.js';
-import { isBetter, type Quality } from './quality.js';
-import { mean, meanInterval, quantile, type Interval } from './statistics.js';
+import { intervalOf, isBetter, type Interval, type Quality } from './quality.js';
+import { mean, quantile } from './statistics.js';
 
 /** One measure of quality over the trainings that finished. */
 export interface Track extends Quality {
@@ -106,7 +106,7 @@ export function pacesOf(track: Track): Pace[] {
   return track.cells.flatMap(({ cell, trials }) => {
     const slopes = trials.map(slopeOf).filter(Number.isFinite);
     if (slopes.length === 0) return [];
-    return [{ cell, end: mean(trials.map(({ value }) => value.at(-1)!)), slope: meanInterval(slopes) }];
+    return [{ cell, end: mean(trials.map(({ value }) => value.at(-1)!)), slope: intervalOf(slopes) }];
   });
 }
 

@@ -3,7 +3,7 @@ import { examScore, metricOf, type ExamVariant } from '../metrics.js';
 import type { TrialRecord } from '../store/queries.js';
 import type { Cell } from './cells.js';
 import { bytes, duration, fixed, NONE, placesOf } from './format.js';
-import { meanInterval, type Interval } from './statistics.js';
+import { mean, meanInterval } from './statistics.js';
 import { examValue } from './summary.js';
 
 /** The two generators. */
@@ -54,6 +54,20 @@ export function placesFor(name: string, value: number): number {
   return name.includes('psnr') ? 2 : name.includes('ssim') ? 4 : placesOf(value);
 }
 
+export interface Interval {
+  n: number;
+  mean: number;
+  /** NaN below two values. */
+  low: number;
+  high: number;
+}
+
+/** Mean and its 95 % t interval. */
+export function intervalOf(values: readonly number[]): Interval {
+  const { n, difference, low, high } = meanInterval(values);
+  return { n, mean: difference, low, high };
+}
+
 /** A setting's scores in one direction. */
 export interface Scored {
   cell: Cell;
@@ -69,7 +83,7 @@ export function scoredCells(cells: readonly Cell[], { name }: Quality, { suffix 
       .map((trial) => ({ trial, value: examValue(name + suffix)(trial) }))
       .filter(({ value }) => Number.isFinite(value));
     if (trials.length === 0) return [];
-    return [{ cell, trials, mean: meanInterval(trials.map(({ value }) => value)) }];
+    return [{ cell, trials, mean: intervalOf(trials.map(({ value }) => value)) }];
   });
 }
 
@@ -84,7 +98,7 @@ export function baselinesOf(
       const values = cells
         .flatMap(({ done }) => done.map(examValue(`${quality.name}_${variant}${suffix}`)))
         .filter(Number.isFinite);
-      return values.length === 0 ? [] : [{ variant, value: meanInterval(values).mean }];
+      return values.length === 0 ? [] : [{ variant, value: mean(values) }];
     })
     .sort((a, b) => (isBetter(quality, a.value, b.value) ? -1 : 1));
 }
@@ -122,7 +136,7 @@ const known = (value: number) => (value > 0 ? value : NaN);
 
 /** Over the finished trials of a setting that know it. */
 export function costOf(cell: Cell, { of }: Cost): Interval {
-  return meanInterval(cell.done.map(of).filter(Number.isFinite));
+  return intervalOf(cell.done.map(of).filter(Number.isFinite));
 }
 
 /** Share of the patches drawn that held less than 1 % of body; NaN where it was not recorded. */

@@ -184,9 +184,9 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
     if (recorded?.t === 'end') {
-      const { outcome, reason, exitCode, signal } = recorded;
+      const { outcome, reason, exitCode, signal, lastLines = null } = recorded;
       const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);
-      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null, lastLines };
       endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }

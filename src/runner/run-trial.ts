@@ -24,6 +24,7 @@ import {
   trialDirectory,
   writeFileWhole,
 } from './layout.js';
+import { lastLines } from './last-lines.js';
 import { judgeExit, type Verdict } from './outcome.js';
 import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
@@ -198,7 +199,15 @@ async function runAttempt(
   const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
-  const end = { outcome, reason, exitCode, signal, class: verdict.class };
+  const printed = outcome === 'failed' ? lastLines(output, config.data) : null;
+  const end = {
+    outcome,
+    reason,
+    exitCode,
+    signal,
+    class: verdict.class,
+    ...(printed !== null && { lastLines: printed }),
+  };
   const ended = Date.now() / 1000;
   const entries: JournalEntry[] = [{ t: 'end', attempt, wall: ended, ...end }];
   if (next !== undefined) {

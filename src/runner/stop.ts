@@ -21,8 +21,15 @@ export interface Stopping {
   close(): void;
 }
 
-/** @param hurry is called at the second signal */
-export function listenForStop(say: (message: string) => void, hurry: () => void): Stopping {
+/**
+ * @param hurry is called at the second signal
+ * @param caller asks as a first Ctrl-C does, where a program and not a terminal runs the sweep
+ */
+export function listenForStop(
+  say: (message: string) => void,
+  hurry: () => void,
+  caller?: AbortSignal,
+): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
   let insisted: number | undefined;
@@ -50,6 +57,9 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   process.on('SIGHUP', onSignal); // the terminal was closed
+  const onAbort = () => onSignal('SIGINT');
+  caller?.addEventListener('abort', onAbort);
+  if (caller?.aborted === true) onAbort();
   return {
     get requested() {
       return asked.signal.aborted;
@@ -74,6 +84,7 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
     },
     close() {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);
+      caller?.removeEventListener('abort', onAbort);
     },
   };
 }

@@ -24,7 +24,8 @@ import {
   type Scored,
   type Way,
 } from '../quality.js';
-import { mean, predictionInterval, quantile, type Interval } from '../statistics.js';
+import { mean, quantile } from '../statistics.js';
+import { predictionInterval } from '../inference.js';
 import { contrast, examValue } from '../summary.js';
 import { table, type Table } from '../tables.js';
 import type { Section } from '../section.js';
@@ -150,7 +151,8 @@ function leadText(quality: Quality, way: Way, scored: readonly Scored[]): string
 
 function qualityTable(cells: readonly Cell[], quality: Quality, way: Way, scored: readonly Scored[]): Table {
   const text = (value: number) => fixed(value, placesFor(quality.name, value));
-  const span = ({ low, high }: Interval) => (Number.isFinite(low) ? `${text(low)} to ${text(high)}` : NONE);
+  const span = (range: { low: number; high: number } | null) =>
+    range && Number.isFinite(range.low) ? `${text(range.low)} to ${text(range.high)}` : NONE;
   const error = errorName(scored, way);
   const ofImages = scored.some(({ trials }) => trials.some(({ trial }) => worstImage(trial, quality, way)));
   const images = Math.max(0, ...scored.flatMap(({ trials }) => trials.map(({ trial }) => imagesOf(trial, quality.name + way.suffix).length))); // prettier-ignore

@@ -2,9 +2,8 @@
 import { examScore, EXAM_VARIANTS, metricOf, type ExamVariant } from '../../metrics.js';
 import type { Cell } from '../cells.js';
 import { capital, fixed, list, NONE } from '../format.js';
-import { isBetter, placesFor, qualityOf, scoredCells, WAYS } from '../quality.js';
+import { intervalOf, isBetter, placesFor, qualityOf, scoredCells, WAYS } from '../quality.js';
 import type { Section } from '../section.js';
-import { meanInterval } from '../statistics.js';
 import { baselineOf, examValue, spreadOf } from '../summary.js';
 import { table, type Table } from '../tables.js';
 
@@ -122,7 +121,7 @@ function criticTable(scored: readonly Cell[]): Table | null {
 function withHalf(cell: Cell, name: string, text: (value: number) => string): string {
   const values = cell.done.map(examValue(name)).filter(Number.isFinite);
   if (values.length === 0) return NONE;
-  const { n, mean, high } = meanInterval(values);
+  const { n, mean, high } = intervalOf(values);
   return text(mean) + (n > 1 ? ` ± ${text(high - mean)}` : '');
 }
 
