@@ -89,7 +89,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const validator = await openValidator(config, images, translator);
   const sample = await openSampler(parameters, images, translator, io);
   const checkout = checkoutCommit();
-  const commit = checkout === undefined ? {} : { commit: checkout };
+  const commit: Record<string, string> = checkout === undefined ? {} : { commit: checkout };
   io.emit({
     t: 'start',
     engine: engine.name,
