@@ -6,7 +6,19 @@ import { qualityEnergy } from '../figures/quality-energy.js';
 import { qualityMemory } from '../figures/quality-memory.js';
 import { qualityTime } from '../figures/quality-time.js';
 import { letterOf, type Scatter } from '../figures/scatter.js';
-import { capital, count, decimal, duration, fixed, integer, list, NONE, percent, signed } from '../format.js';
+import {
+  capital,
+  shareText,
+  count,
+  decimal,
+  duration,
+  fixed,
+  integer,
+  list,
+  NONE,
+  percent,
+  signed,
+} from '../format.js';
 import { commonLevel, overtaking, pacesOf, reachOf, tracksOf, type Track } from '../pace.js';
 import {
   baselinesOf,
@@ -281,11 +293,6 @@ function costTable(cells: readonly Cell[]): Table {
 function costText(cell: Cell, cost: Cost): string {
   const { n, mean: centre } = costOf(cell, cost);
   return n === 0 ? NONE : cost.text(centre);
-}
-
-/** Small shares with a digit more. */
-export function shareText(share: number): string {
-  return share > 0 && share < 0.1 ? `${(share * 100).toFixed(1)}\u00a0%` : percent(share);
 }
 
 /** For every setting, those that need as much memory; and how each of them scores. */
