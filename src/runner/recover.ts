@@ -25,7 +25,7 @@ import {
 import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { restoreDecisions } from './decisions.js';
 import { ingestWhole, parseEvent } from './ingest.js';
-import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
+import { appendJournal, entriesOf, openJob, readJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -183,6 +183,8 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     restoreDecisions(store, key, attempt, journal);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
+    // It may run at this moment, or have ended: who asks the scheduler will know.
+    if (recorded === undefined && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal } = recorded;
       const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);

@@ -21,8 +21,15 @@ export interface Stopping {
   close(): void;
 }
 
-/** @param hurry is called at the second signal */
-export function listenForStop(say: (message: string) => void, hurry: () => void): Stopping {
+/**
+ * @param hurry is called at the second signal
+ * @param leave is called when the terminal is closed, where trials go on without their runner
+ */
+export function listenForStop(
+  say: (message: string) => void,
+  hurry: () => void,
+  leave?: () => void,
+): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
   let insisted: number | undefined;
@@ -49,7 +56,8 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  process.on('SIGHUP', onSignal); // the terminal was closed
+  const onHangUp = leave ?? (() => onSignal('SIGHUP')); // the terminal was closed
+  process.on('SIGHUP', onHangUp);
   return {
     get requested() {
       return asked.signal.aborted;
@@ -73,7 +81,8 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
       if (asked.signal.aborted) trial.stop(GRACE);
     },
     close() {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);
+      for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, onSignal);
+      process.off('SIGHUP', onHangUp);
     },
   };
 }
