@@ -8,14 +8,17 @@ import { withoutNames } from '../definition/redact.js';
 import { SLURM_DEFAULTS } from '../definition/slurm.js';
 import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
+import { makeFolder } from '../files.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores, hostHash } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
+import { shareResults } from '../store/place.js';
 import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
 import type { Scheduler } from './executors/executor.js';
 import { openSlurm, type SlurmClient } from './executors/slurm/client.js';
+import { settleEnded } from './executors/slurm/settle.js';
 import { openSlurmScheduler } from './executors/slurm/slurm.js';
 import { beginExtended, findExtensions } from './extend.js';
 import { diskNeed, judgeSpace, spaceLow } from './disk-need.js';
@@ -32,7 +35,7 @@ import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
 import { openSteering, type Steering } from './steering.js';
-import { listenForStop, type Stopping } from './stop.js';
+import { listenForStop, watchStopFile, type Stopping } from './stop.js';
 import { openSystemWatch } from './system.js';
 
 export interface SweepRun {
@@ -112,10 +115,16 @@ const LOOK_AT_SPACE_EVERY = 10_000;
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   try {
+    const client = run.slurm === undefined ? undefined : await openSlurm();
+    if (client !== undefined) {
+      makeFolder(run.results);
+      shareResults(run.results);
+    }
+    let lost: (by: string) => void = () => undefined;
     // The lock first: of two runners that start at once, one makes the database.
-    const unlock = takeLock(run.results);
+    const unlock = takeLock(run.results, (by) => lost(by));
     try {
-      return await runLocked(run);
+      return await runLocked(run, client, (listener) => (lost = listener));
     } finally {
       unlock();
     }
@@ -124,7 +133,12 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   }
 }
 
-async function runLocked(run: SweepRun): Promise<SweepSummary> {
+/** @param onLost takes what is to happen when a runner of another machine has taken the folder over */
+async function runLocked(
+  run: SweepRun,
+  client: SlurmClient | undefined,
+  onLost: (listener: (by: string) => void) => void,
+): Promise<SweepSummary> {
   const store = openStore(run.results);
   try {
     const { say, only = [] } = run;
@@ -138,6 +152,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
+    if (client === undefined) plan.trials.forEach(({ key }) => settleEnded(run.results, key));
     await recover(
       store,
       plan.trials.map(({ key }) => key),
@@ -164,8 +179,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
-    const client = placement === undefined || run.slurm === undefined ? undefined : await openSlurm();
-    if (run.slurm === undefined) refuseQueued(run.results, wanted);
+    if (client === undefined) refuseQueued(run.results, wanted);
     const shares = placement && (client === undefined ? shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()) : shareByScheduler(run.definition.resources, placement.devices[0]!, wanted.length)); // prettier-ignore
     const { checkpoints } = run.definition;
     const known = wanted.length > 0 ? await run.checkpointBytes?.(wanted) : undefined;
@@ -194,6 +208,11 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
       () => ingest.hurry(),
       client && (() => scheduler?.leave()),
     );
+    const closeStopFile = watchStopFile(run.results);
+    onLost((by) => {
+      scheduler?.leave();
+      stopping.request(`Another sweep run (process ${by}) has taken this folder over.`);
+    });
     const guard = openGuard(wanted);
     const { retry, resources } = run.definition;
     // Told in full at the end.
@@ -293,6 +312,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     } finally {
       placer?.close();
       scheduler?.close();
+      closeStopFile();
       stopping.close();
       clearInterval(spaceTimer);
       system.close();

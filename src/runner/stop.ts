@@ -1,4 +1,6 @@
 /** @file What stops a sweep: Ctrl-C, whose first asks, second insists and third kills (DESIGN section 8); or the runner itself. */
+import fs from 'node:fs';
+import path from 'node:path';
 import type { RunningTrial } from './executors/executor.js';
 
 /** Time for a step to end and a checkpoint to be written, in milliseconds. */
@@ -85,4 +87,25 @@ export function listenForStop(
       process.off('SIGHUP', onHangUp);
     },
   };
+}
+
+/** How often it is looked whether `sweep stop` asks, in milliseconds. */
+const LOOK_EVERY = 1000;
+
+/** Lies in a results folder while `sweep stop` waits for its runner, on whatever machine, to see it. */
+export function stopRequest(results: string): string {
+  return path.join(results, 'stop');
+}
+
+/** Does what Ctrl-C does whenever `sweep stop` asks. @returns a function that ends the watch */
+export function watchStopFile(results: string): () => void {
+  const file = stopRequest(results);
+  fs.rmSync(file, { force: true }); // nobody was there to see it
+  const timer = setInterval(() => {
+    if (!fs.existsSync(file)) return;
+    fs.rmSync(file, { force: true });
+    process.emit('SIGINT');
+  }, LOOK_EVERY);
+  timer.unref();
+  return () => clearInterval(timer);
 }

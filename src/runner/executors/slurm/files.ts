@@ -58,6 +58,8 @@ export interface Result {
   restart: number;
   /** Why its trainer was asked to stop: by us, by Slurm before its time limit, by a signal of somebody (scancel, preemption), for another copy. */
   asked: 'runner' | 'time' | 'signal' | 'superseded' | null;
+  /** Whether it has a newer checkpoint than it began from: one that comes no further in a whole job never will. */
+  further: boolean;
   /** Whether Slurm was asked to start the task again. */
   requeue: boolean;
 }

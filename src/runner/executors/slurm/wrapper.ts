@@ -111,11 +111,10 @@ async function run(): Promise<number> {
   const last = lastWord(key, attempt);
   const ended = Date.now() / 1000;
   const now = lastCheckpoint(results, key);
-  // One that comes no further in a whole job never will.
   const further = now !== undefined && stepOf(now) > (from ?? 0);
-  const requeue = asked === 'time' && last === 'stopped' && further;
+  const requeue = asked === 'time' && last !== 'done' && last !== 'health' && further;
   const { exitCode, signal, oomKilled = false } = exit;
-  const result = { exitCode, signal, oomKilled, last, started, ended, host, job, restart, asked, requeue };
+  const result = { exitCode, signal, oomKilled, last, started, ended, host, job, restart, asked, further, requeue }; // prettier-ignore
   writeResult(results, key, attempt, result);
   if (requeue) {
     // After the result: what Slurm does then ends this process.
