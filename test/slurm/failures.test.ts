@@ -1,8 +1,7 @@
 /** @file What may happen to a cluster while a sweep runs on it. */
 import fs from 'node:fs';
-import path from 'node:path';
-import { afterAll, afterEach, expect, test } from 'vitest';
-import { contains, until } from '../support.js';
+import { afterAll, expect, test } from 'vitest';
+import { until } from '../support.js';
 import { describeWithSlurm } from './cluster.js';
 import { makeWorld, type World } from './world.js';
 
