@@ -142,6 +142,8 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
     ...(args['skip-bad'] ? [' --skip-bad'] : []),
     ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
+    ...(args.executor === 'local' ? [] : [` --executor ${args.executor}`]),
+    ...slurmFlags(args),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
   const out = leftOut > 0 ? `, ${leftOut} left out by --only` : '';
@@ -150,7 +152,9 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
   for (const { label, reason } of earlyStopped) lines.push(`  stopped early: ${label}: ${reason}`);
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);
   if (failed.length > 0) lines.push(`Run only what failed again: ${again} --retry-failed`);
-  if (left > 0) lines.push(`Go on: ${again}`);
+  if (left > 0 && args.detach)
+    lines.push(`Slurm runs them. Come back to them: ${again}`, 'Stop them: sweep stop');
+  else if (left > 0) lines.push(`Go on: ${again}`);
   if (done > 0) lines.push('Read the report: sweep report');
   return lines.join('\n');
 }
@@ -174,6 +178,12 @@ function refuseStray(args: RunArguments): void {
     return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
   });
   if (stray.length > 0) throw new UserError(`--${stray[0]} needs --executor slurm.`);
+}
+
+function slurmFlags(args: RunArguments): string[] {
+  return (Object.keys(slurmOptions) as (keyof typeof slurmOptions)[]).flatMap((name) =>
+    [args[name] ?? []].flat().map((value) => ` --${name}=${quoted(value)}`),
+  );
 }
 
 function countOf(value: number | undefined): number | undefined {

@@ -277,7 +277,8 @@ async function startThere(
 
 /** Its job ended before the trial began: there is no attempt to write down. */
 function neverBegun({ store, config }: TrialWork, exit: Exit, decide: Decide): Attempt {
-  const verdict = judgeExit({ exit });
+  const judged = judgeExit({ exit });
+  const verdict = exit.asked ? { ...judged, reason: 'stopped before it began' } : judged;
   const attempt = newAttempt(store.results, config.key);
   decide(attempt, verdict, undefined);
   return { verdict, results: '', seconds: 0, left: exit.left ?? false };

@@ -134,6 +134,15 @@ export function claimsOf(
   });
 }
 
+/** An attempt of a trial, of whatever job, that says that it is done. */
+export function doneBefore(results: string, key: string): { attempt: number; claim: Claim } | undefined {
+  const attempt = listAttempts(results, key).findLast(
+    (each) => readResult(results, key, each)?.last === 'done',
+  );
+  const claim = attempt === undefined ? undefined : readClaim(results, key, attempt);
+  return attempt === undefined || claim === undefined ? undefined : { attempt, claim };
+}
+
 /** Undefined where there is none yet, or it cannot be read: on a network file system a file may go while it is read. */
 export function readJson<T>(file: string): T | undefined {
   const text = readText(file);

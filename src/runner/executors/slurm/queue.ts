@@ -26,10 +26,11 @@ export function phaseOf({ states }: Pick<QueueRow, 'states'>): 'waiting' | 'runn
 
 /**
  * Finished tasks are listed, too, for as long as the controller remembers them. Jobs that are no arrays are left out.
- * @throws SyntaxError if the text is no JSON
+ * @throws Error if the text is no JSON, or tells of an error: without a controller squeue says that there are no jobs, and exits 0
  */
 export function parseQueue(text: string): QueueRow[] {
-  const { jobs = [] } = JSON.parse(text) as { jobs?: unknown[] };
+  const { jobs = [], errors = [] } = JSON.parse(text) as { jobs?: unknown[]; errors?: unknown[] };
+  if (errors.length > 0) throw new Error(`squeue: ${JSON.stringify(errors[0])}`);
   return jobs.flatMap((job) => rowsOf(job as Record<string, unknown>));
 }
 

@@ -12,7 +12,7 @@ import { appendJournal, openJob, readJournal } from '../../journal.js';
 import { writeFileWhole } from '../../layout.js';
 import type { Exit, RunningTrial, Scheduler, Started, Submission } from '../executor.js';
 import type { SlurmClient } from './client.js';
-import { arrayFolder, claimsOf, jobFile, readArray, readJson, readResult, stopFile, writeArray, type Claim } from './files.js'; // prettier-ignore
+import { arrayFolder, claimsOf, doneBefore, jobFile, readArray, readJson, readResult, stopFile, writeArray, type Claim } from './files.js'; // prettier-ignore
 import { judge, type Look } from './judge.js';
 import { memoryFor } from './memory.js';
 import { phaseOf, type QueueRow } from './queue.js';
@@ -293,15 +293,8 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
     };
     if (running === undefined && next !== undefined) return begin(task, next.attempt, next.claim);
     // A copy that was given up may have come to its end after all: then that is the end of the trial.
-    const late = claims.findLast(({ attempt }) => attempt <= task.told);
-    if (
-      running === undefined &&
-      seen.phase === 'ended' &&
-      late !== undefined &&
-      readResult(results, key, late.attempt)?.last === 'done'
-    ) {
-      return begin(task, late.attempt, late.claim);
-    }
+    const late = running === undefined && seen.phase === 'ended' ? doneBefore(results, key) : undefined;
+    if (late !== undefined) return begin(task, late.attempt, late.claim);
     const verdict = judge(seen, settleTime());
     if (verdict === 'odd') task.oddSince ??= performance.now();
     else if (verdict === 'well') task.oddSince = undefined;

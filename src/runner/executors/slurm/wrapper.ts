@@ -109,6 +109,9 @@ async function run(): Promise<number> {
   clearInterval(looks);
   system.close();
   const last = lastWord(key, attempt);
+  // Slurm signals all processes of a job: the trainer may be gone before this one has heard of it.
+  if (asked === null && last !== 'done') await sleep(LOOK_EVERY);
+  if (last === 'stopped') asked ??= 'signal';
   const ended = Date.now() / 1000;
   const now = lastCheckpoint(results, key);
   const further = now !== undefined && stepOf(now) > (from ?? 0);
