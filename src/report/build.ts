@@ -9,6 +9,7 @@ import { contentHash, contentPolicy, scriptJson } from './policy.js';
 import { PICTURE_BYTES } from './samples.js';
 import type { Section } from './section.js';
 import { curves } from './sections/curves.js';
+import { decision } from './sections/decision.js';
 import { exam } from './sections/exam.js';
 import { failures } from './sections/failures.js';
 import { incomparable } from './sections/incomparable.js';
@@ -19,7 +20,18 @@ import { wall } from './sections/wall.js';
 import { warning } from './sections/warning.js';
 
 /** In the order of the page. */
-const SECTIONS: Section[] = [verdicts, warning, curves, incomparable, exam, wall, trials, failures, made];
+const SECTIONS: Section[] = [
+  verdicts,
+  decision,
+  warning,
+  curves,
+  incomparable,
+  exam,
+  wall,
+  trials,
+  failures,
+  made,
+];
 
 export interface ReportOptions {
   /** Whether sample pictures go into the page. */
