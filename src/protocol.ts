@@ -226,6 +226,8 @@ export interface ExamSettings {
   at: number[];
   /** `full`: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two alone. */
   extent: 'core' | 'full';
+  /** Updates that a fresh critic learns for, which is then asked to tell translations of test images from real ones; missing: off. */
+  critic?: 'off' | number;
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
@@ -268,7 +270,13 @@ interface EventTypes {
   };
   metric: { step: number; wall: number; pixels: number; v: MetricValues };
   checkpoint: { step: number; path: string; bytes: number; kind: 'last' | 'best' | 'asked' };
-  sample: { step: number; name: string; path: string; role: 'x' | 'gx' | 'fgx' | 'y' | 'diff' };
+  /** `y` is the partner of `x`; `y-other` is an image of Y of other anatomy, where no partner is known. */
+  sample: {
+    step: number;
+    name: string;
+    path: string;
+    role: 'x' | 'gx' | 'fgx' | 'y' | 'y-other' | 'diff';
+  };
   exam: {
     step: number;
     split: 'validation' | 'test';

@@ -33,6 +33,11 @@ export function sweepRecordFile(results: string, name: string): string {
   return path.join(results, 'sweeps', name, 'sweep.json');
 }
 
+/** What the runner that ran a sweep last had taken on. */
+export function runRecordFile(results: string, name: string): string {
+  return path.join(results, 'sweeps', name, 'run.json');
+}
+
 /** Keys of the trials that have a folder, sorted. */
 export function listTrials(results: string): string[] {
   return namesIn(path.join(results, 'trials'))

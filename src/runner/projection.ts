@@ -94,7 +94,7 @@ export function project(store: Store): void {
 function sizesOf(results: string, key: string, numbers: readonly number[]): string {
   const ofAttempts = numbers.map(
     (attempt) =>
-      `${attempt}:${size(eventsFile(results, key, attempt))},${size(systemFile(results, key, attempt))}`,
+      `${attempt}:${[eventsFile, systemFile, resultFile].map((file) => size(file(results, key, attempt))).join(',')}`,
   );
   return [size(journalFile(results, key)), ...ofAttempts].join(' ');
 }

@@ -186,11 +186,11 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     done ??= numbers.some((each) => readResult(results, key, each)?.last === 'done');
     if (recorded === undefined && !done && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
     if (recorded?.t === 'end') {
-      const { outcome, reason, exitCode, signal } = recorded;
+      const { outcome, reason, exitCode, signal, lastLines = null } = recorded;
       const again = journal.some(
         (entry) => (entry.t === 'retry' || entry.t === 'requeued') && entry.attempt === attempt,
       );
-      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null, lastLines };
       endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }

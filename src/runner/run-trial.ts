@@ -27,6 +27,7 @@ import {
   trialDirectory,
   writeFileWhole,
 } from './layout.js';
+import { lastLines } from './last-lines.js';
 import { eachLine } from './lines.js';
 import { judgeExit, type Verdict } from './outcome.js';
 import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
@@ -206,7 +207,15 @@ async function runAttempt(work: TrialWork, decide: Decide): Promise<Attempt> {
   if (exit.left) return { verdict, results: '', seconds, left: true };
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
-  const end = { outcome, reason, exitCode, signal, class: verdict.class };
+  const printed = outcome === 'failed' ? lastLines(output, config.data) : null;
+  const end = {
+    outcome,
+    reason,
+    exitCode,
+    signal,
+    class: verdict.class,
+    ...(printed !== null && { lastLines: printed }),
+  };
   const ended = Date.now() / 1000;
   const entries: JournalEntry[] = [{ t: 'end', attempt, wall: ended, ...end }];
   const requeued = exit.requeued !== undefined && verdict.reason === exit.requeued;
