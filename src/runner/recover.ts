@@ -24,7 +24,7 @@ import {
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { restoreDecisions } from './decisions.js';
-import { readClaim, readResult } from './executors/slurm/files.js';
+import { readClaim, readResult, type Claim } from './executors/slurm/files.js';
 import { ingestWhole, parseEvent } from './ingest.js';
 import { appendJournal, entriesOf, openJob, readJournal, type JournalEntry } from './journal.js';
 import {
@@ -196,9 +196,16 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     }
     const end = endToldByEvents(results, key, attempt);
     const wall = readResult(results, key, attempt)?.ended ?? Date.now() / 1000;
-    appendJournal(results, key, { t: 'end', attempt, wall, ...end });
+    const claim = entries.some((entry) => entry.t === 'attempt') ? undefined : readClaim(results, key, attempt); // prettier-ignore
+    appendJournal(results, key, ...(claim === undefined ? [] : [beginningOf(attempt, claim)]), { t: 'end', attempt, wall, ...end }); // prettier-ignore
     endAttempt(store, key, attempt, end, wall);
   }
+}
+
+/** What a runner would have written down as Slurm began an attempt. */
+function beginningOf(attempt: number, claim: Claim): JournalEntry {
+  const { wall, device, threads, resume, job, node } = claim;
+  return { t: 'attempt', attempt, wall, device, threads, resume, where: `${job} on ${node}` };
 }
 
 function sizeOf(file: string): number {

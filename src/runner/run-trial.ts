@@ -74,7 +74,9 @@ export async function runTrial(work: TrialWork): Promise<Verdict> {
   if (left) return verdict;
   if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
-  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
+  // One that somebody else stopped has a reason that its numbers do not tell.
+  const surprising = outcome === 'stopped' && !stopping.requested;
+  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : surprising ? reason : results || reason; // prettier-ignore
   const took = duration((performance.now() - begun) / 1000);
   progress.ended(config.key, `${label}  ${outcome} on ${device} in ${took}  ${told}`);
   return verdict;
