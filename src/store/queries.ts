@@ -127,16 +127,7 @@ export interface SweepRecord {
  * @throws UserError if there is no such sweep
  */
 export function readSweep(store: Store, name?: string): SweepRecord {
-  const known = store.db.select().from(sweeps).orderBy(desc(sweeps.updated)).all();
-  const sweep = name === undefined ? known[0] : known.find((row) => row.name === name);
-  if (sweep === undefined) {
-    const names = known.map((row) => row.name).join(', ');
-    throw new UserError(
-      name === undefined
-        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml\nIf one was run, sweep fsck says what is wrong.`
-        : `There is no sweep ${name} in ${store.results}. Known: ${names === '' ? 'none' : names}`,
-    );
-  }
+  const sweep = findSweep(store, name);
   const rows = store.db
     .select({ trial: trials })
     .from(sweepTrials)
@@ -152,6 +143,22 @@ export function readSweep(store: Store, name?: string): SweepRecord {
     updated: sweep.updated,
     trials: rows.map(({ trial }) => readTrial(store, trial)),
   };
+}
+
+/**
+ * The row of a sweep; without a name, of the one that was run last.
+ * @throws UserError if there is no such sweep
+ */
+export function findSweep({ db, results }: Pick<Store, 'db' | 'results'>, name?: string) {
+  const known = db.select().from(sweeps).orderBy(desc(sweeps.updated)).all();
+  const sweep = name === undefined ? known[0] : known.find((row) => row.name === name);
+  if (sweep !== undefined) return sweep;
+  const names = known.map((row) => row.name).join(', ');
+  throw new UserError(
+    name === undefined
+      ? `No sweep was run in ${results} yet. Run one first: sweep run sweeps/patch.yaml\nIf one was run, sweep fsck says what is wrong.`
+      : `There is no sweep ${name} in ${results}. Known: ${names === '' ? 'none' : names}`,
+  );
 }
 
 function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord {
@@ -257,12 +264,12 @@ function readSystem({ db }: Store, trial: number): SystemRecord | null {
   };
 }
 
-function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
+export function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
   return db.select().from(attempts).where(eq(attempts.trial, trial)).orderBy(asc(attempts.attempt)).all();
 }
 
 /** What was to be gone on from counts only if the first attempt that got to its start did. */
-function extensionOf(
+export function extensionOf(
   { extendedFrom, extendedAt }: typeof trials.$inferSelect,
   tries: (typeof attempts.$inferSelect)[],
 ): TrialRecord['extended'] {
