@@ -4,6 +4,7 @@ import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { isDiskFull } from './disk.js';
+import { isShared } from './store/place.js';
 import { packageVersion } from './version.js';
 
 /** Loaded when it is named, since each needs much that others do not; all where none is named, to list them. */
@@ -40,6 +41,11 @@ const parser = yargs(hideBin(process.argv))
   )
   .example(EXAMPLES)
   .command((await loadCommands(process.argv[2])) as CommandModule[])
+  .middleware(async ({ results }) => {
+    if (typeof results !== 'string' || !isShared(results)) return;
+    // A database of this machine's own is brought up to date before any command reads it.
+    (await import('./runner/projection.js')).bringUpToDate(results);
+  })
   .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()

@@ -57,7 +57,7 @@ function report(args: ArgumentsCamelCase<ReportArguments>): void {
   }
   const out = path.resolve(args.out ?? path.join(args.results, 'report.html'));
   try {
-    writeReport(sweep, { out, images: args.images, version: packageVersion() });
+    writeReport([sweep], { out, images: args.images, version: packageVersion() });
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     throw new UserError(`The report ${out} cannot be written: ${messageOf(error)}`, 2, { cause: error });

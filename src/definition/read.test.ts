@@ -53,6 +53,7 @@ describe('a right file', () => {
       include: [],
       seeds: [1],
       budget: { pixels: 40_000_000 },
+      compare: [],
       exam: { at: [1], extent: 'core' },
       checkpoints: { keep: [] },
       retry: { limit: 2, hang: 'auto' },

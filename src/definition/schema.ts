@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Budget, EngineName, ExamSettings, Prevalence, Split, SplitShares } from '../protocol.js';
 import { ENGINES } from '../protocol.js';
+import { compareSchema, toClaims, type Claim } from './compare.js';
 import type { Condition } from './conditions.js';
 import { earlyStopSchema, toEarlyStop, type EarlyStop } from './early-stop.js';
 import {
@@ -69,6 +70,8 @@ export interface Definition {
   seeds: number[];
   budget: Budget;
   exam: ExamSettings;
+  /** What the report judges. */
+  compare: Claim[];
   /** By which rule trials are stopped that do worse than the others; without it, none is. */
   early_stop?: EarlyStop;
   /** Shares of the budget, ascending, at which a checkpoint is kept beside the last and the best. */
@@ -384,6 +387,7 @@ function fileSchema(kind: 'own' | 'free') {
         )
         .default({ at: [1], extent: 'core' })
         .describe('The exam on whole test images. It decides nothing of the training, and no key.'),
+      compare: compareSchema(setting, kind === 'own' ? OWN_NAMES : FREE_NAMES),
       early_stop: earlyStopSchema(kind === 'own'),
       checkpoints: z
         .strictObject(
@@ -482,7 +486,7 @@ export const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
  */
 export function sweepJsonSchema(): object {
   const [own, foreign] = [jsonSchema(sweepSchema), jsonSchema(foreignSchema)];
-  const differs = ['fixed', 'grid', 'exclude', 'when', 'include'];
+  const differs = ['fixed', 'grid', 'exclude', 'when', 'include', 'compare'];
   const only = ({ properties }: JsonSchema) =>
     Object.fromEntries(differs.map((key) => [key, properties[key]!]));
   const shared = Object.fromEntries(
@@ -563,6 +567,7 @@ function toDefinition({ command, repeat, early_stop, ...file }: CheckedFile): De
       return { name: names.nameOf(key)!, condition: toCondition(condition, names) };
     }),
     include: file.include.map((entry) => toIncluded(entry as Setting, names)),
+    compare: toClaims(file.compare, names),
     ...(early_stop === undefined ? {} : { early_stop: toEarlyStop(early_stop) }),
     checkpoints: { keep: [...new Set(file.checkpoints.keep)].sort((a, b) => a - b) },
     seeds: repeat === undefined ? seeds : firstSeeds(seeds, repeat),

@@ -1,27 +1,23 @@
-/** @file A sweep becomes one HTML file that asks the network for nothing. */
+/** @file A sweep, or several, become one HTML file that asks the network for nothing. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import Handlebars from 'handlebars';
 import type { SweepRecord } from '../store/queries.js';
-import { cellsOf, unfinished, type Cell } from './cells.js';
-import { examTables } from './exam.js';
-import { figuresOf } from './figures.js';
-import { withoutNames } from '../definition/redact.js';
-import { integer, withoutPaths } from './format.js';
+import { scripts, styles, templates } from './assets.js';
+import { cellsOf, type Cell } from './cells.js';
+import { list, withoutPaths } from './format.js';
 import { packedPlotly } from './plotly.js';
 import { contentHash, contentPolicy, scriptJson } from './policy.js';
-import { wallCaption, wallsOf } from './samples.js';
-import { budgetWords, summaryOf } from './summary.js';
-import {
-  differenceTable,
-  factsInWords,
-  factsTable,
-  leftOut,
-  lossTable,
-  messagesOf,
-  runFacts,
-  systemTable,
-  trialTable,
-} from './tables.js';
+import type { Section } from './section.js';
+import { curves } from './sections/curves.js';
+import { exam } from './sections/exam.js';
+import { incomparable } from './sections/incomparable.js';
+import { made } from './sections/made.js';
+import { trials } from './sections/trials.js';
+import { verdicts } from './sections/verdicts.js';
+import { wall } from './sections/wall.js';
+import { warning } from './sections/warning.js';
+
+/** In the order of the page. */
+const SECTIONS: Section[] = [verdicts, warning, curves, incomparable, exam, wall, trials, made];
 
 export interface ReportOptions {
   /** Whether sample pictures go into the page. */
@@ -32,97 +28,58 @@ export interface ReportOptions {
   readFile?: (file: string) => Uint8Array;
 }
 
-/** The page, as text. The same sweep and pictures give the same bytes. */
-export function buildReport(sweep: SweepRecord, options: ReportOptions): string {
-  const cells = cellsOf(sweep);
-  const figures = figuresOf(sweep, cells);
-  const exam = examTables(cells);
-  const walls = options.images ? wallsOf(cells, options.readFile ?? readFileSync) : [];
-  const out = leftOut(sweep, cells);
-  const missing = unfinished(sweep).length;
+/** The page, as text. The same sweeps and pictures give the same bytes. */
+export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptions): string {
+  const shown = sweeps.map((sweep, at) => sweepView(sweep, at, options));
+  const script = scripts();
   const plotly = packedPlotly();
-  const script = asset('page.js');
-  return template()({
+  const updated = Math.max(...sweeps.map((sweep) => sweep.updated));
+  return templates().page({
     policy: contentPolicy([contentHash(script), plotly.hash]),
-    style: asset('style.css') + cellColours(cells),
+    style: styles() + sweeps.map((sweep, at) => cellColours(cellsOf(sweep), at)).join(''),
     script,
     plotly: plotly.packed,
-    data: scriptJson(figures.data),
-    name: sweep.name,
-    question: withoutPaths(sweep.question),
-    summary: summaryOf(sweep, cells),
-    leftOut: out,
-    leftOutTitle: missing === 1 ? 'One trial is in no mean' : `${integer(missing)} trials are in no mean`,
-    empty: sweep.trials.length === 0,
-    anyDone: cells.some((cell) => cell.done.length > 0),
-    legend: legendOf(cells),
-    // With many settings the bar would cover what it steers.
-    stickyControls: cells.length <= 6,
-    singlesOnly: cells.every((cell) => cell.done.length === 0),
-    figures,
-    anyFigure: figures.main.length + figures.terms.length > 0,
-    lossTable: lossTable(sweep, cells),
-    differenceTable: differenceTable(cells),
-    facts: factsInWords(sweep, cells),
-    factsTable: factsTable(cells),
-    exam,
-    walls,
-    wallCaption: wallCaption(walls),
-    imagesLeftOut: !options.images && sweep.trials.some((trial) => trial.samples.length > 0),
-    trials: sweep.trials.length > 0 ? trialTable(sweep) : null,
-    system: systemTable(sweep, cells),
-    messages: messagesOf(sweep, cells),
-    run: runFacts(sweep, cells),
-    budget: [...new Set(sweep.trials.map((trial) => budgetWords(trial.budget)))].join('; '),
-    source: withoutPaths(withoutNames(sweep.source)),
-    fileName: /^[\w.-]+$/.test(sweep.name) ? `${sweep.name}.yaml` : 'sweep.yaml',
-    date: new Date(sweep.updated * 1000).toISOString().slice(0, 16).replace('T', ' '),
+    data: scriptJson(shown.map(({ data }) => data)),
+    title: list(sweeps.map(({ name }) => name)),
+    sweeps: shown,
+    several: sweeps.length > 1,
+    date: new Date(updated * 1000).toISOString().slice(0, 16).replace('T', ' '),
     version: options.version,
   });
 }
 
+/** A sweep's part of the page; `data` is for the scripts, by the name of the section. */
+function sweepView(sweep: SweepRecord, at: number, { images, readFile = readFileSync }: ReportOptions) {
+  const input = { sweep, cells: cellsOf(sweep), images, readFile };
+  const sections = SECTIONS.flatMap(({ name, title, view }) => {
+    const shown: { data?: unknown } | null = view(input);
+    return shown === null ? [] : [{ name, title, view: shown }];
+  });
+  return {
+    name: sweep.name,
+    html: templates().sweep(
+      { name: sweep.name, question: withoutPaths(sweep.question), sections },
+      { data: { sweep: at } },
+    ),
+    data: Object.fromEntries(sections.map(({ name, view }) => [name, view.data])),
+  };
+}
+
 /** Writes the page whole or not at all. Returns its size in bytes. */
-export function writeReport(sweep: SweepRecord, options: ReportOptions & { out: string }): number {
-  const page = Buffer.from(buildReport(sweep, options));
+export function writeReport(
+  sweeps: readonly SweepRecord[],
+  options: ReportOptions & { out: string },
+): number {
+  const page = Buffer.from(buildReport(sweeps, options));
   const unfinished = `${options.out}.${process.pid}.part`;
   writeFileSync(unfinished, page);
   renameSync(unfinished, options.out);
   return page.length;
 }
 
-/** One list of cells, under headings of patch sizes where the patch varies and a size has several cells. */
-function legendOf(
-  cells: readonly Cell[],
-): { group: string | null; cells: { label: string; index: number; dash: string; drawn: boolean }[] }[] {
-  const grouped = cells.some((cell, i) => cells.findIndex((one) => one.group === cell.group) !== i);
-  const groups = new Map<string | null, { label: string; index: number; dash: string; drawn: boolean }[]>();
-  cells.forEach((cell, index) => {
-    const group = grouped ? cell.group : null;
-    const dash = { solid: 'none', dash: '8 4', dot: '2 3', dashdot: '8 3 2 3', longdash: '14 4' }[
-      cell.style.dash
-    ];
-    const drawn = cell.trials.some((trial) => Object.keys(trial.series).length > 0);
-    groups.set(group, [...(groups.get(group) ?? []), { label: cell.label, index, dash, drawn }]);
-  });
-  return [...groups].map(([group, members]) => ({ group, cells: members }));
-}
-
 /** Colours of the cells as custom properties, so that legend and curves agree in both schemes and on paper. */
-function cellColours(cells: readonly Cell[]): string {
+function cellColours(cells: readonly Cell[], at: number): string {
   const rule = (scheme: 'light' | 'dark') =>
-    `:root{${cells.map((cell, i) => `--cell-${i}:${cell.style[scheme]}`).join(';')}}`;
+    `#sweep-${at}{${cells.map((cell, i) => `--cell-${i}:${cell.style[scheme]}`).join(';')}}`;
   return `${rule('light')}@media screen and (prefers-color-scheme:dark){${rule('dark')}}`;
-}
-
-/** The compiler copies no such files, so they are read from the sources, beside or above. */
-function asset(name: string): string {
-  // Line ends as a browser's parser makes them, or the hash of the script would not fit.
-  return readFileSync(new URL(`../../src/report/${name}`, import.meta.url), 'utf8').replaceAll('\r\n', '\n');
-}
-
-let compiled: HandlebarsTemplateDelegate | undefined;
-
-function template(): HandlebarsTemplateDelegate {
-  compiled ??= Handlebars.create().compile(asset('template.hbs'), { strict: true, preventIndent: true });
-  return compiled;
 }

@@ -33,14 +33,14 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
   beforeAll(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'report-page-'));
     const options = { images: true, version: '0.1.0', readFile: syntheticPicture };
-    writeReport(syntheticSweep(), { ...options, out: path.join(folder, 'two.html') });
-    writeReport(troubledSweep(), { ...options, out: path.join(folder, 'troubled.html') });
+    writeReport([syntheticSweep()], { ...options, out: path.join(folder, 'two.html') });
+    writeReport([troubledSweep()], { ...options, out: path.join(folder, 'troubled.html') });
     const evil = '<b>"x"</b><img src=x onerror=document.title="broken">';
-    writeReport(syntheticSweep({ name: evil, question: evil }), {
+    writeReport([syntheticSweep({ name: evil, question: evil })], {
       ...options,
       out: path.join(folder, 'evil.html'),
     });
-    writeReport({ ...syntheticSweep(), trials: [] }, { ...options, out: path.join(folder, 'empty.html') });
+    writeReport([{ ...syntheticSweep(), trials: [] }], { ...options, out: path.join(folder, 'empty.html') });
     if (!executablePath) throw new Error(`no browser at ${BROWSERS.join(', ')}; set CHROMIUM to one`);
     browser = await chromium.launch({ executablePath, args: ARGUMENTS });
   });

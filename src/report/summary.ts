@@ -3,7 +3,6 @@ import type { Budget } from '../protocol.js';
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
 import { changingTogether, parameterText, type Cell } from './cells.js';
 import { amount, capital, count, decimal, fixed, integer, list, NONE, signed, spelled } from './format.js';
-import { lastTenth } from './grid.js';
 import { mean, pairedInterval, standardDeviation, type PairedInterval } from './statistics.js';
 
 /** Below this number of seeds a difference is an estimate and no verdict. */
@@ -69,7 +68,7 @@ const LOSS_WORDS: Record<string, string> = { 'loss/D': 'discriminator loss', 'lo
 
 /** The figure that stands for a trial's end: the mean over the last tenth of the budget. */
 export function finalValue(name: string): (trial: TrialRecord) => number {
-  return (trial) => lastTenth(trial.series[name], trial.updates).mean;
+  return (trial) => trial.tail[name] ?? NaN;
 }
 
 export function examValue(name: string): (trial: TrialRecord) => number {

@@ -8,6 +8,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
+import { databaseFolder } from './place.js';
 import * as schema from './schema.js';
 
 export type Db = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
@@ -23,18 +24,20 @@ export interface Store {
 const MIGRATIONS = fileURLToPath(new URL('../../src/store/migrations', import.meta.url));
 
 export function databasePath(results: string): string {
-  return path.join(results, 'sweep.db');
+  return path.join(databaseFolder(results), 'sweep.db');
 }
 
 /**
- * Opens `results/sweep.db`, making folder and file when missing.
+ * Opens the database of a results folder, `results/sweep.db` or this machine's own (place.ts), making folder and file when missing.
  * One process at a time writes (the runner holds the results lock); readers may be many: the journal is a WAL.
  * @throws UserError 2 if the folder cannot be written, 4 if the database is damaged
  */
 export function openStore(results: string, file = databasePath(results)): Store {
-  makeWritable(results);
+  const folder = path.dirname(file);
+  if (folder === results) makeWritable(results);
   let connection: Database.Database | undefined;
   try {
+    makeFolder(folder);
     connection = new Database(file);
     connection.pragma('journal_mode = WAL');
     connection.pragma('synchronous = NORMAL'); // the event files are the durable truth
@@ -57,8 +60,8 @@ export function storeError(results: string, error: unknown): UserError {
   const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = systemCode(reason) ?? '';
   const cause = { cause: error };
-  if (isDiskFull(error) || (code.startsWith('SQLITE_IOERR') && freeSpace(results) === 0)) {
-    return diskFull(results, error);
+  if (isDiskFull(error) || (code.startsWith('SQLITE_IOERR') && freeSpace(path.dirname(file)) === 0)) {
+    return diskFull(path.dirname(file), error);
   }
   if (/^SQLITE_(BUSY|CANTOPEN|PERM|READONLY|AUTH|NOMEM)/.test(code) || !code.startsWith('SQLITE_')) {
     return new UserError(`The database ${file} cannot be used: ${messageOf(reason)}`, 2, cause);

@@ -84,6 +84,12 @@ export interface SampleRecord {
   file: string;
 }
 
+export interface ExamRecord {
+  step: number;
+  values: MetricValues;
+  images: { index: number; v: MetricValues }[];
+}
+
 export interface TrialRecord {
   key: string;
   parameters: TrialParameters;
@@ -101,8 +107,12 @@ export interface TrialRecord {
   attempts: AttemptRecord[];
   /** By metric name. */
   series: Record<string, Series>;
-  /** The last exam on the test split. */
-  exam: { step: number; values: MetricValues; images: { index: number; v: MetricValues }[] } | null;
+  /** By metric name, the mean over the last tenth of the budget: of all records after update 0.9 · updates that are numbers; NaN where none is. */
+  tail: Record<string, number>;
+  /** All exams on the test split, the oldest first. */
+  exams: ExamRecord[];
+  /** The last of them. */
+  exam: ExamRecord | null;
   samples: SampleRecord[];
   messages: { type: string; step: number | null; code: string | null; text: string }[];
   /** Null for a trial that was too short to be looked at. */
@@ -165,13 +175,8 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
   const { db, results } = store;
   const { id, key, parameters, seed, budget, dataFingerprint, status, reason, step, updates } = trial;
   const tries = readAttempts(store, id);
-  const exam = db
-    .select()
-    .from(exams)
-    .where(eq(exams.trial, id))
-    .orderBy(desc(exams.attempt), desc(exams.step))
-    .all()
-    .find((row) => row.split === 'test');
+  const series = seriesOf(store, trial, tries);
+  const examined = readExams(store, id);
   return {
     key,
     // A trainer that is not ours has other names: what shows parameters asks for them by name and leaves out what is not there.
@@ -205,8 +210,10 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       microBatch: row.microBatch,
       exitCode: row.exitCode,
     })),
-    series: seriesOf(store, trial, tries),
-    exam: exam === undefined ? null : { step: exam.step, values: exam.values, images: exam.images },
+    series,
+    tail: tailOf(series, updates),
+    exams: examined,
+    exam: examined.at(-1) ?? null,
     samples: db
       .select()
       .from(samples)
@@ -227,6 +234,28 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       .all(),
     system: readSystem(store, id),
   };
+}
+
+/** A later attempt's exam supersedes that of the same update. */
+function readExams({ db }: Store, trial: number): ExamRecord[] {
+  const rows = db
+    .select({ step: exams.step, values: exams.values, images: exams.images })
+    .from(exams)
+    .where(and(eq(exams.trial, trial), eq(exams.split, 'test')))
+    .orderBy(asc(exams.step), asc(exams.attempt))
+    .all();
+  return rows.filter(({ step }, at) => rows[at + 1]?.step !== step);
+}
+
+/** The mean of each metric over the last tenth of the budget; where no budget is known, of what there is. */
+export function tailOf(series: Record<string, Series>, updates: number | null): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(series).map(([name, { step, value }]) => {
+      const end = updates ?? step.at(-1) ?? 0;
+      const numbers = value.filter((one, i) => step[i]! > 0.9 * end && Number.isFinite(one));
+      return [name, numbers.reduce((sum, one) => sum + one, 0) / numbers.length];
+    }),
+  );
 }
 
 function readSystem({ db }: Store, trial: number): SystemRecord | null {
@@ -518,7 +547,7 @@ export interface Outcome {
 }
 
 /** The outcome of every trial, by key: read in one query, since there may be tens of thousands. */
-export function readOutcomes({ db }: Store): Map<string, Outcome> {
+export function readOutcomes({ db }: Store, key?: string): Map<string, Outcome> {
   const rows = db
     .select({
       key: trials.key,
@@ -532,6 +561,7 @@ export function readOutcomes({ db }: Store): Map<string, Outcome> {
     })
     .from(trials)
     .leftJoin(attempts, eq(attempts.trial, trials.id))
+    .where(key === undefined ? undefined : eq(trials.key, key))
     .orderBy(asc(attempts.attempt))
     .all();
   const outcomes = new Map<string, Outcome>();

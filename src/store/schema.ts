@@ -41,6 +41,8 @@ export const trials = sqliteTable('trials', {
   /** Key of the trial with a smaller budget that it went on from, and the update at which it did. */
   extendedFrom: text('extended_from'),
   extendedAt: integer('extended_at'),
+  /** Sizes of its files when they were last read, where this machine keeps a database of its own: src/runner/projection.ts. */
+  projected: text('projected'),
 });
 
 /** Which trials a sweep holds, in the order of its grid. */

@@ -429,3 +429,17 @@ export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
         .run();
   });
 }
+
+/** Stores what a trial's files measured when they were last read. */
+export function storeProjected(store: Store, key: string, projected: string): void {
+  store.db.update(trials).set({ projected }).where(eq(trials.key, key)).run();
+}
+
+/** Removes every row: all is to be read anew. */
+export function clear(store: Store): void {
+  transact(store, () => {
+    for (const table of [metrics, samples, checkpoints, exams, messages, systemSamples, earlyStops, attempts])
+      store.db.delete(table).run();
+    for (const table of [sweepTrials, trials, sweeps]) store.db.delete(table).run();
+  });
+}

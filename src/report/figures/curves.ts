@@ -1,12 +1,12 @@
 /** @file The figures: which curves there are, in which order, with the lines and words that help to read them. */
-import { KNOW_NOTHING } from '../adversarial.js';
-import { METRICS, type Metric } from '../metrics.js';
-import type { SweepRecord, TrialRecord } from '../store/queries.js';
-import { unfinished, type Cell } from './cells.js';
-import { decimal, integer } from './format.js';
-import { firstTenth, interpolate, onCommonGrid, thinning, type Grid } from './grid.js';
-import { mean } from './statistics.js';
-import { finalValue, statusText } from './summary.js';
+import { KNOW_NOTHING } from '../../adversarial.js';
+import { METRICS, type Metric } from '../../metrics.js';
+import type { SweepRecord, TrialRecord } from '../../store/queries.js';
+import { unfinished, type Cell } from '../cells.js';
+import { decimal, integer } from '../format.js';
+import { firstTenth, interpolate, onCommonGrid, thinning, type Grid } from '../grid.js';
+import { mean } from '../statistics.js';
+import { finalValue, statusText } from '../summary.js';
 
 /** A gap is null: JSON has no NaN. */
 type Gaps = (number | null)[];
