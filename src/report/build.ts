@@ -11,6 +11,7 @@ import type { Section } from './section.js';
 import { curves } from './sections/curves.js';
 import { exam } from './sections/exam.js';
 import { failures } from './sections/failures.js';
+import { grid } from './sections/grid.js';
 import { incomparable } from './sections/incomparable.js';
 import { made } from './sections/made.js';
 import { trials } from './sections/trials.js';
@@ -19,7 +20,18 @@ import { wall } from './sections/wall.js';
 import { warning } from './sections/warning.js';
 
 /** In the order of the page. */
-const SECTIONS: Section[] = [verdicts, warning, curves, incomparable, exam, wall, trials, failures, made];
+const SECTIONS: Section[] = [
+  verdicts,
+  warning,
+  curves,
+  incomparable,
+  exam,
+  wall,
+  grid,
+  trials,
+  failures,
+  made,
+];
 
 export interface ReportOptions {
   /** Whether sample pictures go into the page. */
