@@ -9,6 +9,7 @@ import { contentHash, contentPolicy, scriptJson } from './policy.js';
 import { PICTURE_BYTES } from './samples.js';
 import type { Section } from './section.js';
 import { curves } from './sections/curves.js';
+import { decision } from './sections/decision.js';
 import { exam } from './sections/exam.js';
 import { failures } from './sections/failures.js';
 import { grid } from './sections/grid.js';
@@ -22,6 +23,7 @@ import { warning } from './sections/warning.js';
 /** In the order of the page. */
 const SECTIONS: Section[] = [
   verdicts,
+  decision,
   warning,
   curves,
   incomparable,
