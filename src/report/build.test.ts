@@ -93,7 +93,7 @@ describe('the page', () => {
     expect(buildReport([syntheticSweep()], options)).not.toContain('data:image');
     expect(
       buildReport([syntheticSweep()], { ...options, images: true }).match(/<img src="data:/g),
-    ).toHaveLength(48);
+    ).toHaveLength(14); // x and y once, G(x) and F(G(x)) of six trials
   });
 
   test('says so where a picture is gone', () => {

@@ -12,6 +12,7 @@ import { curves } from './sections/curves.js';
 import { decision } from './sections/decision.js';
 import { exam } from './sections/exam.js';
 import { failures } from './sections/failures.js';
+import { grid } from './sections/grid.js';
 import { incomparable } from './sections/incomparable.js';
 import { made } from './sections/made.js';
 import { trials } from './sections/trials.js';
@@ -28,6 +29,7 @@ const SECTIONS: Section[] = [
   incomparable,
   exam,
   wall,
+  grid,
   trials,
   failures,
   made,
