@@ -30,7 +30,7 @@ export interface ReportOptions {
 
 /** The page, as text. The same sweeps and pictures give the same bytes. */
 export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptions): string {
-  const shown = sweeps.map((sweep, at) => sweepView(sweep, at, options));
+  const shown = sweeps.map((_, at) => sweepView(sweeps, at, options));
   const script = scripts();
   const plotly = packedPlotly();
   const updated = Math.max(...sweeps.map((sweep) => sweep.updated));
@@ -49,8 +49,13 @@ export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptio
 }
 
 /** A sweep's part of the page; `data` is for the scripts, by the name of the section. */
-function sweepView(sweep: SweepRecord, at: number, { images, readFile = readFileSync }: ReportOptions) {
-  const input = { sweep, cells: cellsOf(sweep), images, readFile };
+function sweepView(
+  sweeps: readonly SweepRecord[],
+  at: number,
+  { images, readFile = readFileSync }: ReportOptions,
+) {
+  const sweep = sweeps[at]!;
+  const input = { sweep, sweeps, cells: cellsOf(sweep), images, readFile };
   const sections = SECTIONS.flatMap(({ name, title, view }) => {
     const shown: { data?: unknown } | null = view(input);
     return shown === null ? [] : [{ name, title, view: shown }];

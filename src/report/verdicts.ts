@@ -174,7 +174,7 @@ function qualityOf(cells: readonly Cell[]): string {
   return wanted.find((name) => known.has(name)) ?? wanted[0]!;
 }
 
-function settingsOf(cells: readonly Cell[]): ParameterValues[] {
+export function settingsOf(cells: readonly Cell[]): ParameterValues[] {
   return cells.map(({ trials }) => trials[0]!.parameters as unknown as ParameterValues);
 }
 
