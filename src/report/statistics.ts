@@ -122,3 +122,11 @@ function logGamma(z: number): number {
   const series = coefficients.reduce((sum, c, i) => sum + c / (x + i + 1), 0.9999999999998099);
   return 0.5 * Math.log(2 * Math.PI) + (x + 0.5) * Math.log(base) - base + Math.log(series);
 }
+
+/** Quantile by linear interpolation between sorted values, type 7 of Hyndman and Fan 1996. */
+export function quantile(values: readonly number[], p: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * p;
+  const [low, high] = [sorted[Math.floor(at)] ?? NaN, sorted[Math.ceil(at)] ?? NaN];
+  return low + (high - low) * (at - Math.floor(at));
+}

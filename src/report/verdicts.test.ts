@@ -242,7 +242,7 @@ describe('a crossed grid', () => {
     const { effect, interaction, sentence } = first(sweepOf(cells, [{ contrast: 'patch-against-batch' }]));
     expect(effect).toBeCloseTo(2 / 2 - 0.3 / 3, 2);
     expect(interaction!.effect).toBeCloseTo(0, 1);
-    expect(sentence).toContain('more with the patch 64 → 128 than with the batch 2 → 16, per doubling');
+    expect(sentence).toContain('more by the patch 64 → 128 than by the batch 2 → 16 (');
   });
 });
 

@@ -441,33 +441,36 @@ function verdictBy(found: Finding, expect: Claim['expect']): VerdictKind {
   return found === 'same' ? 'no relevant difference' : 'contradicted';
 }
 
-/** e.g. `averaged over batch 2 and 16`. */
+/** Between which settings, e.g. `with patch 128 than with patch 64, averaged over batch 2 and 16`. */
 function contrastWords(
   { contrast }: Claim,
   { a, b }: Weights,
   used: readonly Cell[],
   sweep: SweepRecord,
 ): string {
-  if (contrast.kind === 'patch-against-batch')
-    return `with the ${b} than with the ${a}, per doubling of the pixels of an update`;
+  if (contrast.kind === 'patch-against-batch') return `by the ${b} than by the ${a}`;
   const others = factorsOf(used, sweep).filter(
     ({ name }) => contrast.kind === 'factor' && name !== contrast.name,
   );
-  const levels = ({ levels }: { levels: unknown[] }) => list([...new Set(levels)].map(String));
-  const averaged = used.length > 2 ? others.map((other) => `${other.name} ${levels(other)}`) : [];
+  const averaged = used.length > 2 ? others.map(({ name, levels }) => `${name} ${list([...new Set(levels)].map(String))}`) : []; // prettier-ignore
   return `with ${b} than with ${a}${averaged.length > 0 ? `, averaged over ${list(averaged)}` : ''}`;
 }
 
 function sentenceOf(draft: Draft, contrast: string): string {
-  const { effect, interval, n, outcome, outcomeLabel, unit } = draft;
+  const { claim, effect, interval, n, outcome, outcomeLabel, unit } = draft;
   if (effect === null) return '';
-  const where = outcome.startsWith('exam/') ? '' : ' over the last tenth of the budget';
   const places = placesFor(draft);
   const size = `${fixed(Math.abs(effect), places)}${unit === '' ? '' : `\u00a0${unit}`}`;
-  const interv = interval === null ? 'one seed, so no interval' : `95\u00a0% interval ${signed(interval.low, places)} to ${signed(interval.high, places)}, ${count(n, 'seed')}`; // prettier-ignore
-  const gains = draft.claim.contrast.kind === 'patch-against-batch' ? 'changes by' : 'is';
-  const direction = draft.claim.contrast.kind === 'patch-against-batch' ? (effect < 0 ? 'less' : 'more') : effect < 0 ? 'lower' : 'higher'; // prettier-ignore
-  return `${outcomeLabel}${where} ${gains} ${size} ${direction} ${contrast} (${interv}).`;
+  const name = `${outcomeLabel}${outcome.startsWith('exam/') ? '' : ' over the last tenth of the budget'}`;
+  const says =
+    claim.contrast.kind === 'patch-against-batch'
+      ? `Per doubling of the pixels of an update, ${name} rises ${size} ${effect < 0 ? 'less' : 'more'}`
+      : `${name} is ${size} ${effect < 0 ? 'lower' : 'higher'}`;
+  const range =
+    interval === null
+      ? 'one seed, so no interval'
+      : `95\u00a0% interval ${signed(interval.low, places)} to ${signed(interval.high, places)}, ${count(n, 'seed')}`;
+  return `${says} ${contrast} (${range}).`;
 }
 
 /** Places after the point by which effect and margin can be told apart. */
@@ -506,13 +509,16 @@ function discriminatorOf(cells: readonly Cell[]): SweepVerdicts['discriminator']
   if (found === null) return null;
   const { rho, n, interval } = found;
   const better = metricOf(outcome)?.direction === 'lower' ? -rho : rho;
-  const reading = better > 0 ? 'a lower loss goes with worse images' : 'a lower loss goes with better images';
+  const told = interval !== null && (interval.low > 0 || interval.high < 0);
+  const reading = !told
+    ? 'not to be told from none'
+    : `a lower loss goes with ${better > 0 ? 'worse' : 'better'} images`;
   const range = interval === null ? 'too few for an interval' : `95\u00a0% interval about ${signed(interval.low, 2)} to ${signed(interval.high, 2)}`; // prettier-ignore
   const label = metricOf(outcome)?.label ?? outcome;
   const settings = count(found.groups, 'setting');
   return {
     ...found,
     outcome,
-    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${label} is ${signed(rho, 2)} (${range}): as far as it goes, ${reading}.`,
+    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${label} is ${signed(rho, 2)} (${range}): ${reading}.`,
   };
 }

@@ -12,11 +12,12 @@ export interface Forest {
   interval: { low: number; high: number } | null;
   effect: number;
   seeds: number[];
+  margin: string;
   /** What a reader who cannot see it is told. */
   text: string;
 }
 
-const SIZE = { width: 300, height: 44, edge: 10 };
+const SIZE = { width: 300, height: 47, edge: 10 };
 
 /** Null without an effect. */
 export function forestOf(verdict: Verdict): Forest | null {
@@ -34,6 +35,7 @@ export function forestOf(verdict: Verdict): Forest | null {
     interval: interval === null ? null : { low: x(interval.low), high: x(interval.high) },
     effect: x(effect),
     seeds: differences.map(x),
+    margin: marginText(verdict),
     text: `Effect ${interval === null ? NONE : effectText(effect, interval, verdict)}, drawn against no difference and a margin of ${marginText(verdict)} on both sides.`,
   };
 }

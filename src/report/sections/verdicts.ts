@@ -98,7 +98,7 @@ function factsOf(verdict: Verdict): { name: string; text: string }[] {
     ['Seeds', `${integer(n)} of ${integer(seeds)} count, paired: ${verdict.differences.map((one) => signed(one, places)).join(', ')}`],
     ['95 % interval', interval && `${range(interval)}, paired t over seeds`],
     ['By the pooled error', pooled && `${range(pooled)}: analysis of variance with seeds as blocks, ${integer(pooled.degrees)} degrees of freedom, which assumes that all settings vary alike`],
-    ['Interaction', verdict.interaction && `per doubling of its pixels the patch gains ${effectText(verdict.interaction.effect, verdict.interaction, verdict)} more at the larger batch than at the smaller`],
+    ['Interaction', verdict.interaction && `the patch’s gain per doubling at the larger batch, minus that at the smaller: ${effectText(verdict.interaction.effect, verdict.interaction, verdict)}`],
     ['Norm by tiles', verdict.tiles && `${effectText(verdict.tiles.effect, verdict.tiles, verdict)} where each model is given the norm statistics of tiles of its own training patch`],
     ['One new pair of models', prediction && `would differ by ${range(prediction)} (95 % prediction interval): people deploy one model`],
     ['Holm', verdict.holm === null ? null : `p ${pText(verdict.holm)} for the interval to be clear of the margin, corrected for all primary claims of this report (${pText(verdict.p!)} alone)`],
