@@ -22,6 +22,7 @@ import {
   type RankCorrelation,
 } from './inference.js';
 import { mean, meanInterval, standardDeviation } from './statistics.js';
+import { qualityOf } from './quality.js';
 import { examValue, finalValue } from './summary.js';
 
 export type VerdictKind =
@@ -117,7 +118,7 @@ interface Draft extends Omit<Verdict, 'kind' | 'sentence' | 'holm' | 'claim' | '
   withoutWorst: Finding | undefined;
   unfinished: number;
   contrastWords: string;
-  /** What the effect is in: `dB`, or the outcome's words. */
+  /** Why this sweep cannot answer the claim. */
   problem?: string;
 }
 
@@ -135,7 +136,6 @@ function judgeSweep(sweep: SweepRecord) {
 /** The claims of the study that this project repeats, as far as a grid can answer them: what a report asks by itself. */
 function ownClaims(sweep: SweepRecord, cells: readonly Cell[]): Claim[] {
   const quality = qualityOf(cells);
-  const better = metricOf(quality)?.direction === 'lower' ? 'lower' : 'higher';
   const of = (
     claim: string,
     outcome: string,
@@ -150,28 +150,21 @@ function ownClaims(sweep: SweepRecord, cells: readonly Cell[]): Claim[] {
     primary: false,
   });
   const factor = (name: string) => ({ kind: 'factor', name }) as const;
+  const helps = (claim: string, contrast: Claim['contrast']) =>
+    quality === undefined ? [] : [of(claim, quality.name, contrast, quality.better)];
   const asked = [
-    of('The larger patch gives better whole images', quality, factor('patch'), better),
-    of('The patch matters more than the batch', quality, { kind: 'patch-against-batch' }, better),
+    ...helps('The larger patch gives better whole images', factor('patch')),
+    ...helps('The patch matters more than the batch', { kind: 'patch-against-batch' }),
     of('The discriminator loss is lower at the smaller patch', 'loss/D', factor('patch'), 'higher'),
     of('The generator loss is lower at the larger patch', 'loss/G', factor('patch'), 'lower'),
-    of('More images help', quality, factor('images'), better),
-    of('A loss on known pairs helps', quality, factor('paired'), better),
-    of('More known pairs help', quality, factor('pairs'), better),
-    of('A larger lambda gives better images', quality, factor('lambda'), better),
-    of('A larger gamma gives better images', quality, factor('gamma'), better),
+    ...helps('More images help', factor('images')),
+    ...helps('A loss on known pairs helps', factor('paired')),
+    ...helps('More known pairs help', factor('pairs')),
+    ...helps('A larger lambda gives better images', factor('lambda')),
+    ...helps('A larger gamma gives better images', factor('gamma')),
   ];
   const settings = settingsOf(cells);
   return asked.filter(({ contrast }) => !('problem' in resolveContrast(contrast, settings, sweep.varied)));
-}
-
-/** The score by which images are judged where the file does not say: the first that trials have. */
-function qualityOf(cells: readonly Cell[]): string {
-  const known = new Set(
-    cells.flatMap(({ done }) => done.flatMap((trial) => Object.keys(trial.exam?.values ?? {}))),
-  );
-  const wanted = ['exam/psnr_body', 'exam/psnr', 'exam/kid', 'exam/spectrum'];
-  return wanted.find((name) => known.has(name)) ?? wanted[0]!;
 }
 
 export function settingsOf(cells: readonly Cell[]): ParameterValues[] {
@@ -500,25 +493,24 @@ export function pText(p: number): string {
 
 /** `Too small a discriminator loss is bad`, as a correlation within settings: descriptive, and never a verdict. */
 function discriminatorOf(cells: readonly Cell[]): SweepVerdicts['discriminator'] {
-  const outcome = qualityOf(cells);
-  const [loss, quality] = [finalValue('loss/D'), examValue(outcome)];
+  const quality = qualityOf(cells);
+  if (quality === undefined) return null;
+  const [loss, score] = [finalValue('loss/D'), examValue(quality.name)];
   const groups = cells.map(({ done }) =>
-    done.map((trial) => ({ x: loss(trial), y: quality(trial) })).filter(({ x, y }) => Number.isFinite(x + y)),
+    done.map((trial) => ({ x: loss(trial), y: score(trial) })).filter(({ x, y }) => Number.isFinite(x + y)),
   );
   const found = correlationWithin(groups);
   if (found === null) return null;
   const { rho, n, interval } = found;
-  const better = metricOf(outcome)?.direction === 'lower' ? -rho : rho;
   const told = interval !== null && (interval.low > 0 || interval.high < 0);
   const reading = !told
     ? 'not to be told from none'
-    : `a lower loss goes with ${better > 0 ? 'worse' : 'better'} images`;
+    : `a lower loss goes with ${rho > 0 === (quality.better === 'higher') ? 'worse' : 'better'} images`;
   const range = interval === null ? 'too few for an interval' : `95\u00a0% interval about ${signed(interval.low, 2)} to ${signed(interval.high, 2)}`; // prettier-ignore
-  const label = metricOf(outcome)?.label ?? outcome;
   const settings = count(found.groups, 'setting');
   return {
     ...found,
-    outcome,
-    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${label} is ${signed(rho, 2)} (${range}): ${reading}.`,
+    outcome: quality.name,
+    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${quality.label} is ${signed(rho, 2)} (${range}): ${reading}.`,
   };
 }
