@@ -124,7 +124,9 @@ function replay(store: Store, key: string, entry: JournalEntry, journal: readonl
       break;
     case 'end': {
       const { attempt, wall, outcome, reason, exitCode, signal, class: kind = null } = entry;
-      const again = journal.some((each) => each.t === 'retry' && each.attempt === attempt);
+      const again = journal.some(
+        (each) => (each.t === 'retry' || each.t === 'requeued') && each.attempt === attempt,
+      );
       endAttempt(store, key, attempt, { outcome, reason, exitCode, signal, class: kind }, wall, again);
       break;
     }

@@ -2,7 +2,8 @@
 import { asc, eq } from 'drizzle-orm';
 import type { MetricValues, ParameterValues } from '../protocol.js';
 import type { Store } from './open.js';
-import { extensionOf, findSweep, readAttempts, type TrialRecord } from './queries.js';
+import { selectSweep } from './progress.js';
+import { extensionOf, readAttempts, type TrialRecord } from './queries.js';
 import { exams, metricNames, samples, sweepTrials, systemSamples, trials } from './schema.js';
 
 type Reader = Pick<Store, 'db' | 'results'>;
@@ -47,7 +48,7 @@ export interface Point {
 
 /** @throws UserError if there is no such sweep; without a name, the one that was run last is read */
 export function readStoredSweep(store: Reader, name?: string): StoredSweep {
-  const { id, question, varied, updated, name: found } = findSweep(store, name);
+  const { id, question, varied, updated, name: found } = selectSweep(store, name);
   const rows = store.db
     .select({ trial: trials })
     .from(sweepTrials)
