@@ -25,6 +25,7 @@ const COMMANDS = {
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
+  stop: async () => (await import('./commands/stop.js')).stopCommand,
   fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
   completion: async () => (await import('./commands/completion.js')).completionCommand,
 };

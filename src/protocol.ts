@@ -56,6 +56,8 @@ export const ENVIRONMENT = {
   memoryPredicted: 'SWEEP_MEMORY_PREDICTED',
   /** The same of the GPU's memory: what the micro-batch is chosen by. */
   deviceMemory: 'SWEEP_DEVICE_MEMORY',
+  /** `slurm`: a job of a cluster's scheduler, which outlives the runner; unset for a child of the runner. */
+  scheduler: 'SWEEP_SCHEDULER',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */

@@ -15,6 +15,7 @@ import {
   toIncluded,
   toSetting,
 } from './grid-schema.js';
+import { slurmSchema, type SlurmSettings } from './slurm.js';
 import { firstSeeds, type Block, type Included, type Setting } from './grid.js';
 
 /** Two folders of images, as the file names them; relative paths are relative to the sweep file. */
@@ -90,6 +91,8 @@ export interface Definition {
     micro_batch: 'auto' | number;
     memory: 'auto' | 'low';
     winograd: 'auto' | 'off';
+    /** What each trial asks of Slurm. */
+    slurm?: SlurmSettings | undefined;
   };
   engine: 'auto' | EngineName;
   /** `auto`, `cpu`, `cuda`, `cuda:0`, `webgpu`, `webgpu:1`. */
@@ -448,6 +451,7 @@ function fileSchema(kind: 'own' | 'free') {
               .describe(
                 'Whether residual blocks may be computed in Winograd’s form where that is faster; equal to the direct form up to rounding.',
               ),
+            slurm: slurmSchema,
           },
           { error: 'e.g. {trials: 2, threads: 4}' },
         )
