@@ -361,11 +361,11 @@ function tableOf(used: readonly Cell[], all: readonly Cell[], outcome: string): 
   };
 }
 
-function hasFailed(trial: TrialRecord): boolean {
+export function hasFailed(trial: TrialRecord): boolean {
   return trial.status === 'failed' && !NOT_ITS_FAULT.has(trial.attempts.at(-1)?.class ?? '');
 }
 
-function hasCollapsed(trial: TrialRecord): boolean {
+export function hasCollapsed(trial: TrialRecord): boolean {
   return trial.status === 'done' && trial.messages.some(({ code }) => code === 'g-collapsed');
 }
 
