@@ -21,7 +21,10 @@ export interface SlurmClient {
   queue(): Promise<QueueRow[] | undefined>;
   /** Ends tasks, e.g. `12_3`: never by the raw id of a task, since that of the last is the array's. */
   cancel(tasks: readonly string[]): Promise<Answer>;
-  /** Whether nodes of a partition, or of the one that is the default, have GPUs. */
+  /**
+   * Whether nodes of a partition, or of the one that is the default, have GPUs.
+   * @throws UserError if there is no such partition, or nobody answers
+   */
   hasGpus(partition: string | undefined): Promise<boolean>;
 }
 
@@ -48,16 +51,21 @@ export async function openSlurm(): Promise<SlurmClient> {
     },
     cancel: (tasks) => call('scancel', tasks),
     async hasGpus(partition) {
-      const where = partition === undefined ? [] : ['-p', partition];
-      const answer = await call('sinfo', ['-h', ...where, '-o', '%P %G']);
-      if (answer.t !== 'ok') return false;
-      // Without a name the default counts, which is marked by a star.
-      return answer.text
-        .split('\n')
-        .some(
-          (line) =>
-            /\bgpu\b/.test(line.slice(line.indexOf(' '))) && (partition !== undefined || /^\S*\*/.test(line)),
+      const answer = await call('sinfo', ['-h', '-o', '%P %G']);
+      if (answer.t !== 'ok') {
+        throw new UserError(
+          `Slurm does not say whether its nodes have GPUs (${answer.message}).\nTry again later, or say it: --gpus 1, --gpus 0.`,
         );
+      }
+      const lines = answer.text.split('\n').map((line) => line.trim().split(/\s+/));
+      // A star marks the default.
+      const ours = lines.filter(([name = '']) => (partition === undefined ? name.endsWith('*') : partition.split(',').includes(name.replace(/\*$/, '')))); // prettier-ignore
+      if (ours.length === 0) {
+        const names = [...new Set(lines.map(([name = '']) => name.replace(/\*$/, '')))].join(', ');
+        const what = partition === undefined ? 'The cluster has no default partition: name one with --partition' : `The cluster has no partition ${partition}`; // prettier-ignore
+        throw new UserError(`${what}. It has: ${names}.`);
+      }
+      return ours.some(([, gres = '']) => /\bgpu\b/.test(gres));
     },
   };
 }
