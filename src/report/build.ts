@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { SweepRecord } from '../store/queries.js';
 import { scripts, styles, templates } from './assets.js';
-import { cellsOf, type Cell } from './cells.js';
+import { cellsOf } from './cells.js';
 import { list, withoutPaths } from './format.js';
 import { packedPlotly } from './plotly.js';
 import { contentHash, contentPolicy, scriptJson } from './policy.js';
@@ -36,7 +36,7 @@ export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptio
   const updated = Math.max(...sweeps.map((sweep) => sweep.updated));
   return templates().page({
     policy: contentPolicy([contentHash(script), plotly.hash]),
-    style: styles() + sweeps.map((sweep, at) => cellColours(cellsOf(sweep), at)).join(''),
+    style: styles(),
     script,
     plotly: plotly.packed,
     data: scriptJson(shown.map(({ data }) => data)),
@@ -75,11 +75,4 @@ export function writeReport(
   writeFileSync(unfinished, page);
   renameSync(unfinished, options.out);
   return page.length;
-}
-
-/** Colours of the cells as custom properties, so that legend and curves agree in both schemes and on paper. */
-function cellColours(cells: readonly Cell[], at: number): string {
-  const rule = (scheme: 'light' | 'dark') =>
-    `#sweep-${at}{${cells.map((cell, i) => `--cell-${i}:${cell.style[scheme]}`).join(';')}}`;
-  return `${rule('light')}@media screen and (prefers-color-scheme:dark){${rule('dark')}}`;
 }

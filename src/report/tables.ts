@@ -18,7 +18,6 @@ import {
   placesOf,
   withoutPaths,
 } from './format.js';
-import { lastTenth } from './grid.js';
 import {
   contrast,
   contrastText,
@@ -225,12 +224,12 @@ export function trialTable(sweep: SweepRecord): Table {
   const rows = sweep.trials.map((trial) => {
     const key = trial.key.slice(0, 10);
     const finals = ['loss/D', 'loss/G'].map((name) => {
-      const { mean, missing, records } = lastTenth(trial.series[name], trial.updates);
+      const missing = trial.missing[name] ?? 0;
       if (missing > 0)
         gaps.push(
-          `${key}: ${missing} of the last ${records} records of ${metricLabel(name).toLowerCase()} are no numbers.`,
+          `${key}: ${missing} of the last records of ${metricLabel(name).toLowerCase()} ${missing === 1 ? 'is no number' : 'are no numbers'}.`,
         );
-      return decimal(mean);
+      return decimal(trial.tail[name]);
     });
     const seconds = trial.attempts.reduce((sum, attempt) => sum + (attempt.seconds ?? 0), 0);
     const peak = Math.max(...trial.attempts.map((attempt) => attempt.peakMemory ?? -Infinity));
