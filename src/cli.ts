@@ -2,8 +2,10 @@
 /** @file The command line: yargs, and nothing else. One file a command in src/commands/. */
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { COMPLETE, printCompletions } from './commands/completion.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { isDiskFull } from './disk.js';
+import { isShared } from './store/place.js';
 import { packageVersion } from './version.js';
 
 /** Loaded when it is named, since each needs much that others do not; all where none is named, to list them. */
@@ -11,6 +13,8 @@ const COMMANDS = {
   run: async () => (await import('./commands/run.js')).runCommand,
   plan: async () => (await import('./commands/plan.js')).planCommand,
   init: async () => (await import('./commands/init.js')).initCommand,
+  status: async () => (await import('./commands/status.js')).statusCommand,
+  top: async () => (await import('./commands/top.js')).topCommand,
   show: async () => (await import('./commands/show.js')).showCommand,
   logs: async () => (await import('./commands/logs.js')).logsCommand,
   why: async () => (await import('./commands/why.js')).whyCommand,
@@ -21,7 +25,9 @@ const COMMANDS = {
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
+  stop: async () => (await import('./commands/stop.js')).stopCommand,
   fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
+  completion: async () => (await import('./commands/completion.js')).completionCommand,
 };
 
 const EXAMPLES: [string, string][] = [
@@ -40,13 +46,18 @@ const parser = yargs(hideBin(process.argv))
   )
   .example(EXAMPLES)
   .command((await loadCommands(process.argv[2])) as CommandModule[])
+  .middleware(async ({ results }) => {
+    if (typeof results !== 'string' || !isShared(results)) return;
+    // A database of this machine's own is brought up to date before any command reads it.
+    (await import('./runner/projection.js')).bringUpToDate(results);
+  })
   .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()
   .version(packageVersion())
   .help()
   .alias({ help: 'h', version: 'v' })
-  .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .wrap(process.argv[2] === COMPLETE ? null : Math.min(110, process.stdout.columns ?? 110))
   .exitProcess(false)
   .fail((message, error) => {
     throw error ?? new yargsError(message);
@@ -68,7 +79,9 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
-  await parser.parseAsync();
+  const [first, ...words] = process.argv.slice(2);
+  if (first === COMPLETE) await printCompletions(parser, words);
+  else await parser.parseAsync();
 } catch (error) {
   console.error(error instanceof yargsError ? `${error.message}\nSee sweep --help.` : explain(error));
   process.exitCode = error instanceof yargsError ? 2 : exitCodeOf(error);

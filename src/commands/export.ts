@@ -1,14 +1,54 @@
-/** @file `sweep export model`: a trained generator for other programs. */
+/** @file `sweep export`: a sweep's numbers, or a trained generator, for other programs. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
+import { exportSweep, FORMATS, type Format } from '../export/export.js';
 import { makeFolder } from '../files.js';
 import { writeWhole } from '../imaging/png.js';
+import { openExistingStore } from '../store/open.js';
 import { EXPORT_FORMATS, exportGenerator, modelCard, type ExportFormat } from '../train/export.js';
 import { packageVersion } from '../version.js';
 import { jsonOption, resultsOption, trialArgument } from './options.js';
 import { generatorOptions, loadGenerator } from './trained.js';
+
+interface SweepArguments {
+  sweep?: string;
+  results: string;
+  format: Format;
+  out: string;
+  json: boolean;
+}
+
+const sweepCommand: CommandModule<object, SweepArguments> = {
+  command: '$0 [sweep]',
+  describe: 'Write all numbers, parameters, exams and sample images of a sweep',
+  builder: (yargs: Argv) =>
+    yargs
+      .usage(
+        '$0 export [sweep]\n\nWrites a sweep for other programs: every point of every metric, parameters, exams, sample images.\nAn earlier export in the folder is replaced. docs/export.md describes the formats.',
+      )
+      .positional('sweep', {
+        type: 'string',
+        describe: 'Name of the sweep; without it, the one that was run last',
+      })
+      .option('results', resultsOption)
+      .option('format', {
+        choices: FORMATS,
+        demandOption: true,
+        describe: 'csv, json, ndjson, parquet: tables',
+      })
+      .option('out', {
+        type: 'string',
+        demandOption: true,
+        requiresArg: true,
+        describe: 'Folder to write into: new, empty, or an earlier export',
+      })
+      .option('json', jsonOption)
+      .example('$0 export --format csv --out tables', 'the last sweep, for a spreadsheet')
+      .example('$0 export patch-size --format parquet --out tables', 'for pandas or DuckDB'),
+  handler: exportNumbers,
+};
 
 interface ExportArguments {
   trial: string;
@@ -56,11 +96,23 @@ const modelCommand: CommandModule<object, ExportArguments> = {
 
 export const exportCommand: CommandModule = {
   command: 'export',
-  describe: 'Write a trained generator for other programs',
-  builder: (yargs: Argv) =>
-    yargs.command(modelCommand).demandCommand(1, 'What? sweep export model TRIAL --format onnx --out DIR'),
+  describe: 'Write a sweep’s numbers, or a trained generator, for other programs',
+  builder: (yargs: Argv) => yargs.command(sweepCommand).command(modelCommand),
   handler: () => undefined,
 };
+
+async function exportNumbers(args: ArgumentsCamelCase<SweepArguments>): Promise<void> {
+  const store = openExistingStore(args.results);
+  const folder = path.resolve(args.out);
+  try {
+    const { name, trials } = await exportSweep(store, { name: args.sweep, format: args.format, folder });
+    if (args.json)
+      console.log(JSON.stringify({ sweep: name, trials: trials.length, format: args.format, folder }));
+    else console.log(`${name}, ${trials.length} trials, as ${args.format}: ${args.out}`);
+  } finally {
+    store.close();
+  }
+}
 
 async function exportModel(args: ArgumentsCamelCase<ExportArguments>): Promise<void> {
   const { key, config, network, weights, range, step, hash, direction } = loadGenerator(args.results, args);

@@ -6,6 +6,8 @@ import { UserError } from '../errors.js';
 import { checkResults, type Check } from '../runner/fsck/check.js';
 import type { Finding } from '../runner/fsck/finding.js';
 import { rebuild } from '../runner/fsck/rebuild.js';
+import { databasePath } from '../store/open.js';
+import { isShared } from '../store/place.js';
 import { jsonOption, resultsOption } from './options.js';
 
 interface FsckArguments {
@@ -50,12 +52,15 @@ async function fsck(args: ArgumentsCamelCase<FsckArguments>): Promise<void> {
   const say = (message: string) => (json ? console.error(message) : console.log(message));
   if (args.rebuild) {
     const old = await rebuild(results, say);
-    say(`Made ${path.join(results, 'sweep.db')} anew.${old === undefined ? '' : ` The old one is ${old}`}`);
+    say(`Made ${databasePath(results)} anew.${old === undefined ? '' : ` The old one is ${old}`}`);
   }
   const check = checkResults(results);
   const damaged = check.findings.some(({ level }) => level === 'damaged');
   if (json) console.log(JSON.stringify({ results, damaged, ...check, runner: check.runner ?? null }));
-  else console.log(inWords(check));
+  else {
+    if (isShared(results)) say(`Machines share this folder. The database of this one: ${check.database}`);
+    console.log(inWords(check));
+  }
   process.exitCode = damaged ? DAMAGED : 0;
 }
 

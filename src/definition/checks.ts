@@ -2,7 +2,9 @@
 import { isScalar } from 'yaml';
 import type { TrialParameters } from '../protocol.js';
 import { placeholders } from './command.js';
-import { conditionsInOrder, expandTrials } from './expand.js';
+import { unfitOutcome } from './compare.js';
+import { resolveContrast } from './contrast.js';
+import { conditionsInOrder, expandTrials, type Expansion } from './expand.js';
 import { BLOCK_KEYS, FREE_NAMES, OWN_NAMES, doublyGiven } from './grid-schema.js';
 import { countSettings, namesOf } from './grid.js';
 import { nearest } from './nearest.js';
@@ -88,6 +90,8 @@ export function findUnfit(source: Source, plain: unknown, definition: Definition
   }
   const unjudged = findUnjudged(source, definition);
   if (unjudged.length > 0) return unjudged;
+  const unclaimed = findUnclaimed(source, definition, expansion);
+  if (unclaimed.length > 0) return unclaimed;
   if (definition.trainer !== 'cyclegan') return findUnfilled(source, definition.trainer.command, definition);
 
   const problems = new Map<string, Problem>();
@@ -127,6 +131,30 @@ function findUnjudged(source: Source, { early_stop, budget, data, trainer }: Def
     ];
   }
   return [];
+}
+
+/** Claims whose outcome or contrast the trials will not have. */
+function findUnclaimed(
+  source: Source,
+  { compare, data, trainer }: Definition,
+  { settings, varied }: Expansion,
+): Problem[] {
+  const paired = !('pairing' in data) || data.pairing !== 'none';
+  return compare.flatMap(({ outcome, contrast }, at): Problem[] => {
+    const unfit = unfitOutcome(outcome, { ours: trainer === 'cyclegan', paired });
+    if (unfit !== undefined) return [{ place: placeOfValue(source, ['compare', at, 'outcome']), ...unfit }];
+    const resolved = resolveContrast(contrast, settings, varied);
+    if (!('problem' in resolved)) return [];
+    const side = /^[ab](?=, )/.exec(resolved.problem)?.[0];
+    return [
+      {
+        place: placeOfValue(source, ['compare', at, 'contrast', ...(side === undefined ? [] : [side])]),
+        message: resolved.problem,
+        expected: resolved.expected,
+        hints: ['--set compare=[] runs the sweep without its claims'],
+      },
+    ];
+  });
 }
 
 /** A parameter that two factors of one block give: the second would overwrite the first. */

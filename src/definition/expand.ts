@@ -11,6 +11,7 @@ import {
   type Block,
   type Setting,
 } from './grid.js';
+import { SEEDS_FOR_A_VERDICT } from './compare.js';
 import { misleadingMetric } from './early-stop.js';
 import { parameterResolver } from './parameters.js';
 import type { Definition } from './schema.js';
@@ -103,6 +104,7 @@ export function expandTrials(definition: Definition): Expansion {
       ...withoutContrast(settings, contrasted),
       ...(definition.trainer === 'cyclegan' ? receptiveFields(settings as unknown as TrialParameters[]) : []),
       ...stoppingWarnings(definition, Math.max(...entries.map((entry) => entry.seeds.length))),
+      ...claimWarnings(definition, Math.min(...entries.map((entry) => entry.seeds.length))),
       ...(varied.length > 0 && entries.every((entry) => entry.seeds.length === 1)
         ? ['one seed: a difference between settings cannot be told from chance; use seeds: 3 or more']
         : []),
@@ -120,6 +122,16 @@ function stoppingWarnings({ early_stop }: Definition, seeds: number): string[] {
           'early_stop with several seeds: a setting that loses some of its seeds keeps its luckier ones; the report leaves stopped trials out of all means and says how many there are',
         ]
       : []),
+  ];
+}
+
+/** What keeps the report from a verdict on what the sweep is made to decide. */
+function claimWarnings({ compare }: Definition, seeds: number): string[] {
+  const primary = compare.filter((claim) => claim.primary).length;
+  if (primary === 0 || seeds >= SEEDS_FOR_A_VERDICT) return [];
+  return [
+    `compare: ${primary} primary claim${primary === 1 ? '' : 's'} and ${seeds} seed${seeds === 1 ? '' : 's'}: ` +
+      `the report gives estimates; verdicts need ${SEEDS_FOR_A_VERDICT} seeds (--set seeds=${SEEDS_FOR_A_VERDICT})`,
   ];
 }
 

@@ -125,6 +125,10 @@ function keysAllowedAt(plain: unknown, path: Path): { section: string; known: st
       return { section, known: ['train', 'validation', 'test'] };
     case 'budget':
       return { section, known: Object.keys(shape.budget.shape) };
+    case 'compare':
+      return { section, known: Object.keys(shape.compare.unwrap().element.shape) };
+    case 'compare.contrast':
+      return { section, known: ['a', 'b', 'factor', 'from', 'to'] };
     case 'early_stop':
       return { section, known: Object.keys(shape.early_stop.unwrap().shape) };
     case 'checkpoints':
@@ -133,6 +137,8 @@ function keysAllowedAt(plain: unknown, path: Path): { section: string; known: st
       return { section, known: Object.keys(shape.retry.unwrap().shape) };
     case 'resources':
       return { section, known: Object.keys(shape.resources.unwrap().shape) };
+    case 'resources.slurm':
+      return { section, known: Object.keys(shape.resources.unwrap().shape.slurm.unwrap().shape) };
   }
   const parameters = PARAMETER_KEYS.filter((key) => parameterName(key) === key);
   const last = path.findLast((segment) => typeof segment === 'string')!;

@@ -53,7 +53,8 @@ describe('a right file', () => {
       include: [],
       seeds: [1],
       budget: { pixels: 40_000_000 },
-      exam: { at: [1], extent: 'core' },
+      compare: [],
+      exam: { at: [1], extent: 'core', critic: 100 },
       checkpoints: { keep: [] },
       retry: { limit: 2, hang: 'auto' },
       resources: {

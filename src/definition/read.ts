@@ -6,9 +6,12 @@ import { explain } from './explain.js';
 import { applyOverride } from './override.js';
 import { PARAMETER_KEYS, parameterName } from './parameters.js';
 import { parseSource, toPlain } from './parse.js';
+import { asMapping } from './plain.js';
 import { DefinitionError } from './problem.js';
 import type { Problem } from './problem.js';
-import { checkFile } from './schema.js';
+import { toClaims, type Claim } from './compare.js';
+import { FREE_NAMES, OWN_NAMES } from './grid-schema.js';
+import { checkFile, foreignSchema, isForeign, sweepSchema } from './schema.js';
 import type { Definition } from './schema.js';
 import { placeOfKey } from './source.js';
 
@@ -45,6 +48,16 @@ export function readDefinition(
   if (problems.length === 0) problems.push(...findUnfit(source, plain, definition));
   if (problems.length > 0) throw new DefinitionError(inOrder(problems));
   return definition;
+}
+
+/** The claims of a sweep file from its text as results keep it, which was checked when it was run; none where they cannot be read. */
+export function readClaims(text: string): Claim[] {
+  const { source, fatal } = parseSource(text, 'sweep file');
+  const plain = fatal ? undefined : toPlain(source);
+  const foreign = isForeign(plain);
+  const { compare } = foreign ? foreignSchema.shape : sweepSchema.shape;
+  const checked = compare.safeParse(asMapping(plain).compare);
+  return checked.success ? toClaims(checked.data, foreign ? FREE_NAMES : OWN_NAMES) : [];
 }
 
 /**

@@ -24,14 +24,14 @@ export function withoutContrast(settings: ParameterValues[], factors: string[]):
     if (together.length > 1) {
       warnings.push(
         `${listWords(together)} change together: their effects cannot be told apart; ` +
-          `to tell them apart, cross them: grid: ${showLevels(settings, together)}`,
+          `to tell them apart, cross them: grid: ${crossingGrid(settings, together)}`,
       );
     }
     const led = factors.filter((other) => !told.has(other) && follows(other, name) && !follows(name, other));
     for (const other of led) {
       warnings.push(
         `${other} is set by ${name} in every setting: its own effect cannot be told; ` +
-          `to tell it, cross them: grid: ${showLevels(settings, [name, other])}`,
+          `to tell it, cross them: grid: ${crossingGrid(settings, [name, other])}`,
       );
     }
   }
@@ -76,7 +76,7 @@ export function receptiveFields(settings: TrialParameters[]): string[] {
 }
 
 /** The values that parameters take, from small to large, as a file would cross them. */
-function showLevels(settings: ParameterValues[], names: string[]): string {
+export function crossingGrid(settings: ParameterValues[], names: string[]): string {
   const entries = names.map((name) => {
     const values = [...new Set(settings.flatMap((parameters) => parameters[name] ?? []))];
     return `${name}: [${values.sort((a, b) => (a < b ? -1 : 1)).join(', ')}]`;

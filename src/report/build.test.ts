@@ -8,7 +8,7 @@ import { buildReport, writeReport } from './build.js';
 import { cellsOf, changingTogether, stylesOf } from './cells.js';
 import { decimal, duration, signed, withoutPaths } from './format.js';
 import { contentHash, scriptJson } from './policy.js';
-import { examTables } from './exam.js';
+import { examView } from './sections/exam.js';
 import { figuresOf } from './figures/curves.js';
 import type { Grouping } from './figures/groups.js';
 import { leftOut } from './tables.js';
@@ -100,7 +100,7 @@ describe('the page', () => {
     expect(buildReport([syntheticSweep()], options)).not.toContain('data:image');
     expect(
       buildReport([syntheticSweep()], { ...options, images: true }).match(/<img src="data:/g),
-    ).toHaveLength(48);
+    ).toHaveLength(14); // x and y once, G(x) and F(G(x)) of six trials
   });
 
   test('says so where a picture is gone', () => {
@@ -164,7 +164,7 @@ describe('what it says', () => {
   });
 
   test('says plainly where the untranslated image is better', () => {
-    const { verdicts } = examTables(cellsOf(syntheticSweep()))!;
+    const { verdicts } = examView(cellsOf(syntheticSweep()))!;
     expect(verdicts).toEqual([
       '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image (X→Y). By that measure doing nothing is the better translation.',
     ]);

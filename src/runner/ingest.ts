@@ -23,8 +23,11 @@ export interface Ingest {
   close(): void;
 }
 
-/** Follows one attempt's events file, from where the store left off. */
-export function openIngest(store: Store, key: string, attempt: number): Ingest {
+/**
+ * Follows one attempt's events file, from where the store left off.
+ * @param journal whether what became of the file is written into the trial's journal: for the one runner to do
+ */
+export function openIngest(store: Store, key: string, attempt: number, journal = true): Ingest {
   const { rewritten: before, ...from } = readIngested(store, key, attempt);
   let rewritten = before;
   const lines = followLines(eventsFile(store.results, key, attempt), { from });
@@ -37,7 +40,7 @@ export function openIngest(store: Store, key: string, attempt: number): Ingest {
         rewritten++;
         const code = `events-${piece.change}`;
         const message = CHANGES[piece.change];
-        appendJournal(store.results, key, { t: 'warning', attempt, wall: Date.now() / 1000, code, message });
+        if (journal) appendJournal(store.results, key, { t: 'warning', attempt, wall: Date.now() / 1000, code, message }); // prettier-ignore
         events.unshift(warning(code, message));
         notice = `Trial ${key}, attempt ${attempt}: ${message}`;
       }
@@ -56,9 +59,9 @@ export function openIngest(store: Store, key: string, attempt: number): Ingest {
   };
 }
 
-/** Stores all that is there of an attempt that has ended. */
-export function ingestWhole(store: Store, key: string, attempt: number): void {
-  const ingest = openIngest(store, key, attempt);
+/** Stores all that is there now of an attempt. */
+export function ingestWhole(store: Store, key: string, attempt: number, journal = true): void {
+  const ingest = openIngest(store, key, attempt, journal);
   try {
     for (let more = true; more;) {
       const piece = ingest.read();

@@ -33,6 +33,11 @@ export function sweepRecordFile(results: string, name: string): string {
   return path.join(results, 'sweeps', name, 'sweep.json');
 }
 
+/** What the runner that ran a sweep last had taken on. */
+export function runRecordFile(results: string, name: string): string {
+  return path.join(results, 'sweeps', name, 'run.json');
+}
+
 /** Keys of the trials that have a folder, sorted. */
 export function listTrials(results: string): string[] {
   return namesIn(path.join(results, 'trials'))
@@ -60,6 +65,11 @@ export function lastCheckpoint(results: string, key: string): string | undefined
   const names = namesIn(folder).filter((name) => /^step-\d+$/.test(name));
   const newest = names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5))).at(-1);
   return newest === undefined ? undefined : path.join(folder, newest);
+}
+
+/** Update of a checkpoint, by the name of its folder. */
+export function stepOf(checkpoint: string): number {
+  return Number(path.basename(checkpoint).slice('step-'.length));
 }
 
 /** Nothing where there is no such folder. */

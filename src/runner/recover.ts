@@ -24,8 +24,9 @@ import {
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { restoreDecisions } from './decisions.js';
+import { readResult } from './executors/slurm/files.js';
 import { ingestWhole, parseEvent } from './ingest.js';
-import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
+import { appendJournal, entriesOf, openJob, readJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -36,6 +37,7 @@ import {
   trialDirectory,
 } from './layout.js';
 import { eachLine } from './lines.js';
+import { judgeExit } from './outcome.js';
 import { outlive } from './processes.js';
 import { CAN_FIND_STRAYS, outliveStrays } from './strays.js';
 
@@ -183,10 +185,14 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     restoreDecisions(store, key, attempt, journal);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
+    // It may run at this moment, or have ended: who asks the scheduler will know.
+    if (recorded === undefined && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
     if (recorded?.t === 'end') {
-      const { outcome, reason, exitCode, signal } = recorded;
-      const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);
-      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      const { outcome, reason, exitCode, signal, lastLines = null } = recorded;
+      const again = journal.some(
+        (entry) => (entry.t === 'retry' || entry.t === 'requeued') && entry.attempt === attempt,
+      );
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null, lastLines };
       endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }
@@ -201,13 +207,16 @@ function sizeOf(file: string): number {
   return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
+/** How an attempt ended by its own events and, of a task of Slurm's, by what it wrote down; whoever ran it is gone. */
+export function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
   const none = { exitCode: null, signal: null };
   let last: TrialEvent | undefined;
   for (const line of eachLine(eventsFile(results, key, attempt))) {
     const event = parseEvent(line);
     if (saysHowItEnded(event)) last = event;
   }
+  const result = readResult(results, key, attempt);
+  if (result !== undefined) return judgeExit({ exit: { ...result, asked: result.asked !== null }, last });
   if (last?.t === 'done') return { outcome: 'done', reason: last.reason ?? 'finished', ...none };
   if (last?.t === 'health') return { outcome: 'failed', reason: last.message, class: 'diverged', ...none };
   if (last?.t === 'stopped')

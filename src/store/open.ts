@@ -8,6 +8,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
+import { databaseFolder } from './place.js';
 import * as schema from './schema.js';
 
 export type Db = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
@@ -19,22 +20,27 @@ export interface Store {
   close(): void;
 }
 
+/** What reads need of a store. */
+export type ReadStore = Pick<Store, 'results' | 'db'>;
+
 /** The migrations are read where they were generated: tsc copies no SQL. */
 const MIGRATIONS = fileURLToPath(new URL('../../src/store/migrations', import.meta.url));
 
 export function databasePath(results: string): string {
-  return path.join(results, 'sweep.db');
+  return path.join(databaseFolder(results), 'sweep.db');
 }
 
 /**
- * Opens `results/sweep.db`, making folder and file when missing.
+ * Opens the database of a results folder, `results/sweep.db` or this machine's own (place.ts), making folder and file when missing.
  * One process at a time writes (the runner holds the results lock); readers may be many: the journal is a WAL.
  * @throws UserError 2 if the folder cannot be written, 4 if the database is damaged
  */
 export function openStore(results: string, file = databasePath(results)): Store {
-  makeWritable(results);
+  const folder = path.dirname(file);
+  if (folder === results) makeWritable(results);
   let connection: Database.Database | undefined;
   try {
+    makeFolder(folder);
     connection = new Database(file);
     connection.pragma('journal_mode = WAL');
     connection.pragma('synchronous = NORMAL'); // the event files are the durable truth
@@ -57,8 +63,8 @@ export function storeError(results: string, error: unknown): UserError {
   const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = systemCode(reason) ?? '';
   const cause = { cause: error };
-  if (isDiskFull(error) || (code.startsWith('SQLITE_IOERR') && freeSpace(results) === 0)) {
-    return diskFull(results, error);
+  if (isDiskFull(error) || (code.startsWith('SQLITE_IOERR') && freeSpace(path.dirname(file)) === 0)) {
+    return diskFull(path.dirname(file), error);
   }
   if (/^SQLITE_(BUSY|CANTOPEN|PERM|READONLY|AUTH|NOMEM)/.test(code) || !code.startsWith('SQLITE_')) {
     return new UserError(`The database ${file} cannot be used: ${messageOf(reason)}`, 2, cause);
@@ -86,13 +92,45 @@ export function openForReading(results: string): Pick<Store, 'db' | 'close'> & {
 
 /** Opens a results folder that must be there already, for reading commands. */
 export function openExistingStore(results: string): Store {
-  if (!fs.existsSync(databasePath(results))) {
-    throw new UserError(
-      `No results in ${results}: there is no ${path.basename(databasePath(results))}.\n` +
-        'Run a sweep first (sweep run sweeps/patch.yaml), or name the folder with --results DIR.',
-    );
-  }
+  mustExist(results);
   return openStore(results);
+}
+
+/**
+ * Reads the database of a results folder that must be there already. Changes nothing, also beside a live runner.
+ * @throws UserError 2 if there is none, or it is of an earlier version; 4 if it is damaged
+ */
+export function readStore<T>(results: string, read: (store: ReadStore) => T): T {
+  mustExist(results);
+  try {
+    const { db, close } = openForReading(results);
+    try {
+      return read({ results, db });
+    } finally {
+      close();
+    }
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    if (systemCode(reason)?.startsWith('SQLITE_') !== true) throw error;
+    if (/no such (table|column)/.test(messageOf(reason))) {
+      throw new UserError(
+        `The database ${databasePath(results)} is of an earlier version of this program.\n` +
+          'The next sweep run or sweep report brings it up to date.',
+        2,
+        { cause: error },
+      );
+    }
+    throw storeError(results, error);
+  }
+}
+
+function mustExist(results: string): void {
+  if (fs.existsSync(databasePath(results))) return;
+  throw new UserError(
+    `No results in ${results}: there is no ${path.basename(databasePath(results))}.\n` +
+      'Run a sweep first (sweep run sweeps/patch.yaml), or name the folder with --results DIR.',
+  );
 }
 
 /** @throws UserError that says why a results folder cannot be made or written */

@@ -43,6 +43,8 @@ export interface AttemptEnd {
   signal: string | null;
   /** Class of its failure (docs/failures.md); null where it did not fail, or where that is not known. */
   class?: string | null;
+  /** The last lines that a failed one printed, cleaned of names. */
+  lastLines?: string | null;
 }
 
 /** What moves with the rows of an events file: how far it was read, by what it is known again. */
@@ -427,5 +429,19 @@ export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
         .values({ trial: trialId(store, key), ...sample })
         .onConflictDoNothing()
         .run();
+  });
+}
+
+/** Stores what a trial's files measured when they were last read. */
+export function storeProjected(store: Store, key: string, projected: string): void {
+  store.db.update(trials).set({ projected }).where(eq(trials.key, key)).run();
+}
+
+/** Removes every row: all is to be read anew. */
+export function clear(store: Store): void {
+  transact(store, () => {
+    for (const table of [metrics, samples, checkpoints, exams, messages, systemSamples, earlyStops, attempts])
+      store.db.delete(table).run();
+    for (const table of [sweepTrials, trials, sweeps]) store.db.delete(table).run();
   });
 }

@@ -5,6 +5,7 @@ import type { SweepRecord, TrialRecord } from '../../store/queries.js';
 import type { Series } from '../../store/series.js';
 import { unfinished, type Cell } from '../cells.js';
 import { decimal, integer } from '../format.js';
+import { interpolate } from '../interpolate.js';
 import { groupingsOf, type Grouping } from './groups.js';
 import { packed } from './pack.js';
 import { mean } from '../statistics.js';
@@ -321,15 +322,6 @@ function placeOf(trial: TrialRecord, updates: number) {
     wall: on(series?.wall),
     device: on(series?.device),
   };
-}
-
-/** Between neighbouring points; the nearest outside of them. */
-function interpolate(at: readonly number[], values: readonly number[], x: number): number {
-  const next = at.findIndex((one) => one >= x);
-  if (next < 0) return values.at(-1) ?? 0;
-  if (next === 0) return values[0] ?? 0;
-  const share = (x - at[next - 1]!) / (at[next]! - at[next - 1]!);
-  return values[next - 1]! + share * (values[next]! - values[next - 1]!);
 }
 
 function methodOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {

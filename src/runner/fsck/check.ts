@@ -3,9 +3,11 @@
  * a live runner it judges what that runner has stored so far, and says what it had to leave out.
  */
 import fs from 'node:fs';
+import path from 'node:path';
 import { asc, eq } from 'drizzle-orm';
 import { messageOf, systemCode, UserError } from '../../errors.js';
 import { databasePath, openForReading, type Db } from '../../store/open.js';
+import { databaseFolder, isShared } from '../../store/place.js';
 import type { TrialEvent } from '../../protocol.js';
 import { attempts, sweeps, sweepTrials, trials } from '../../store/schema.js';
 import { parseEvent } from '../ingest.js';
@@ -21,6 +23,8 @@ import { beyond, expectedRows, storedRows } from './rows.js';
 
 export interface Check {
   findings: Finding[];
+  /** Absolute path of the database: in the results folder, or on this machine's own disk where machines share the folder. */
+  database: string;
   /** Process id of the runner that works in the folder while it is checked. */
   runner: string | undefined;
   /** What was looked at. */
@@ -46,11 +50,22 @@ interface Work {
 export function checkResults(results: string): Check {
   const findings: Finding[] = [];
   const runner = liveRunner(results);
-  const check: Check = { findings, runner, trials: 0, attempts: 0, events: 0, rows: 0, unjudged: [] };
+  const database = databasePath(results);
+  const check: Check = {
+    findings,
+    database,
+    runner,
+    trials: 0,
+    attempts: 0,
+    events: 0,
+    rows: 0,
+    unjudged: [],
+  };
   const report: Report = (finding) => findings.push(finding);
   if (runner !== undefined) check.unjudged.push(`what runner ${runner} has not stored yet`);
   else checkProcesses(results, report);
   checkRegistry(report);
+  checkOldDatabase(results, report);
 
   const opened = openDatabase(results, report);
   if (opened === undefined) return check;
@@ -80,6 +95,12 @@ export function checkResults(results: string): Check {
 
 function unusable(what: string): Finding {
   return { level: 'damaged', code: 'database-damaged', where: 'sweep.db', what, mend: REBUILD };
+}
+
+function checkOldDatabase(results: string, report: Report): void {
+  if (databaseFolder(results) === results || !fs.existsSync(path.join(results, 'sweep.db'))) return;
+  const what = 'it is from the time before machines shared the folder, and nothing reads it any more';
+  report({ level: 'note', code: 'database-unused', where: 'sweep.db', what, mend: 'remove it, and sweep.db-wal and sweep.db-shm' }); // prettier-ignore
 }
 
 function openDatabase(results: string, report: Report) {
@@ -247,8 +268,13 @@ function checkAttempt(
   const file = eventsFile(results, key, attempt);
   const over = row?.outcome != null;
   if (!over && check.runner === undefined) {
-    const what = row === undefined ? 'the database does not know it yet' : 'nobody wrote down how it ended';
-    report({ level: 'unfinished', code: 'attempt-open', where, what: `${what}: its runner was killed`, mend: GO_ON }); // prettier-ignore
+    const unknown =
+      row === undefined ? 'the database does not know it yet' : 'nobody wrote down how it ended';
+    // In a folder that machines share a trial may run elsewhere, and its runner has left on purpose.
+    const what = isShared(results)
+      ? 'it has not ended, or no runner looked since'
+      : `${unknown}: its runner was killed`;
+    report({ level: 'unfinished', code: 'attempt-open', where, what, mend: GO_ON });
   }
   if (row === undefined) return [];
   const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
@@ -296,12 +322,20 @@ function checkEnd(
   if (end === undefined) return damaged('end-missing', `the database says ${row.outcome}, its journal tells no end`); // prettier-ignore
   if (new Set(ends.map(({ outcome }) => outcome)).size > 1)
     damaged('two-ends', `its journal tells two ends: ${ends.map(({ outcome }) => outcome).join(', ')}`);
-  const told = [end.outcome, end.class ?? null, end.reason, end.exitCode, end.signal, end.wall];
+  const told = [
+    end.outcome,
+    end.class ?? null,
+    end.reason,
+    end.exitCode,
+    end.signal,
+    end.lastLines ?? null,
+    end.wall,
+  ];
   // A decision to stop it early, made while or after it ran, has the last word.
   const early = journal.some((entry) => entry.t === 'early-stop');
   if (row.outcome === 'early-stopped' && early && (end.outcome === 'stopped' || end.outcome === 'lost'))
     return;
-  if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.class, row.reason, row.exitCode, row.signal, row.ended]))
+  if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.class, row.reason, row.exitCode, row.signal, row.lastLines, row.ended]))
     damaged('end-differs', `its journal says ${end.outcome} (${end.reason}), the database ${row.outcome} (${row.reason})`); // prettier-ignore
   // A program may write that it is done and yet end with an error: then it is not.
   if (saidDone && row.outcome === 'failed' && row.exitCode) return;

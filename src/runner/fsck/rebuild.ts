@@ -1,24 +1,34 @@
 /** @file Makes the database anew from the trials' folders and the sweeps' records. */
 import fs from 'node:fs';
+import { UserError } from '../../errors.js';
 import { databasePath, openStore } from '../../store/open.js';
-import { takeLock } from '../lock.js';
+import { isShared } from '../../store/place.js';
+import { lockForReading, takeLock } from '../lock.js';
+import { project } from '../projection.js';
 import { restore } from '../recover.js';
 
 const PARTS = ['-wal', '-shm', ''];
 
 /**
  * The old database is kept under another name, which is returned; undefined where there was none.
- * @throws UserError if a runner works in the folder, or it cannot be written
+ * @throws UserError if a runner works in the folder (in one that machines share: a runner of this machine), or it cannot be written
  */
 export async function rebuild(results: string, say: (message: string) => void): Promise<string | undefined> {
-  const unlock = takeLock(results);
+  const shared = isShared(results);
+  const unlock = shared ? lockForReading(results) : takeLock(results);
+  if (unlock === undefined) {
+    throw new UserError(
+      'A sweep run of this machine writes the database. Wait for it, or stop it with Ctrl-C.',
+    );
+  }
   try {
     const file = databasePath(results);
     const fresh = `${file}.rebuilding`;
     PARTS.forEach((part) => fs.rmSync(fresh + part, { force: true }));
     const store = openStore(results, fresh);
     try {
-      await restore(store, say);
+      if (shared) project(store);
+      else await restore(store, say);
     } finally {
       store.close();
     }
