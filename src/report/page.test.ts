@@ -80,7 +80,14 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     return page;
   }
 
-  const drawn = (page: Page) => page.waitForSelector('body[data-drawn=yes]', { timeout: 60_000 });
+  const axis = (page: Page) => page.getByRole('combobox', { name: 'Against' });
+  const groupBy = (page: Page) => page.getByRole('combobox', { name: 'Group by' });
+  /** Drawn, and with the curves in view: they are drawn anew as long as they are. */
+  async function drawn(page: Page): Promise<void> {
+    await page.waitForSelector('body[data-drawn=yes]', { timeout: 60_000 });
+    await page.locator('.controls').first().scrollIntoViewIfNeeded();
+    await page.locator('.chart svg.main-svg').first().waitFor();
+  }
   const axisTitle = (page: Page) => page.locator('.main-figures .xtitle').first().textContent();
   const fits = (page: Page) => page.evaluate('document.documentElement.scrollWidth <= window.innerWidth');
 
@@ -115,13 +122,13 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     const lines = () => first.locator('.js-line').count();
     const labels = () => page.locator('.legend label').allTextContents();
     expect(await axisTitle(page)).toBe('Pixels seen of each domain');
-    await page.getByLabel('Against').selectOption('updates');
+    await axis(page).selectOption('updates');
     expect(await axisTitle(page)).toBe('Updates');
-    await page.getByLabel('Against').selectOption('epochs');
+    await axis(page).selectOption('epochs');
     expect(await axisTitle(page)).toBe('Epochs');
-    await page.getByLabel('Against').selectOption('wall time');
+    await axis(page).selectOption('wall time');
     expect(await axisTitle(page)).toMatch(/^Time since its start, pauses included/);
-    await page.getByLabel('Against').selectOption('device time');
+    await axis(page).selectOption('device time');
     expect(await axisTitle(page)).toMatch(/^Time on its device/);
     const smooth = await path();
     const before = await lines();
@@ -140,9 +147,9 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     expect(await labels()).toEqual(['64×64, batch 16', '128×128, batch 2']);
     await page.getByRole('checkbox', { name: '64×64, batch 16' }).uncheck();
     expect(await lines()).toBeLessThan(means + 6);
-    await page.getByLabel('Group by').selectOption('Seed');
+    await groupBy(page).selectOption('Seed');
     expect(await labels()).toEqual(['seed 1', 'seed 2', 'seed 3']);
-    await page.getByLabel('Group by').selectOption('Patch');
+    await groupBy(page).selectOption('Patch');
     expect(await labels()).toEqual(['64×64', '128×128']);
     expect(complaints).toEqual([]);
     await page.context().close();
@@ -151,15 +158,15 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
   test('the mean line is the mean of the seeds, with the raw behind the smoothed', async () => {
     const page = await open('two.html', 1280);
     await drawn(page);
-    const value = (opacity: string) =>
+    const value = (which: string) =>
       page.evaluate<number>(
-        `document.querySelector('.chart[data-metric="loss/D"]').data.findLast((trace) => ${opacity}).y[100]`,
+        `document.querySelector('.chart[data-metric="loss/D"]').data.find((trace) => ${which}).y[100]`,
       );
     const seeds = syntheticSweep()
       .trials.slice(0, 3)
       .map((trial) => trial.series['loss/D']!.value[100]!);
     const mean = seeds.reduce((sum, one) => sum + one, 0) / 3;
-    expect(await value('trace.opacity === 0.4 && trace.x.length === 246')).toBeCloseTo(mean, 5);
+    expect(await value('trace.opacity === 0.4 && trace.x.length > 200')).toBeCloseTo(mean, 5);
     await page.getByLabel('Smoothing').fill('0');
     expect(await value("trace.name === '64×64, batch 16'")).toBeCloseTo(mean, 5);
     await page.context().close();
@@ -211,7 +218,7 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     // Every chart was drawn for the paper, also those that were never in view.
     expect(await page.locator('.chart svg.main-svg .scatterlayer').count()).toBe(12);
     await page.emulateMedia({ media: 'print' });
-    expect(await page.getByLabel('Group by').isVisible()).toBe(false);
+    expect(await groupBy(page).isVisible()).toBe(false);
     expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
     expect(complaints).toEqual([]);
     await page.context().close();
@@ -221,7 +228,7 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     const page = await open('several.html', 1280);
     await drawn(page);
     expect(await page.locator('h1').allTextContents()).toEqual(['patch-size', 'other']);
-    const [first, second] = await page.getByLabel('Against').all();
+    const [first, second] = await axis(page).all();
     await second!.selectOption('updates');
     expect([await first!.inputValue(), await second!.inputValue()]).toEqual(['pixels', 'updates']);
     const ids = await page.evaluate<string[]>(`[...document.querySelectorAll('[id]')].map(({ id }) => id)`);
