@@ -14,9 +14,11 @@ const COMMANDS = {
   init: async () => (await import('./commands/init.js')).initCommand,
   status: async () => (await import('./commands/status.js')).statusCommand,
   top: async () => (await import('./commands/top.js')).topCommand,
+  ls: async () => (await import('./commands/ls.js')).lsCommand,
   show: async () => (await import('./commands/show.js')).showCommand,
   logs: async () => (await import('./commands/logs.js')).logsCommand,
   why: async () => (await import('./commands/why.js')).whyCommand,
+  diff: async () => (await import('./commands/diff.js')).diffCommand,
   report: async () => (await import('./commands/report.js')).reportCommand,
   translate: async () => (await import('./commands/translate.js')).translateCommand,
   exam: async () => (await import('./commands/exam.js')).examCommand,
@@ -24,6 +26,9 @@ const COMMANDS = {
   data: async () => (await import('./commands/data.js')).dataCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
   engine: async () => (await import('./commands/engine.js')).engineCommand,
+  sql: async () => (await import('./commands/sql.js')).sqlCommand,
+  rm: async () => (await import('./commands/rm.js')).rmCommand,
+  gc: async () => (await import('./commands/gc.js')).gcCommand,
   fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
 };
 

@@ -28,7 +28,9 @@ export type JournalEntry =
   | RetryEntry
   | RungEntry
   | EarlyStopEntry
-  | ExtendedEntry;
+  | ExtendedEntry
+  /** A user had checkpoints removed, by their paths relative to the trial's folder. */
+  | { t: 'removed'; wall: number; checkpoints: string[] };
 
 /** A trial's arrival at a rung of the sweep's rule for early stopping. Numbers that are none are null. */
 export interface RungEntry {

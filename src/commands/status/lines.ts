@@ -9,6 +9,7 @@ import {
   type SweepStatus,
   type TrialProgress,
 } from '../../runner/status.js';
+import { columns } from '../columns.js';
 import { KEY_SHOWN } from '../trial/find.js';
 import { clock } from '../trial/words.js';
 
@@ -173,17 +174,6 @@ function share(lengths: number[], lines: number): number[] {
     shown[next]!++;
   }
   return shown;
-}
-
-/** Cells in columns of the width that the widest needs; empty ends are left out. */
-function columns(rows: string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, at) => (widths[at] === 0 ? '' : cell.padEnd(widths[at]! + 2)))
-      .join('')
-      .trimEnd(),
-  );
 }
 
 function cut(line: string, width: number): string {
