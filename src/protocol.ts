@@ -56,6 +56,8 @@ export const ENVIRONMENT = {
   memoryPredicted: 'SWEEP_MEMORY_PREDICTED',
   /** The same of the GPU's memory: what the micro-batch is chosen by. */
   deviceMemory: 'SWEEP_DEVICE_MEMORY',
+  /** `slurm`: a job of a cluster's scheduler, which outlives the runner; unset for a child of the runner. */
+  scheduler: 'SWEEP_SCHEDULER',
 } as const;
 
 /** Exit codes of a trial process (DESIGN section 5). */
@@ -224,6 +226,8 @@ export interface ExamSettings {
   at: number[];
   /** `full`: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two alone. */
   extent: 'core' | 'full';
+  /** Updates that a fresh critic learns for, which is then asked to tell translations of test images from real ones; missing: off. */
+  critic?: 'off' | number;
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
@@ -249,6 +253,7 @@ interface EventTypes {
     engineReason: string;
     device: string;
     threads: number;
+    /** Of what computes, by name; `commit`: of the trainer's code, with `-dirty` where that was changed since. */
     versions: Record<string, string>;
     pid: number;
     /** Hash of the machine's name: tells machines apart without naming them. */
@@ -266,7 +271,13 @@ interface EventTypes {
   };
   metric: { step: number; wall: number; pixels: number; v: MetricValues };
   checkpoint: { step: number; path: string; bytes: number; kind: 'last' | 'best' | 'asked' };
-  sample: { step: number; name: string; path: string; role: 'x' | 'gx' | 'fgx' | 'y' | 'diff' };
+  /** `y` is the partner of `x`; `y-other` is an image of Y of other anatomy, where no partner is known. */
+  sample: {
+    step: number;
+    name: string;
+    path: string;
+    role: 'x' | 'gx' | 'fgx' | 'y' | 'y-other' | 'diff';
+  };
   exam: {
     step: number;
     split: 'validation' | 'test';

@@ -20,6 +20,16 @@ export interface SweepFileArguments {
   devices?: string;
   'memory-limit'?: string;
   'skip-bad': boolean;
+  partition?: string;
+  account?: string;
+  qos?: string;
+  constraint?: string;
+  time?: string;
+  gpus?: string;
+  gres?: string;
+  cpus?: string;
+  mem?: string;
+  sbatch?: string[];
 }
 
 export const fileArgument = {
@@ -72,6 +82,25 @@ export const sweepFileOptions = {
   },
 } as const;
 
+const ofSlurm = (describe: string) =>
+  ({ type: 'string', requiresArg: true, group: 'Slurm:', describe }) as const;
+
+/** Instead of the sweep file's `resources: {slurm}`. */
+export const slurmOptions = {
+  partition: ofSlurm('Partition of Slurm'),
+  time: ofSlurm(
+    'Time limit of one job, e.g. 4:00:00; a trial that needs longer saves before and goes on in the next',
+  ),
+  gpus: ofSlurm('GPUs of one trial; default: one where the partition has GPUs and the device is not cpu'),
+  gres: ofSlurm('In place of --gpus, e.g. gpu:a100:1'),
+  cpus: ofSlurm('Processor cores of one trial; default: resources.threads, else 4'),
+  mem: ofSlurm('Memory of one trial, e.g. 16G; default: what it is predicted to need'),
+  account: ofSlurm('Account that the time is charged to'),
+  qos: ofSlurm('Quality of service'),
+  constraint: ofSlurm('Features that a node must have'),
+  sbatch: { ...ofSlurm('One more option of sbatch, e.g. --sbatch=--exclusive'), array: true },
+} as const;
+
 /** @throws UserError, DefinitionError */
 export function readSweepFile(args: SweepFileArguments): {
   source: string;
@@ -91,6 +120,12 @@ export function readSweepFile(args: SweepFileArguments): {
   const set = [...args.set];
   if (args.engine !== undefined) set.push(`engine=${args.engine}`);
   if (args.device !== undefined) set.push(`device=${args.device}`);
+  for (const name of Object.keys(slurmOptions) as (keyof typeof slurmOptions)[]) {
+    const value = args[name];
+    if (value === undefined || value.length === 0) continue;
+    const key = name === 'mem' ? 'memory' : name;
+    set.push(`resources.slurm.${key}=${Array.isArray(value) ? JSON.stringify(value) : value}`);
+  }
   if (args['skip-bad']) set.push('data.skip_bad=true');
   const wanted = args.devices === undefined ? undefined : parseDevices(args.devices);
   if (wanted !== undefined) set.push(`device=${wanted.kind}`);

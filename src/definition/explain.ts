@@ -137,6 +137,8 @@ function keysAllowedAt(plain: unknown, path: Path): { section: string; known: st
       return { section, known: Object.keys(shape.retry.unwrap().shape) };
     case 'resources':
       return { section, known: Object.keys(shape.resources.unwrap().shape) };
+    case 'resources.slurm':
+      return { section, known: Object.keys(shape.resources.unwrap().shape.slurm.unwrap().shape) };
   }
   const parameters = PARAMETER_KEYS.filter((key) => parameterName(key) === key);
   const last = path.findLast((segment) => typeof segment === 'string')!;

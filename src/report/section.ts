@@ -4,11 +4,15 @@ import type { Cell } from './cells.js';
 
 export interface SectionInput {
   sweep: SweepRecord;
+  /** All sweeps of the page: what is corrected for the number of questions is so over all of them. */
+  sweeps: readonly SweepRecord[];
   cells: readonly Cell[];
   /** Whether sample pictures go into the page. */
   images: boolean;
   /** Reads a sample's PNG; throws where there is none. */
   readFile: (file: string) => Uint8Array;
+  /** What the sweep's pictures may take of the page, bytes of text. */
+  pictureBytes: number;
 }
 
 export interface Section {

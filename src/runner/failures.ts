@@ -47,6 +47,15 @@ export const FAILURES = {
     guarded: false,
     advice: 'raise resources.time',
   },
+  lost: {
+    reason: 'its job was lost',
+    sign: 'under Slurm: its job is gone, and no result of it is there (a node that died, a controller that forgot it), or the job ended before the trial began',
+    policy:
+      'submitted again, and not counted as an attempt, until that has happened 5 times in a row without a new checkpoint',
+    wait: 1,
+    guarded: false,
+    advice: 'the log of its array in results/slurm, and sinfo -R, may tell what is wrong with the nodes',
+  },
   'disk-full': {
     reason: 'the disk is full',
     sign: 'exit code 74; or ENOSPC, EDQUOT or their words in the last output; or no free space where the results are; or the runner itself cannot write',

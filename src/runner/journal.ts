@@ -8,7 +8,16 @@ import { readLines } from './lines.js';
 import type { ProcessIdentity } from './processes.js';
 
 export type JournalEntry =
-  | { t: 'attempt'; attempt: number; wall: number; device: string; threads: number; resume: number | null }
+  /** `where`: the job and the node of a scheduler. */
+  | {
+      t: 'attempt';
+      attempt: number;
+      wall: number;
+      device: string;
+      threads: number;
+      resume: number | null;
+      where?: string;
+    }
   | ({ t: 'process'; attempt: number } & ProcessIdentity)
   /** Something that the runner saw and nobody asked it to do. */
   | { t: 'warning'; attempt: number; wall: number; code: string; message: string }
@@ -25,12 +34,29 @@ export type JournalEntry =
       predicted: number | null;
     }
   | ({ t: 'end'; attempt: number; wall: number } & AttemptEnd)
+  | QueuedEntry
+  /** Its job has an id, e.g. `12_3`. */
+  | { t: 'submitted'; attempt: number; wall: number; job: string }
+  /** The scheduler starts it again by itself; `count`: how often it has. */
+  | { t: 'requeued'; attempt: number; wall: number; reason: string; count: number }
+  /** Its job ended before an attempt began. */
+  | { t: 'dequeued'; attempt: number; wall: number; reason: string }
   | RetryEntry
   | RungEntry
   | EarlyStopEntry
   | ExtendedEntry
   /** A user had checkpoints removed, by their paths relative to the trial's folder. */
   | { t: 'removed'; wall: number; checkpoints: string[] };
+
+/** It is handed to a scheduler, which starts attempts of it from this number on. */
+export interface QueuedEntry {
+  t: 'queued';
+  attempt: number;
+  wall: number;
+  /** Name of the array's jobs and of its folder. */
+  token: string;
+  task: number;
+}
 
 /** A trial's arrival at a rung of the sweep's rule for early stopping. Numbers that are none are null. */
 export interface RungEntry {
@@ -132,6 +158,18 @@ export function readJournal(results: string, key: string): JournalEntry[] {
 /** What a journal says of one attempt. */
 export function entriesOf(journal: readonly JournalEntry[], attempt: number) {
   return journal.filter((entry) => 'attempt' in entry).filter((entry) => entry.attempt === attempt);
+}
+
+/** What a scheduler has of a trial: handed over, and neither ended nor taken back since. */
+export function openJob(journal: readonly JournalEntry[]): QueuedEntry | undefined {
+  let open: QueuedEntry | undefined;
+  let last: QueuedEntry | undefined;
+  for (const entry of journal) {
+    if (entry.t === 'queued') open = last = entry;
+    else if (entry.t === 'end' || entry.t === 'dequeued') open = undefined;
+    else if (entry.t === 'requeued') open = last;
+  }
+  return open;
 }
 
 /** A number for a trial's next attempt: never one that was given before, even where its folder was removed. */

@@ -84,6 +84,11 @@ export function lastCheckpoint(results: string, key: string): string | undefined
   return newest === undefined ? undefined : path.join(folder, newest);
 }
 
+/** Update of a checkpoint, by the name of its folder. */
+export function stepOf(checkpoint: string): number {
+  return Number(path.basename(checkpoint).slice('step-'.length));
+}
+
 /** Nothing where there is no such folder. */
 function namesIn(folder: string): string[] {
   try {

@@ -6,6 +6,7 @@ import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { makeWritable } from '../store/open.js';
 import { databaseFolder, isShared } from '../store/place.js';
+import { holdForHosts, runnerElsewhere } from './hosts.js';
 import { writeFileWhole } from './layout.js';
 
 /** Who only asks whether the lock is held has it for an instant, in milliseconds. */
@@ -17,21 +18,27 @@ const READING = 600_000;
 /**
  * Takes `results/runner.lock`: an empty SQLite file whose write lock is kept while the process lives. Where each machine keeps a
  * database of its own, that is this runner's as well from then on.
+ * @param lost is called if a runner of another machine has taken the folder over, since this one was thought dead
  * @returns a function that gives the lock back
  * @throws UserError if another runner holds it, or the folder cannot be written
  */
-export function takeLock(results: string): () => void {
+export function takeLock(results: string, lost: (by: string) => void = () => undefined): () => void {
   makeWritable(results);
   const unlock = lock(lockFile(results), INSTANT);
-  if (unlock === undefined) {
+  const shared = isShared(results);
+  const other = unlock === undefined ? (lockHolder(results) ?? 'unknown') : shared ? runnerElsewhere(results) : undefined; // prettier-ignore
+  if (unlock === undefined || other !== undefined) {
+    unlock?.();
     throw new UserError(
-      `Another sweep run (process ${lockHolder(results) ?? 'unknown'}) works in ${results}.\n` +
-        'Wait for it, stop it with Ctrl-C, or give this one a folder of its own with --results DIR.',
+      `Another sweep run (process ${other}) works in ${results}.\n` +
+        'Wait for it, stop it with sweep stop or Ctrl-C, or give this one a folder of its own with --results DIR.',
     );
   }
   writeFileWhole(path.join(results, 'runner.pid'), `${process.pid}\n`);
-  const unlockOwn = isShared(results) ? holdOwnDatabase(results) : undefined;
+  const unlockOwn = shared ? holdOwnDatabase(results) : undefined;
+  const release = shared ? holdForHosts(results, lost) : undefined;
   return () => {
+    release?.();
     unlockOwn?.();
     unlock();
   };
@@ -77,9 +84,14 @@ function lock(file: string, timeout: number): (() => void) | undefined {
   }
 }
 
-/** Process id of the runner that works in a folder; undefined if none does. Takes nothing, changes nothing. */
+/**
+ * Process id of the runner that works in a folder, and its machine if that is another; undefined if none does. Takes nothing, changes
+ * nothing.
+ */
 export function liveRunner(results: string): string | undefined {
   if (!fs.existsSync(lockFile(results))) return undefined;
+  const other = isShared(results) ? runnerElsewhere(results) : undefined;
+  if (other !== undefined) return other;
   const lock = new Database(lockFile(results), { timeout: 0, readonly: true });
   try {
     lock.prepare('SELECT count(*) FROM sqlite_master').get();

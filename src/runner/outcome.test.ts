@@ -101,11 +101,16 @@ describe('another attempt', () => {
     exitCode: null,
     signal: ended,
   });
-  const first = { failures: 0, limit: 2, microBatch: undefined };
+  const first = { failures: 0, losses: 0, limit: 2, microBatch: undefined };
 
   it('after a lack of memory halves the micro-batch down to 1, whatever the limit', () => {
     const after = (batch: number, microBatch: number) =>
-      nextAttempt(own({ batch }), 1, failed('out-of-memory'), { failures: 9, limit: 0, microBatch });
+      nextAttempt(own({ batch }), 1, failed('out-of-memory'), {
+        failures: 9,
+        losses: 0,
+        limit: 0,
+        microBatch,
+      });
     expect(after(16, 16)).toEqual({ delay: 0, microBatch: 8 });
     expect(after(16, 2)).toEqual({ delay: 0, microBatch: 1 });
     expect(after(16, 1)).toBeUndefined();

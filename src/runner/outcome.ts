@@ -68,6 +68,13 @@ export function judgeExit(evidence: Evidence): Verdict {
     return end('done', last.reason, null);
   if (last?.t === 'health') return end('failed', last.message, 'diverged');
   if (limit !== undefined) return end('failed', FAILURES[limit].reason, limit);
+  // What a scheduler did is no fault of the trial.
+  if (exit.outOfTime) return end('failed', 'the time limit of its job came before it got any further', 'time-limit'); // prettier-ignore
+  if (exit.requeued !== undefined)
+    return end(last?.t === 'stopped' ? 'stopped' : 'lost', exit.requeued, null);
+  if (exit.cancelled)
+    return end('stopped', 'its job was cancelled (scancel); its last checkpoint holds', null);
+  if (exit.lost !== undefined) return end('lost', exit.lost, 'lost');
   if (last?.t === 'stopped' && (exitCode === EXIT.done || exit.asked))
     return end('stopped', last.reason, null);
 

@@ -149,7 +149,7 @@ export function openPlacer({ devices, shares, forecast, waits }: PlacerOptions):
   };
 }
 
-function memoryEnvironment({ host, counts }: Forecast): Record<string, string> {
+export function memoryEnvironment({ host, counts }: Forecast): Record<string, string> {
   const values = {
     [ENVIRONMENT.memoryPredicted]: host,
     [ENVIRONMENT.memoryPlan]: counts?.host,

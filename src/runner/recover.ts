@@ -24,8 +24,9 @@ import {
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { restoreDecisions } from './decisions.js';
+import { readClaim, readResult, type Claim } from './executors/slurm/files.js';
 import { ingestWhole, parseEvent } from './ingest.js';
-import { appendJournal, entriesOf, readJournal, type JournalEntry } from './journal.js';
+import { appendJournal, entriesOf, openJob, readJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
@@ -36,6 +37,7 @@ import {
   trialDirectory,
 } from './layout.js';
 import { eachLine } from './lines.js';
+import { judgeExit } from './outcome.js';
 import { outlive } from './processes.js';
 import { CAN_FIND_STRAYS, outliveStrays } from './strays.js';
 
@@ -161,6 +163,7 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
   }
   if (numbers.length === 0) return;
   let journal: JournalEntry[] | undefined;
+  let done: boolean | undefined;
   for (const attempt of numbers) {
     const stored = rows.find((each) => each.attempt === attempt);
     // A process that nobody knew of may have written on behind the recorded end.
@@ -171,43 +174,54 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     if (left?.t === 'process' && !CAN_FIND_STRAYS) await outlive(left);
     if (stored === undefined) {
       const begun = entries.find((entry) => entry.t === 'attempt');
-      const folder = attemptDirectory(results, key, attempt);
-      startAttempt(
-        store,
-        key,
-        attempt,
-        begun?.t === 'attempt' ? begun.wall : fs.statSync(folder).mtimeMs / 1000,
-      );
+      // A task of Slurm's may have begun while no runner was there.
+      const wall = begun?.t === 'attempt' ? begun.wall : readClaim(results, key, attempt)?.wall;
+      startAttempt(store, key, attempt, wall ?? fs.statSync(attemptDirectory(results, key, attempt)).mtimeMs / 1000); // prettier-ignore
     }
     ingestWhole(store, key, attempt);
     restoreDecisions(store, key, attempt, journal);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
+    // It may run at this moment, or have ended in a way that only who asks the scheduler can judge, unless the trial is done.
+    done ??= numbers.some((each) => readResult(results, key, each)?.last === 'done');
+    if (recorded === undefined && !done && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
     if (recorded?.t === 'end') {
-      const { outcome, reason, exitCode, signal } = recorded;
-      const again = journal.some((entry) => entry.t === 'retry' && entry.attempt === attempt);
-      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      const { outcome, reason, exitCode, signal, lastLines = null } = recorded;
+      const again = journal.some(
+        (entry) => (entry.t === 'retry' || entry.t === 'requeued') && entry.attempt === attempt,
+      );
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null, lastLines };
       endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }
     const end = endToldByEvents(results, key, attempt);
-    const wall = Date.now() / 1000;
-    appendJournal(results, key, { t: 'end', attempt, wall, ...end });
+    const wall = readResult(results, key, attempt)?.ended ?? Date.now() / 1000;
+    const claim = entries.some((entry) => entry.t === 'attempt') ? undefined : readClaim(results, key, attempt); // prettier-ignore
+    appendJournal(results, key, ...(claim === undefined ? [] : [beginningOf(attempt, claim)]), { t: 'end', attempt, wall, ...end }); // prettier-ignore
     endAttempt(store, key, attempt, end, wall);
   }
+}
+
+/** What a runner would have written down as Slurm began an attempt. */
+function beginningOf(attempt: number, claim: Claim): JournalEntry {
+  const { wall, device, threads, resume, job, node } = claim;
+  return { t: 'attempt', attempt, wall, device, threads, resume, where: `${job} on ${node}` };
 }
 
 function sizeOf(file: string): number {
   return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
+/** How an attempt ended by its own events and, of a task of Slurm's, by what it wrote down; whoever ran it is gone. */
+export function endToldByEvents(results: string, key: string, attempt: number): AttemptEnd {
   const none = { exitCode: null, signal: null };
   let last: TrialEvent | undefined;
   for (const line of eachLine(eventsFile(results, key, attempt))) {
     const event = parseEvent(line);
     if (saysHowItEnded(event)) last = event;
   }
+  const result = readResult(results, key, attempt);
+  if (result !== undefined) return judgeExit({ exit: { ...result, asked: result.asked !== null }, last });
   if (last?.t === 'done') return { outcome: 'done', reason: last.reason ?? 'finished', ...none };
   if (last?.t === 'health') return { outcome: 'failed', reason: last.message, class: 'diverged', ...none };
   if (last?.t === 'stopped')

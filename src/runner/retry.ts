@@ -18,17 +18,23 @@ export interface Tries {
   failures: number;
   /** Attempts after the first. */
   limit: number;
+  /** Times in a row that the scheduler lost it without a new checkpoint in between. */
+  losses: number;
   /** What the attempt was computed with; undefined where it did not come so far as to say so. */
   microBatch: number | undefined;
 }
+
+/** A cluster that loses a trial so often does not run it. */
+const MOST_LOSSES = 5;
 
 /** What follows on an attempt, if anything. */
 export function nextAttempt(
   config: AnyTrialConfig,
   attempt: number,
   verdict: Verdict,
-  { failures, limit, microBatch }: Tries,
+  { failures, losses, limit, microBatch }: Tries,
 ): NextAttempt | undefined {
+  if (verdict.class === 'lost' && losses < MOST_LOSSES) return { delay: FAILURES.lost.wait };
   if (verdict.outcome !== 'failed' || verdict.class === null) return undefined;
   const { wait } = FAILURES[verdict.class];
   if (verdict.class === 'out-of-memory') {

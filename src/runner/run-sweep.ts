@@ -5,14 +5,21 @@
 import path from 'node:path';
 import type { Definition } from '../definition/schema.js';
 import { withoutNames } from '../definition/redact.js';
+import { SLURM_DEFAULTS } from '../definition/slurm.js';
 import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
+import { makeFolder } from '../files.js';
 import { meets, type Condition } from '../definition/conditions.js';
 import { availableCores, hostHash } from '../machine.js';
 import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
+import { shareResults } from '../store/place.js';
 import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
 import { storeSweep } from '../store/writer.js';
+import type { Scheduler } from './executors/executor.js';
+import { openSlurm, type SlurmClient } from './executors/slurm/client.js';
+import { settleEnded } from './executors/slurm/settle.js';
+import { openSlurmScheduler } from './executors/slurm/slurm.js';
 import { beginExtended, findExtensions } from './extend.js';
 import { diskNeed, judgeSpace, spaceLow } from './disk-need.js';
 import { openGuard } from './guard.js';
@@ -20,16 +27,16 @@ import { openIngestThread } from './ingest-thread.js';
 import { runRecordFile, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep, type Plan } from './plan.js';
-import { appendJournal, newAttempt } from './journal.js';
-import { openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
+import { appendJournal, newAttempt, openJob, readJournal } from './journal.js';
+import { memoryEnvironment, openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
-import { openProgress } from './progress.js';
+import { openProgress, type Progress, type TextStream } from './progress.js';
 import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
 import type { RunRecord } from './status.js';
 import { openSteering, type Steering } from './steering.js';
-import { listenForStop, type Stopping } from './stop.js';
+import { listenForStop, watchStopFile, type Stopping } from './stop.js';
 import { openSystemWatch } from './system.js';
 
 export interface SweepRun {
@@ -53,6 +60,8 @@ export interface SweepRun {
   only?: Condition;
   /** Bytes of memory that one trial may have; without, what is free. */
   memoryLimit?: number | undefined;
+  /** Has Slurm run the trials, and whether this runner leaves as soon as they are submitted; without it they run here. */
+  slurm?: { detach: boolean } | undefined;
   /** Chooses what trials are computed with; asked once, and only if there is something to run. */
   place: () => Promise<Placement>;
   /** Says what each trial will hold; without it, nothing is known. Asked once, and what it gives, after each trial that ends, with what trials held so far. */
@@ -60,7 +69,9 @@ export interface SweepRun {
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
-  stream: NodeJS.WriteStream;
+  stream: TextStream;
+  /** Aborted: running trials save and leave, as after the first Ctrl-C. */
+  signal?: AbortSignal | undefined;
 }
 
 /** What memory is asked for of. */
@@ -99,16 +110,24 @@ export interface SweepSummary {
   exitCode: number;
 }
 
+/** Cores of one trial under Slurm where nothing else is asked for. */
+const SLURM_CPUS = 4;
 /** How often is looked how much of the disk is free, in milliseconds. */
 const LOOK_AT_SPACE_EVERY = 10_000;
 
 /** @throws UserError, DataError before any trial is started */
 export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   try {
+    const client = run.slurm === undefined ? undefined : await openSlurm();
+    if (client !== undefined) {
+      makeFolder(run.results);
+      shareResults(run.results);
+    }
+    let lost: (by: string) => void = () => undefined;
     // The lock first: of two runners that start at once, one makes the database.
-    const unlock = takeLock(run.results);
+    const unlock = takeLock(run.results, (by) => lost(by));
     try {
-      return await runLocked(run);
+      return await runLocked(run, client, (listener) => (lost = listener));
     } finally {
       unlock();
     }
@@ -117,7 +136,12 @@ export async function runSweep(run: SweepRun): Promise<SweepSummary> {
   }
 }
 
-async function runLocked(run: SweepRun): Promise<SweepSummary> {
+/** @param onLost takes what is to happen when a runner of another machine has taken the folder over */
+async function runLocked(
+  run: SweepRun,
+  client: SlurmClient | undefined,
+  onLost: (listener: (by: string) => void) => void,
+): Promise<SweepSummary> {
   const store = openStore(run.results);
   try {
     const { say, only = [] } = run;
@@ -131,6 +155,7 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
       throw new UserError('--only: no trial of this sweep fits. sweep plan FILE lists them all.');
     }
     record(store, run, plan.trials, plan.varied);
+    if (client === undefined) plan.trials.forEach(({ key }) => settleEnded(run.results, key));
     await recover(
       store,
       plan.trials.map(({ key }) => key),
@@ -157,7 +182,8 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const asked = plan.trials.filter((trial) => isAsked(trial, only)).length;
     const failed = plan.trials.filter((trial, at) => isAsked(trial, only) && statuses[at] === 'failed');
     const placement = wanted.length > 0 ? await run.place() : undefined;
-    const shares = placement && shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()); // prettier-ignore
+    if (client === undefined) refuseQueued(run.results, wanted);
+    const shares = placement && (client === undefined ? shareOut(run.definition.resources, placement.devices, wanted.length, availableCores()) : shareByScheduler(run.definition.resources, placement.devices[0]!, wanted.length)); // prettier-ignore
     const { checkpoints } = run.definition;
     const known = wanted.length > 0 ? await run.checkpointBytes?.(wanted) : undefined;
     const bytes = known ?? wanted.map(() => 0);
@@ -184,7 +210,13 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     const stopping = listenForStop(
       (message) => progress.say(message),
       () => ingest.hurry(),
+      { caller: run.signal, leave: client && (() => scheduler?.leave()) },
     );
+    const closeStopFile = watchStopFile(run.results);
+    onLost((by) => {
+      scheduler?.leave();
+      stopping.request(`Another sweep run (process ${by}) has taken this folder over.`);
+    });
     const guard = openGuard(wanted);
     const { retry, resources } = run.definition;
     // Told in full at the end.
@@ -198,7 +230,8 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
     };
     const spaceTimer = setInterval(lookAtSpace, LOOK_AT_SPACE_EVERY);
     let fault: Error | undefined;
-    let placer: Placer | undefined;
+    let placer: Pick<Placer, 'offer' | 'close'> | undefined;
+    let scheduler: Scheduler | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
     /** The other trials save and leave before this is told in full. */
     const fail = (error: unknown) => {
@@ -214,12 +247,14 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
           beginExtended(run.results, config.key, extension);
           ingest.call('storeExtended', config.key, extension.from, extension.step);
         }
-        recordPlace(store.results, config.key, slot);
+        if (scheduler === undefined) recordPlace(store.results, config.key, slot);
         const verdict = await runTrial({
           store,
           ingest,
           config: placed(config, placement!),
           slot,
+          scheduler,
+          sweep: run.definition.name,
           label: label(config),
           retry,
           timeLimit: resources.time === 'off' ? null : resources.time,
@@ -244,15 +279,25 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
         const forecaster: Forecaster =
           (await run.expect?.({ plan, placement, shares, wanted, peaks: readPeaks(store, hostHash()) })) ??
           (() => () => ({ host: null, device: null }));
-        const { offer } = (placer = openPlacer({
-          devices: placement.devices,
-          shares,
-          forecast: (trial) => (forecast ??= forecaster(readPeaks(store, hostHash())))(trial),
-          waits(trial, reason) {
-            if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
-            progress.waits(reason);
-          },
-        }));
+        const forecastOf = (trial: AnyTrialConfig) =>
+          (forecast ??= forecaster(readPeaks(store, hostHash())))(trial);
+        if (client !== undefined) {
+          scheduler = openScheduler(client, run, { placement, shares, progress });
+          stopping.signal.addEventListener('abort', () => scheduler?.stop());
+        }
+        placer =
+          client !== undefined
+            ? placeAll(shares.threads, forecastOf)
+            : openPlacer({
+                devices: placement.devices,
+                shares,
+                forecast: forecastOf,
+                waits(trial, reason) {
+                  if (trial !== undefined) appendJournal(store.results, trial.key, { t: 'waiting', wall: Date.now() / 1000, reason }); // prettier-ignore
+                  progress.waits(reason);
+                },
+              });
+        const { offer } = placer;
         const offerOrStop: typeof offer = (waiting) =>
           offer(waiting).catch((error: unknown) => {
             fail(error);
@@ -270,6 +315,8 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
       }
     } finally {
       placer?.close();
+      scheduler?.close();
+      closeStopFile();
       stopping.close();
       clearInterval(spaceTimer);
       system.close();
@@ -279,6 +326,75 @@ async function runLocked(run: SweepRun): Promise<SweepSummary> {
   } finally {
     store.close();
   }
+}
+
+/** Under a scheduler: all trials at once, whatever is free here. */
+function placeAll(
+  threads: number,
+  forecast: (trial: AnyTrialConfig) => Forecast,
+): Pick<Placer, 'offer' | 'close'> {
+  const slotOf = (trial: AnyTrialConfig): Slot => {
+    const expected = forecast(trial);
+    return {
+      device: 'slurm',
+      threads,
+      environment: memoryEnvironment(expected),
+      forecast: expected,
+      reason: '',
+      waited: 0,
+      started: () => undefined,
+      release: () => undefined,
+    };
+  };
+  return {
+    offer: (waiting) =>
+      Promise.resolve({ starts: waiting.map((item) => ({ item, slot: slotOf(item) })), askAgain: 0 }),
+    close: () => undefined,
+  };
+}
+
+/** What one trial of Slurm's is given; at once run as many as Slurm starts, or the sweep file allows. */
+function shareByScheduler(
+  { trials, threads, slurm }: Definition['resources'],
+  device: string,
+  wanted: number,
+): Shares {
+  const cpus = slurm?.cpus === undefined || slurm.cpus === 'auto' ? threads : slurm.cpus;
+  const most = trials === 'auto' ? wanted : trials;
+  return { most, threads: cpus === 'auto' ? SLURM_CPUS : cpus, perDevice: device === 'cpu' ? Infinity : 1 };
+}
+
+function openScheduler(
+  client: SlurmClient,
+  { results, definition, memoryLimit, slurm }: SweepRun,
+  { placement, shares, progress }: { placement: Placement; shares: Shares; progress: Progress },
+): Scheduler {
+  const settings = definition.resources.slurm ?? SLURM_DEFAULTS;
+  const [device = 'cpu'] = placement.devices;
+  const { trials } = definition.resources;
+  return openSlurmScheduler({
+    results,
+    client,
+    settings,
+    device: device.split(':')[0]!,
+    cpus: shares.threads,
+    gpus: settings.gpus === 'auto' ? (device === 'cpu' ? 0 : 1) : settings.gpus,
+    limit: trials === 'auto' ? undefined : trials,
+    memoryLimit,
+    detach: slurm?.detach ?? false,
+    say: (message) => progress.say(message),
+    waits: (reason) => progress.waits(reason),
+  });
+}
+
+/** What Slurm has is not run here as well. */
+function refuseQueued(results: string, wanted: readonly AnyTrialConfig[]): void {
+  const queued = wanted.filter(({ key }) => openJob(readJournal(results, key)) !== undefined).length;
+  if (queued === 0) return;
+  throw new UserError(
+    `${queued} of these trials ${queued === 1 ? 'is' : 'are'} with Slurm already.\n` +
+      'Go on with the same command and --executor slurm, or take them back first: sweep stop.',
+  );
 }
 
 function asError(thrown: unknown): Error {

@@ -10,20 +10,25 @@ import { DataError } from '../imaging/image.js';
 import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
 import { outOfMemory } from '../out-of-memory.js';
 import type { Store } from '../store/open.js';
-import type { RunningTrial } from './executors/executor.js';
+import { readIngested } from '../store/writer.js';
+import type { Exit, RunningTrial, Scheduler, Started } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
 import { FAILURES } from './failures.js';
+import { parseEvent } from './ingest.js';
 import type { IngestThread } from './ingest-thread.js';
-import { appendJournal, newAttempt, type JournalEntry } from './journal.js';
+import { appendJournal, entriesOf, newAttempt, readJournal, type JournalEntry } from './journal.js';
 import {
   attemptDirectory,
   eventsFile,
   lastCheckpoint,
   listAttempts,
   outputFile,
+  stepOf,
   trialDirectory,
   writeFileWhole,
 } from './layout.js';
+import { lastLines } from './last-lines.js';
+import { eachLine } from './lines.js';
 import { judgeExit, type Verdict } from './outcome.js';
 import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
@@ -31,7 +36,7 @@ import type { Slot } from './placer.js';
 import { duration, type Progress } from './progress.js';
 import type { Steering } from './steering.js';
 import { GRACE, type Stopping } from './stop.js';
-import type { SystemWatch } from './system.js';
+import { readSystem, type SystemWatch } from './system.js';
 import { hangLimit, openWatch, type Limits } from './watch.js';
 
 /** How often is looked whether a running trial hangs or is out of time, in milliseconds. */
@@ -45,7 +50,10 @@ export interface TrialWork {
   store: Store;
   ingest: IngestThread;
   config: AnyTrialConfig;
+  /** Where it runs, or who decides that. */
   slot: Slot;
+  scheduler: Scheduler | undefined;
+  sweep: string;
   label: string;
   retry: Definition['retry'];
   /** Seconds that the trial may run for, all attempts together; null: no limit. */
@@ -61,13 +69,16 @@ export interface TrialWork {
 export async function runTrial(work: TrialWork): Promise<Verdict> {
   const { store, config, slot, label, progress, stopping } = work;
   const begun = performance.now();
-  progress.started(config.key, label);
-  const { verdict, results } = await runAttempts(work);
+  if (work.scheduler === undefined) progress.started(config.key, label);
+  const { verdict, results, left, device = slot.device } = await runAttempts(work);
+  if (left) return verdict;
   if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
-  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
+  // One that somebody else stopped has a reason that its numbers do not tell.
+  const surprising = outcome === 'stopped' && !stopping.requested;
+  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : surprising ? reason : results || reason; // prettier-ignore
   const took = duration((performance.now() - begun) / 1000);
-  progress.ended(config.key, `${label}  ${outcome} on ${slot.device} in ${took}  ${told}`);
+  progress.ended(config.key, `${label}  ${outcome} on ${device} in ${took}  ${told}`);
   return verdict;
 }
 
@@ -76,7 +87,8 @@ async function runAttempts(work: TrialWork): Promise<Attempt> {
   const { key } = config;
   let microBatch = isForeignTrial(config) ? undefined : startMicroBatch(store.results, config);
   let timeLeft = work.timeLimit;
-  for (let failures = 0; ;) {
+  let lostAt: string | undefined;
+  for (let failures = 0, losses = 0; ;) {
     const given = microBatch === undefined ? config : { ...config, microBatch };
     writeFileWhole(
       path.join(trialDirectory(store.results, key), 'config.json'),
@@ -86,15 +98,32 @@ async function runAttempts(work: TrialWork): Promise<Attempt> {
     const attempt = await runAttempt(
       { ...work, config: given, timeLimit: timeLeft },
       (number, verdict, used) => {
-        next = nextAttempt(given, number, verdict, { failures, limit: retry.limit, microBatch: used });
+        next = nextAttempt(given, number, verdict, {
+          failures,
+          losses,
+          limit: retry.limit,
+          microBatch: used,
+        });
         return next;
       },
     );
-    if (next === undefined || stopping.requested) return attempt;
-    if (next.microBatch === undefined) failures++;
-    else microBatch = next.microBatch;
+    if (attempt.left || (stopping.requested && !attempt.requeued)) return attempt;
     if (timeLeft !== null) timeLeft -= attempt.seconds;
-    progress.say(`${label}  ${attempt.verdict.reason}; ${inWordsOf(next, failures, retry.limit)}`);
+    if (attempt.requeued) {
+      progress.say(
+        `${label}  ${attempt.verdict.reason}; it goes on from its last checkpoint when it is started again`,
+      );
+      continue;
+    }
+    if (next === undefined) return attempt;
+    if (attempt.verdict.class === 'lost') {
+      const at = lastCheckpoint(store.results, key);
+      losses = at === lostAt ? losses + 1 : 1;
+      lostAt = at;
+    } else if (next.microBatch === undefined) failures++;
+    else microBatch = next.microBatch;
+    const what = attempt.verdict.class === 'lost' ? 'it is submitted again, and goes on from its last checkpoint' : inWordsOf(next, failures, retry.limit); // prettier-ignore
+    progress.say(`${label}  ${attempt.verdict.reason}; ${what}`);
     await pause(1000 * next.delay, stopping.signal);
     if (stopping.requested) return { ...attempt, verdict: { ...attempt.verdict, outcome: 'stopped' } };
   }
@@ -120,41 +149,103 @@ interface Attempt {
   results: string;
   /** How long it ran. */
   seconds: number;
+  /** Where it ran, if it did. */
+  device?: string;
+  /** The scheduler starts it again by itself. */
+  requeued?: boolean;
+  /** This runner leaves it to itself. */
+  left?: boolean;
 }
+
+type Decide = (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined;
 
 /**
  * Runs one attempt and writes down how it ended.
  * @param decide whether another follows, so that both are written down at once
  */
-async function runAttempt(
-  {
-    store,
-    ingest,
-    config,
-    slot,
-    retry,
-    timeLimit,
-    memoryLimit,
-    progress,
-    stopping,
-    steering,
-    system,
-  }: TrialWork,
-  decide: (attempt: number, verdict: Verdict, microBatch: number | undefined) => NextAttempt | undefined,
-): Promise<Attempt> {
+async function runAttempt(work: TrialWork, decide: Decide): Promise<Attempt> {
+  const { store, ingest, config, retry, progress, stopping, steering } = work;
+  const { key } = config;
+  const { results } = store;
+  const turn = work.scheduler === undefined ? startHere(work) : await startThere(work, work.scheduler);
+  if ('exit' in turn) return neverBegun(work, turn.exit, decide);
+  const { attempt, wall, device, running } = turn.started;
+  stopping.watch(running);
+  if (running.process !== undefined) {
+    try {
+      work.slot.started(running.process.pid);
+      appendJournal(results, key, { t: 'process', attempt, ...running.process });
+    } catch (error) {
+      running.stop(GRACE);
+      await running.exited;
+      throw error;
+    }
+  }
+  // Of one that runs already a part of its time is gone.
+  const time = work.timeLimit === null ? null : work.timeLimit - (Date.now() / 1000 - wall);
+  const watch = watchOver(running, { hang: hangLimit(retry.hang, isForeignTrial(config)), time });
+  const here = work.scheduler === undefined;
+  const unwatch = here ? work.system.watch({ key, attempt, pid: running.process?.pid, device }) : undefined;
+  const seen: Seen = {};
+  const saw = (events: TrialEvent[]) => {
+    see(seen, events);
+    watch.saw(events);
+    progress.saw(key, events);
+    if (steering.saw(key, attempt, events)) running.stop(GRACE);
+  };
+  // What it wrote while no runner was there may be in the store already.
+  if (!here) for (const line of eachLine(eventsFile(results, key, attempt), readIngested(store, key, attempt).offset)) saw([parseEvent(line)]); // prettier-ignore
+  const following = ingest.follow(key, attempt, saw);
+  const exit = await running.exited;
+  const limit = watch.close();
+  await following.finished();
+
+  unwatch?.();
+  if (!here) ingest.call('storeSystem', readSystem(results, key, attempt));
+  const seconds = Date.now() / 1000 - wall;
+  const output = lastOutput(outputFile(results, key, attempt));
+  const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
+  const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
+  if (exit.left) return { verdict, results: '', seconds, left: true };
+  const next = decide(attempt, verdict, seen.microBatch);
+  const { outcome, reason, exitCode, signal } = verdict;
+  const printed = outcome === 'failed' ? lastLines(output, config.data) : null;
+  const end = {
+    outcome,
+    reason,
+    exitCode,
+    signal,
+    class: verdict.class,
+    ...(printed !== null && { lastLines: printed }),
+  };
+  const ended = Date.now() / 1000;
+  const entries: JournalEntry[] = [{ t: 'end', attempt, wall: ended, ...end }];
+  const requeued = exit.requeued !== undefined && verdict.reason === exit.requeued;
+  if (requeued) {
+    const before = readJournal(results, key).filter((entry) => entry.t === 'requeued').length;
+    entries.push({ t: 'requeued', attempt, wall: ended, reason, count: before + 1 });
+  } else if (next !== undefined) {
+    entries.push({ t: 'retry', attempt, wall: ended, class: verdict.class ?? 'fault', reason, ...next });
+  }
+  appendJournal(results, key, ...entries);
+  ingest.call('endAttempt', key, attempt, end, ended, requeued || next !== undefined);
+  return { verdict, results: inWords(seen), seconds, device, requeued };
+}
+
+/** Starts the next attempt as a child process. */
+function startHere({ store, ingest, config, slot, memoryLimit }: TrialWork): {
+  started: Omit<Started, 'where'>;
+} {
   const { key } = config;
   const { results } = store;
   const attempt = newAttempt(results, key);
   const resume = lastCheckpoint(results, key);
-  const started = Date.now() / 1000;
-  const begun = performance.now();
+  const wall = Date.now() / 1000;
   fs.mkdirSync(attemptDirectory(results, key, attempt), { recursive: true });
-  const resumeStep = resume === undefined ? null : Number(path.basename(resume).slice('step-'.length));
   const { device, threads, environment } = slot;
-  appendJournal(results, key, { t: 'attempt', attempt, wall: started, device, threads, resume: resumeStep });
-  ingest.call('startAttempt', key, attempt, started);
-
-  const foreign = isForeignTrial(config);
+  const resumeStep = resume === undefined ? null : stepOf(resume);
+  appendJournal(results, key, { t: 'attempt', attempt, wall, device, threads, resume: resumeStep });
+  ingest.call('startAttempt', key, attempt, wall);
   const running = localExecutor.start({
     key,
     attempt,
@@ -163,50 +254,45 @@ async function runAttempt(
     outputFile: outputFile(results, key, attempt),
     resume,
     memoryLimit,
-    ...(foreign ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
+    ...(isForeignTrial(config) ? { command: config.command, workingDirectory: config.workingDirectory } : {}),
     device,
     threads,
     environment,
   });
-  stopping.watch(running);
-  if (running.process !== undefined) {
-    try {
-      slot.started(running.process.pid);
-      appendJournal(results, key, { t: 'process', attempt, ...running.process });
-    } catch (error) {
-      running.stop(GRACE);
-      await running.exited;
-      throw error;
-    }
-  }
-  const watch = watchOver(running, { hang: hangLimit(retry.hang, foreign), time: timeLimit });
-  const unwatch = system.watch({ key, attempt, pid: running.process?.pid, device });
-  const seen: Seen = {};
-  const following = ingest.follow(key, attempt, (events) => {
-    see(seen, events);
-    watch.saw(events);
-    progress.saw(key, events);
-    if (steering.saw(key, attempt, events)) running.stop(GRACE);
-  });
-  const exit = await running.exited;
-  const limit = watch.close();
-  await following.finished();
+  return { started: { attempt, wall, device, threads, resume: resumeStep, running } };
+}
 
-  unwatch();
-  const output = lastOutput(outputFile(results, key, attempt));
-  const full = (freeSpace(results) ?? Infinity) < NO_SPACE;
-  const verdict = steering.verdict(key, judgeExit({ exit, last: seen.end, limit, output, diskFull: full }));
-  const next = decide(attempt, verdict, seen.microBatch);
-  const { outcome, reason, exitCode, signal } = verdict;
-  const end = { outcome, reason, exitCode, signal, class: verdict.class };
-  const ended = Date.now() / 1000;
-  const entries: JournalEntry[] = [{ t: 'end', attempt, wall: ended, ...end }];
-  if (next !== undefined) {
-    entries.push({ t: 'retry', attempt, wall: ended, class: verdict.class ?? 'fault', reason, ...next });
-  }
-  appendJournal(results, key, ...entries);
-  ingest.call('endAttempt', key, attempt, end, ended, next !== undefined);
-  return { verdict, results: inWords(seen), seconds: (performance.now() - begun) / 1000 };
+/** Waits until a scheduler has started the next attempt, and writes that down. */
+async function startThere(
+  { store, ingest, config, slot, sweep, label, progress }: TrialWork,
+  scheduler: Scheduler,
+): ReturnType<Scheduler['next']> {
+  const { key } = config;
+  const { results } = store;
+  const turn = await scheduler.next({
+    key,
+    sweep,
+    attempt: () => newAttempt(results, key),
+    memory: slot.forecast.host,
+    environment: slot.environment,
+  });
+  if ('exit' in turn) return turn;
+  const { attempt, wall, device, threads, resume, where } = turn.started;
+  // An earlier runner may have seen it begin.
+  if (!entriesOf(readJournal(results, key), attempt).some((entry) => entry.t === 'attempt'))
+    appendJournal(results, key, { t: 'attempt', attempt, wall, device, threads, resume, where });
+  ingest.call('startAttempt', key, attempt, wall);
+  progress.started(key, label);
+  return turn;
+}
+
+/** Its job ended before the trial began: there is no attempt to write down. */
+function neverBegun({ store, config }: TrialWork, exit: Exit, decide: Decide): Attempt {
+  const judged = judgeExit({ exit });
+  const verdict = exit.asked ? { ...judged, reason: 'stopped before it began' } : judged;
+  const attempt = newAttempt(store.results, config.key);
+  decide(attempt, verdict, undefined);
+  return { verdict, results: '', seconds: 0, left: exit.left ?? false };
 }
 
 /** Ends a trial that hangs or has run for too long. `close` tells for what it was ended, if it was. */

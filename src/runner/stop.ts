@@ -1,4 +1,6 @@
 /** @file What stops a sweep: Ctrl-C, whose first asks, second insists and third kills (DESIGN section 8); or the runner itself. */
+import fs from 'node:fs';
+import path from 'node:path';
 import type { RunningTrial } from './executors/executor.js';
 
 /** Time for a step to end and a checkpoint to be written, in milliseconds. */
@@ -21,8 +23,16 @@ export interface Stopping {
   close(): void;
 }
 
-/** @param hurry is called at the second signal */
-export function listenForStop(say: (message: string) => void, hurry: () => void): Stopping {
+/**
+ * @param hurry is called at the second signal
+ * @param caller asks as a first Ctrl-C does, where a program and not a terminal runs the sweep
+ * @param leave is called when the terminal is closed, where trials go on without their runner
+ */
+export function listenForStop(
+  say: (message: string) => void,
+  hurry: () => void,
+  { caller, leave }: { caller?: AbortSignal | undefined; leave?: (() => void) | undefined } = {},
+): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
   let insisted: number | undefined;
@@ -49,7 +59,11 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  process.on('SIGHUP', onSignal); // the terminal was closed
+  const onAbort = () => onSignal('SIGINT');
+  caller?.addEventListener('abort', onAbort);
+  if (caller?.aborted === true) onAbort();
+  const onHangUp = leave ?? (() => onSignal('SIGHUP')); // the terminal was closed
+  process.on('SIGHUP', onHangUp);
   return {
     get requested() {
       return asked.signal.aborted;
@@ -73,7 +87,30 @@ export function listenForStop(say: (message: string) => void, hurry: () => void)
       if (asked.signal.aborted) trial.stop(GRACE);
     },
     close() {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);
+      caller?.removeEventListener('abort', onAbort);
+      for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, onSignal);
+      process.off('SIGHUP', onHangUp);
     },
   };
+}
+
+/** How often it is looked whether `sweep stop` asks, in milliseconds. */
+const LOOK_EVERY = 1000;
+
+/** Lies in a results folder while `sweep stop` waits for its runner, on whatever machine, to see it. */
+export function stopRequest(results: string): string {
+  return path.join(results, 'stop');
+}
+
+/** Does what Ctrl-C does whenever `sweep stop` asks. @returns a function that ends the watch */
+export function watchStopFile(results: string): () => void {
+  const file = stopRequest(results);
+  fs.rmSync(file, { force: true }); // nobody was there to see it
+  const timer = setInterval(() => {
+    if (!fs.existsSync(file)) return;
+    fs.rmSync(file, { force: true });
+    process.emit('SIGINT');
+  }, LOOK_EVERY);
+  timer.unref();
+  return () => clearInterval(timer);
 }

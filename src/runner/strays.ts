@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENVIRONMENT } from '../protocol.js';
-import { listProcesses, readProcess } from './proc.js';
+import { hasVariable, listProcesses, readProcess } from './proc.js';
 import { PATIENCE } from './processes.js';
 
 export interface Stray {
@@ -43,6 +43,7 @@ export function findStrays(results: string): Stray[] {
 /** Where a process writes, and where it was told to work; nothing for a process that has ended or is another user's. */
 function placesOf(pid: number): string[] {
   const places = ['1', '2'].map((descriptor) => link(`/proc/${pid}/fd/${descriptor}`));
+  if (hasVariable(pid, `${ENVIRONMENT.scheduler}=slurm`)) return []; // a job, which is to go on
   const told = new RegExp(`(?:^|\\0)${ENVIRONMENT.trialDirectory}=([^\\0]*)`).exec(
     readProcess(pid, 'environ') ?? '',
   )?.[1];

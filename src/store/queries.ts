@@ -36,6 +36,8 @@ export interface AttemptRecord {
   /** Class of its failure. */
   class: string | null;
   reason: string | null;
+  /** The last lines that it printed, where it failed; cleaned of names. */
+  lastLines: string | null;
   engine: string | null;
   engineReason: string | null;
   device: string | null;
@@ -178,6 +180,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       outcome: row.outcome,
       class: row.class,
       reason: row.reason,
+      lastLines: row.lastLines,
       engine: row.engine,
       engineReason: row.engineReason,
       device: row.device,
@@ -276,12 +279,12 @@ function readSystem({ db }: Store, trial: number): SystemRecord | null {
   };
 }
 
-function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
+export function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
   return db.select().from(attempts).where(eq(attempts.trial, trial)).orderBy(asc(attempts.attempt)).all();
 }
 
 /** What was to be gone on from counts only if the first attempt that got to its start did. */
-function extensionOf(
+export function extensionOf(
   { extendedFrom, extendedAt }: typeof trials.$inferSelect,
   tries: (typeof attempts.$inferSelect)[],
 ): TrialRecord['extended'] {

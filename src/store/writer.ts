@@ -43,6 +43,8 @@ export interface AttemptEnd {
   signal: string | null;
   /** Class of its failure (docs/failures.md); null where it did not fail, or where that is not known. */
   class?: string | null;
+  /** The last lines that a failed one printed, cleaned of names. */
+  lastLines?: string | null;
 }
 
 /** What moves with the rows of an events file: how far it was read, by what it is known again. */
@@ -466,6 +468,11 @@ export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
         .onConflictDoNothing()
         .run();
   });
+}
+
+/** Stores in what state a trial is where no runner has written down how its last attempt ended. */
+export function storeStatus(store: Store, key: string, status: 'done', reason: string): void {
+  statementsOf(store).setStatus.run(status, reason, trialId(store, key));
 }
 
 /** Stores what a trial's files measured when they were last read. */

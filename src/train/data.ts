@@ -1,7 +1,4 @@
 /** @file A trial's images: listed, split by patient, decoded once; and the batches of patches that training draws from them. */
-import { createHash } from 'node:crypto';
-import fs from 'node:fs';
-import path from 'node:path';
 import {
   openDataset,
   openImageCache,
@@ -9,7 +6,8 @@ import {
   type ImageCache,
   type Random,
 } from '../imaging/dataset.js';
-import { listDomains, stemOf, type ImageFile } from '../imaging/folder.js';
+import { shortHash } from '../imaging/file-names.js';
+import { listDomains, type ImageFile } from '../imaging/folder.js';
 import {
   bodyThreshold,
   countValues,
@@ -58,6 +56,8 @@ export interface HeldOutImages {
 /** Images that are translated as training goes on: of those whose partner is known, or of each domain where none is. */
 const VALIDATED = 2;
 const VALIDATED_WITHOUT_PARTNER = 4;
+/** Of each domain, for the critic. */
+const FOR_CRITIC = 8;
 
 /** Training images of one domain. */
 interface TrainingDomain {
@@ -78,51 +78,11 @@ export interface TrialImages {
   test: HeldOutImages;
   /** The whole training part, of which the trial may use less: what the exam's baselines are fitted on. */
   training: { x: ListedImage[]; y: ListedImage[]; pairs: [ListedImage, ListedImage][] };
+  /** Some validation images of each domain: what the exam's critic learns from. */
+  forCritic: { x: ListedImage[]; y: ListedImage[] };
   range: Range;
   /** Images of X and of Y, by part. */
   counts: Record<Part, [number, number]>;
-}
-
-/**
- * A message about an image, for a log: the file's name can be a patient's id, so a short hash stands for it.
- * The runner's terminal, which may name files, says which one it is.
- */
-export function withoutFileNames(message: string, { x, y, pairing, split }: TrialConfig['data']): string {
-  let hidden = message;
-  if (typeof pairing === 'object' && message.includes(pairing.index)) {
-    hidden = hidden.replaceAll(pairing.index, 'the index').replace(/'[^']*'/g, 'a name');
-  }
-  for (const entries of Object.values(split) as (number | string[])[]) {
-    if (typeof entries === 'number') continue;
-    entries.forEach((entry, at) => (hidden = hidden.replaceAll(`'${entry}'`, `entry ${at + 1}`)));
-  }
-
-  for (const [folder, domain] of [
-    [x, 'X'],
-    [y, 'Y'],
-  ] as const) {
-    const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    for (const name of namesBelow(folder)) {
-      hidden = hidden.replaceAll(path.join(folder, name), `image ${shortHash(stemOf(name))} of ${domain}`);
-    }
-    // What is not there, or behind a link.
-    hidden = hidden.replace(new RegExp(`${escaped}[\\\\/].+?(?=: |$)`, 'gm'), `an image of ${domain}`);
-  }
-  return hidden.replaceAll(x, 'the folder of X').replaceAll(y, 'the folder of Y');
-}
-
-/** Paths below a folder, the longest first: a name can be the beginning of another. */
-function namesBelow(folder: string): string[] {
-  try {
-    const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
-    return names.sort((a, b) => b.length - a.length);
-  } catch {
-    return [];
-  }
-}
-
-function shortHash(stem: string): string {
-  return createHash('sha256').update(stem).digest('hex').slice(0, 4);
 }
 
 /**
@@ -176,6 +136,10 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     test: test.images,
     range: await resolveRange(data.range, kinds, percentilesOf),
     training: trainingPart(),
+    forCritic: {
+      x: split.validation[0].slice(0, FOR_CRITIC).map((index) => listedImage(x, index)),
+      y: split.validation[1].slice(0, FOR_CRITIC).map((index) => listedImage(y, index)),
+    },
     counts: {
       train: [used.x.length, used.y.length],
       validation: count('validation'),
@@ -195,14 +159,19 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
   }
 
   function trainingPart(): TrialImages['training'] {
-    const one = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
     const [ofX, ofY] = split.train;
     const inPart = new Set(ofX);
     return {
-      x: ofX.map((index) => one(x, index)),
-      y: ofY.map((index) => one(y, index)),
-      pairs: pairs.filter(([atX]) => inPart.has(atX)).map(([atX, atY]) => [one(x, atX), one(y, atY)]),
+      x: ofX.map((index) => listedImage(x, index)),
+      y: ofY.map((index) => listedImage(y, index)),
+      pairs: pairs
+        .filter(([atX]) => inPart.has(atX))
+        .map(([atX, atY]) => [listedImage(x, atX), listedImage(y, atY)]),
     };
+  }
+
+  function listedImage(files: ImageFile[], index: number): ListedImage {
+    return { index, image: () => cache.get(files[index]!) };
   }
 }
 

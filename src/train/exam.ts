@@ -2,8 +2,6 @@
  * @file The exam that every trial sits: whole held-out images, translated in both directions, scored the same way, beside baselines. docs/exam.md
  * says what each score is worth. Nothing selects on it.
  */
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
 import type { GreyImage } from '../imaging/image.js';
@@ -14,12 +12,14 @@ import type { HeldOut } from './data.js';
 import type { Emit } from './events.js';
 import { scoreBaselines, type Baselines } from './exam/baselines.js';
 import { once, type Identity } from './exam/cache.js';
+import { askCritic, canBeCut, cropsOf, type ImageCrops } from './exam/critic.js';
 import {
   DIRECTIONS,
   prepare,
   targetOf,
   toUnitImage,
   type Direction,
+  type Examined,
   type ExamImages,
 } from './exam/images.js';
 import { examinePhantom, phantomBehind } from './exam/phantom.js';
@@ -34,7 +34,8 @@ import {
   type Style,
   type UnitImage,
 } from './exam/score.js';
-import { openTranslator, type Translator } from './exam/translator.js';
+import { openTranslator, type NetworkImage, type Translator } from './exam/translator.js';
+import { SAMPLE_SIDE, writeSample, type SampleRole } from './samples.js';
 
 /** Where the exam's events and pictures go. */
 export interface ExamOutput {
@@ -49,8 +50,8 @@ export type ExamResult = Pick<TrialEvent & { t: 'exam' }, 'v' | 'images'>;
 
 /** Held-out images that are shown as samples, and of which cycle, identity, labels and nodules are examined unless all are. */
 const SOME = 2;
-/** Side of a sample picture, pixels: a whole image is shrunk to it at most, a detail is cut out of the middle. */
-const SAMPLE_SIDE = 256;
+/** Test images of each domain, at most, that the critic is asked about. */
+const ASKED = 32;
 
 /** Sits the exam of a trial's own test images; false if it was asked to stop before its end. */
 export async function sitExam(
@@ -61,7 +62,7 @@ export async function sitExam(
   step: number,
   io: ExamOutput,
 ): Promise<boolean> {
-  const show = (heldOut: HeldOut, pictures: Picture[]) =>
+  const show = (heldOut: HeldOut, pictures: Pictures) =>
     writeSamples(heldOut, pictures, images.range, step, io);
   const result = await examine(config, images, engine, bank, { stopRequested: io.stopRequested, show });
   if (result === undefined) return false;
@@ -72,7 +73,7 @@ export async function sitExam(
 export interface ExamOptions {
   stopRequested?: () => boolean;
   /** Given the first images of X with their translations. */
-  show?: (heldOut: HeldOut, pictures: Picture[]) => void;
+  show?: (heldOut: HeldOut, pictures: Pictures) => void;
 }
 
 /** Translates and scores; undefined if it was asked to stop. */
@@ -95,6 +96,7 @@ export async function examine(
   const more = full ? Infinity : SOME;
   const result: ExamResult = { v: {}, images: [] };
   const translated = { x: new Map<number, UnitImage>(), y: new Map<number, UnitImage>() };
+  const asked: Crops = { x: noCrops(), y: noCrops() };
   try {
     for (const direction of DIRECTIONS) {
       const own: ExamResult['images'] = [];
@@ -108,6 +110,8 @@ export async function examine(
           tiledStyles.push(styleOf(done.tiled));
         }
         if (at < more) translated[direction.from].set(heldOut.index, done.unit);
+        if (at < ASKED)
+          addCrops(asked[direction.from], done, images.thresholds[direction.from], heldOut.index);
         if (direction.network === 'G' && at < SOME) show(heldOut, done.pictures(images.range));
         own.push({ index: heldOut.index, domain: direction.from, v: { ...done.v, ...baselineOf(baselines, direction, heldOut.index) } }); // prettier-ignore
       }
@@ -120,6 +124,9 @@ export async function examine(
       });
       result.images.push(...own);
     }
+    const judged = await criticise(config, images, engine, translator, asked, identity, stopRequested);
+    if (judged === undefined) return undefined;
+    Object.assign(result.v, judged);
     const phantom = await phantomBehind(config.data, multiple);
     if (phantom !== undefined && !stopRequested()) {
       const learntFrom = await phantomBehind(images.trainedOn ?? config.data, multiple);
@@ -147,11 +154,71 @@ function baselineOf(baselines: Baselines, { network }: Direction, index: number)
   return images.find((image) => image.index === index)?.v ?? {};
 }
 
+/** Crops of each domain's images, as they are and translated. */
+type Crops = Record<'x' | 'y', { real: ImageCrops[]; fake: ImageCrops[] }>;
+const noCrops = (): Crops['x'] => ({ real: [], fake: [] });
+
+function addCrops(
+  to: Crops['x'],
+  { source, there }: Pick<ExaminedImage, 'source' | 'there'>,
+  threshold: number,
+  index: number,
+): void {
+  if (!canBeCut(source.stored)) return;
+  to.real.push(cropsOf(source.network.values, source.stored, threshold, index));
+  to.fake.push(cropsOf(there.values, source.stored, threshold, index));
+}
+
+/**
+ * What a fresh critic says of each direction, and what one says of images that nobody translated: it learns from validation images and
+ * is asked about test images. Nothing without images of both; undefined if it was asked to stop.
+ */
+async function criticise(
+  { parameters, exam }: TrialConfig,
+  { range, thresholds, forCritic }: ExamImages,
+  engine: Engine,
+  translator: Translator,
+  asked: Crops,
+  identity: Identity,
+  stopRequested: () => boolean,
+): Promise<MetricValues | undefined> {
+  const steps = exam?.critic ?? 'off';
+  if (steps === 'off' || forCritic === undefined) return {};
+  const learnt: Crops = { x: noCrops(), y: noCrops() };
+  for (const { from, network } of DIRECTIONS) {
+    for (const { index, image } of forCritic[from]) {
+      if (stopRequested()) return undefined;
+      const source = prepare(await image(), range, sideMultiple(parameters));
+      if (!canBeCut(source.stored)) continue;
+      const there = await translator.whole(network, source.network);
+      addCrops(learnt[from], { source, there }, thresholds[from], index);
+    }
+  }
+  if ([learnt.x, learnt.y, asked.x, asked.y].some(({ real }) => real.length === 0)) return {};
+  const v: MetricValues = {};
+  for (const { from, to, suffix } of DIRECTIONS) {
+    const kinds = (crops: Crops) => ({ fake: crops[from].fake, real: crops[to].real });
+    const said = await askCritic(engine, kinds(learnt), kinds(asked), steps, stopRequested);
+    if (said === undefined) return undefined;
+    Object.assign(v, named(said, suffix));
+    // The same of images as they are: of data and split alone, but for how an engine rounds.
+    const asIs = (crops: Crops) => ({ fake: crops[from].real, real: crops[to].real });
+    const untranslated = await once('critic', identity && { ...identity, steps, from }, () =>
+      askCritic(engine, asIs(learnt), asIs(asked), steps).then((values) => values!),
+    );
+    Object.assign(v, named(untranslated, `_untranslated${suffix}`));
+  }
+  return v;
+}
+
 interface ExaminedImage {
   v: MetricValues;
+  source: Examined;
+  /** Its translation. */
+  there: NetworkImage;
   unit: UnitImage;
   tiled: UnitImage;
-  pictures: (range: Range) => Picture[];
+  pictures: (range: Range) => Pictures;
 }
 
 async function examineImage(
@@ -166,7 +233,8 @@ async function examineImage(
   const { network, back, suffix } = direction;
   const multiple = sideMultiple(parameters);
   const span = range[1] - range[0];
-  const source = prepare(await heldOut.image(), range, multiple);
+  const uncut = await heldOut.image();
+  const source = prepare(uncut, range, multiple);
   const target = await targetOf(heldOut, direction, images, multiple);
   const there = await translator.whole(network, source.network);
   const whole = toUnitImage(there);
@@ -195,6 +263,8 @@ async function examineImage(
   }
   return {
     v,
+    source,
+    there,
     unit: whole,
     tiled,
     pictures: (range) => {
@@ -203,40 +273,41 @@ async function examineImage(
         ...stored,
         data: fromNetwork(values, range, stored),
       });
-      return [
-        { role: 'x', image: stored },
-        { role: 'gx', image: picture(there.values) },
-        ...(again ? [{ role: 'fgx' as const, image: picture(again) }] : []),
-        ...(target ? [{ role: 'y' as const, image: target.stored }] : []),
-      ];
+      return {
+        // By the uncut image: what is cut off it is another number of pixels for another generator.
+        middle: [uncut.width >> 1, uncut.height >> 1],
+        images: {
+          x: stored,
+          gx: picture(there.values),
+          ...(again && { fgx: picture(again) }),
+          ...(target && { y: target.stored }),
+        },
+      };
     },
   };
 }
 
-type Picture = { role: 'x' | 'gx' | 'fgx' | 'y'; image: GreyImage };
+/** What is shown of one image; `middle` is the same pixel for every trial. */
+interface Pictures {
+  middle: [x: number, y: number];
+  images: Partial<Record<SampleRole, GreyImage>>;
+}
 
+/** A whole image is shrunk to `SAMPLE_SIDE` at most, a detail of that side is cut out of its middle. */
 function writeSamples(
   heldOut: HeldOut,
-  pictures: Picture[],
+  { middle: [x, y], images }: Pictures,
   range: Range,
   step: number,
   io: Pick<ExamOutput, 'emit' | 'trialDirectory'>,
 ): void {
-  const folder = `samples/step-${step}`;
-  fs.mkdirSync(path.join(io.trialDirectory, folder), { recursive: true });
-  for (const { role, image } of pictures) {
-    const small = shrink(image, Math.ceil(Math.max(image.width, image.height) / SAMPLE_SIDE));
-    const side = Math.min(SAMPLE_SIDE, image.width, image.height);
-    const [left, top] = [(image.width - side) >> 1, (image.height - side) >> 1];
-    const views = {
-      whole: region(small, 0, 0, small.width, small.height, range),
-      detail: region(image, left, top, side, side, range),
-    };
-    for (const [view, png] of Object.entries(views)) {
-      const name = `image ${heldOut.label}, ${view}`;
-      const file = `${folder}/${heldOut.label}-${view}-${role}.png`;
-      fs.writeFileSync(path.join(io.trialDirectory, file), png);
-      io.emit({ t: 'sample', step, name, role, path: file });
-    }
+  for (const [role, image] of Object.entries(images) as [SampleRole, GreyImage][]) {
+    const { width, height } = image;
+    const small = shrink(image, Math.ceil(Math.max(width, height) / SAMPLE_SIDE));
+    const corner = (at: number, all: number) =>
+      Math.max(0, Math.min(at - SAMPLE_SIDE / 2, all - SAMPLE_SIDE));
+    const detail = region(image, corner(x, width), corner(y, height), SAMPLE_SIDE, SAMPLE_SIDE, range);
+    writeSample(heldOut, 'whole', role, region(small, 0, 0, small.width, small.height, range), step, io);
+    writeSample(heldOut, 'detail', role, detail, step, io);
   }
 }

@@ -31,6 +31,16 @@ export interface Exit {
   oomKilled?: boolean;
   /** Whether the runner asked it to stop, or killed it. */
   asked?: boolean;
+  /** Of a scheduler: what became of it without fault of its own, in words. */
+  lost?: string;
+  /** Of a scheduler: it starts the trial again by itself, for this reason. */
+  requeued?: string;
+  /** Of a scheduler: its time limit came before anything was saved. */
+  outOfTime?: boolean;
+  /** Of a scheduler: somebody cancelled its job by hand. */
+  cancelled?: boolean;
+  /** It goes on; this runner leaves it. */
+  left?: boolean;
 }
 
 export interface RunningTrial {
@@ -46,4 +56,43 @@ export interface RunningTrial {
 
 export interface Executor {
   start(job: Job): RunningTrial;
+}
+
+/** A trial that is to run under a scheduler. */
+export interface Submission {
+  key: string;
+  sweep: string;
+  /** Number for its first attempt. */
+  attempt: () => number;
+  /** Bytes of the host's memory; null: not known. */
+  memory: number | null;
+  environment: Record<string, string>;
+}
+
+/** An attempt that a scheduler has started, somewhere. */
+export interface Started {
+  attempt: number;
+  /** Unix seconds. */
+  wall: number;
+  device: string;
+  threads: number;
+  /** Update of the checkpoint that it goes on from. */
+  resume: number | null;
+  /** Its job, and on which node. */
+  where: string;
+  running: RunningTrial;
+}
+
+/** Decides itself when and where a trial starts, and starts it again where a node dies. */
+export interface Scheduler {
+  /**
+   * Waits for the next attempt of a trial: of a job that is there already, since this runner or an earlier one submitted it, or of
+   * a new one. An exit: its job ended before it began.
+   */
+  next(trial: Submission): Promise<{ started: Started } | { exit: Exit }>;
+  /** Trials that are not started are not any more. */
+  stop(): void;
+  /** All goes on without this runner. */
+  leave(): void;
+  close(): void;
 }
