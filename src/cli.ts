@@ -22,6 +22,7 @@ const COMMANDS = {
   why: async () => (await import('./commands/why.js')).whyCommand,
   diff: async () => (await import('./commands/diff.js')).diffCommand,
   report: async () => (await import('./commands/report.js')).reportCommand,
+  watch: async () => (await import('./commands/watch.js')).watchCommand,
   translate: async () => (await import('./commands/translate.js')).translateCommand,
   exam: async () => (await import('./commands/exam.js')).examCommand,
   export: async () => (await import('./commands/export.js')).exportCommand,

@@ -56,6 +56,18 @@ export function statusLines(status: SweepStatus, { width, height, colour }: Layo
   return lines.slice(0, -1).slice(0, height);
 }
 
+/** The same for a page: lines, and tables of at most `MOST` rows. */
+export function statusTables(status: SweepStatus): {
+  lines: string[];
+  tables: { title: string; rows: string[][]; more: number }[];
+} {
+  const tables = listsOf(status).map(({ title, rows }) => {
+    return { title, rows: rows.slice(0, MOST), more: Math.max(0, rows.length - MOST) };
+  });
+  const [, progress = '', ...lines] = summary(status);
+  return { lines: [progress.replace(/^[█░]+ /, ''), ...lines], tables };
+}
+
 function summary(status: SweepStatus): string[] {
   const { sweep, question, counts, share: part, rate, secondsLeft, until, runner, now } = status;
   const running = counts.running + counts.starting;
