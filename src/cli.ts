@@ -2,6 +2,7 @@
 /** @file The command line: yargs, and nothing else. One file a command in src/commands/. */
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { COMPLETE, printCompletions } from './commands/completion.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { isDiskFull } from './disk.js';
 import { isShared } from './store/place.js';
@@ -12,6 +13,8 @@ const COMMANDS = {
   run: async () => (await import('./commands/run.js')).runCommand,
   plan: async () => (await import('./commands/plan.js')).planCommand,
   init: async () => (await import('./commands/init.js')).initCommand,
+  status: async () => (await import('./commands/status.js')).statusCommand,
+  top: async () => (await import('./commands/top.js')).topCommand,
   show: async () => (await import('./commands/show.js')).showCommand,
   logs: async () => (await import('./commands/logs.js')).logsCommand,
   why: async () => (await import('./commands/why.js')).whyCommand,
@@ -24,6 +27,7 @@ const COMMANDS = {
   engine: async () => (await import('./commands/engine.js')).engineCommand,
   stop: async () => (await import('./commands/stop.js')).stopCommand,
   fsck: async () => (await import('./commands/fsck.js')).fsckCommand,
+  completion: async () => (await import('./commands/completion.js')).completionCommand,
 };
 
 const EXAMPLES: [string, string][] = [
@@ -53,7 +57,7 @@ const parser = yargs(hideBin(process.argv))
   .version(packageVersion())
   .help()
   .alias({ help: 'h', version: 'v' })
-  .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .wrap(process.argv[2] === COMPLETE ? null : Math.min(110, process.stdout.columns ?? 110))
   .exitProcess(false)
   .fail((message, error) => {
     throw error ?? new yargsError(message);
@@ -75,7 +79,9 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 try {
-  await parser.parseAsync();
+  const [first, ...words] = process.argv.slice(2);
+  if (first === COMPLETE) await printCompletions(parser, words);
+  else await parser.parseAsync();
 } catch (error) {
   console.error(error instanceof yargsError ? `${error.message}\nSee sweep --help.` : explain(error));
   process.exitCode = error instanceof yargsError ? 2 : exitCodeOf(error);

@@ -268,7 +268,13 @@ interface EventTypes {
   };
   metric: { step: number; wall: number; pixels: number; v: MetricValues };
   checkpoint: { step: number; path: string; bytes: number; kind: 'last' | 'best' | 'asked' };
-  sample: { step: number; name: string; path: string; role: 'x' | 'gx' | 'fgx' | 'y' | 'diff' };
+  /** `y` is the partner of `x`; `y-other` is an image of Y of other anatomy, where no partner is known. */
+  sample: {
+    step: number;
+    name: string;
+    path: string;
+    role: 'x' | 'gx' | 'fgx' | 'y' | 'y-other' | 'diff';
+  };
   exam: {
     step: number;
     split: 'validation' | 'test';

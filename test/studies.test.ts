@@ -40,6 +40,8 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
       'grid.batch=1,2',
       'include.0.patch=16',
       'include.1.patch=32',
+      'compare.1.contrast={a: {patch: 16, batch: 8}, b: {patch: 32, batch: 4}}',
+      'compare.2.contrast={a: {patch: 16, batch: 8}, b: {patch: 32, batch: 4}}',
       updates(2),
     ],
     trials: 6,

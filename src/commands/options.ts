@@ -20,3 +20,8 @@ export const trialArgument = {
   demandOption: true,
   describe: "A trial's key, the beginning of it, or what it is like: 'patch=64,seed=1' of the latest sweep",
 } as const;
+
+export const sweepArgument = {
+  type: 'string',
+  describe: 'Name of the sweep; without it, the one that was run last',
+} as const;

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
-import { runSweep, type SweepSummary } from '../runner/run-sweep.js';
+import { runSweep, type SweepRun, type SweepSummary } from '../runner/run-sweep.js';
 import { jsonOption } from './options.js';
 import { placeOnSlurm } from './slurm-place.js';
 import { forecastLikeBefore } from './plan/held-before.js';
@@ -16,15 +16,15 @@ import {
   type SweepFileArguments,
 } from './sweep-file.js';
 
-interface RunArguments extends SweepFileArguments {
+export interface RunArguments extends SweepFileArguments {
   'retry-failed': boolean;
   'max-trials'?: number;
   'fail-fast': boolean;
   'dry-run': boolean;
   extend: boolean;
   json: boolean;
-  executor: 'local' | 'slurm';
-  detach: boolean;
+  executor?: 'local' | 'slurm';
+  detach?: boolean;
 }
 
 export const runCommand: CommandModule<object, RunArguments> = {
@@ -101,21 +101,34 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   // What predicts loads tensors, which a runner does without: see "The runner stays small" in docs/decisions.md.
   if (args.dryRun) return (await import('./plan.js')).showPlan(args);
-  refuseStray(args);
-  const slurm = args.executor === 'slurm' ? { detach: args.detach } : undefined;
-  const maxTrials = countOf(args.maxTrials);
-  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const say = args.json ? (message: string) => console.error(message) : (message: string) => console.log(message); // prettier-ignore
+  const { summary, source } = await runSweepFile(args, {
+    say,
+    stream: args.json ? process.stderr : process.stdout,
+  });
+  if (args.json) console.log(JSON.stringify(summary));
+  else console.log([conclusion(summary, args), ...changedMeanwhile(args, source)].join('\n'));
+  process.exitCode = summary.exitCode;
+}
+
+/** Runs what is missing of a sweep file, by the command's arguments. */
+export async function runSweepFile(
+  args: Omit<RunArguments, 'dry-run' | 'json'>,
+  { say, stream, signal }: Pick<SweepRun, 'say' | 'stream' | 'signal'>,
+): Promise<{ summary: SweepSummary; source: string }> {
+  refuseStray(args);
+  const slurm = args.executor === 'slurm' ? { detach: args.detach === true } : undefined;
+  const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
     source,
     file: path.resolve(args.file),
     results: args.results,
-    retryFailed: args.retryFailed,
+    retryFailed: args['retry-failed'],
     extend: args.extend,
     checkpointBytes: async (trials) => trials.map((await import('./plan/disk.js')).checkpointBytes),
-    maxTrials,
-    failFast: args.failFast,
+    maxTrials: countOf(args['max-trials']),
+    failFast: args['fail-fast'],
     only,
     memoryLimit,
     slurm,
@@ -127,11 +140,10 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
       return forecaster(definition, asked, memoryLimit ?? (slurm && ANY_MEMORY), say);
     },
     say,
-    stream: args.json ? process.stderr : process.stdout,
+    stream,
+    signal,
   });
-  if (args.json) console.log(JSON.stringify(summary));
-  else console.log([conclusion(summary, args), ...changedMeanwhile(args, source)].join('\n'));
-  process.exitCode = summary.exitCode;
+  return { summary, source };
 }
 
 function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary, args: RunArguments): string {
@@ -142,7 +154,7 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
     ...(args['skip-bad'] ? [' --skip-bad'] : []),
     ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
-    ...(args.executor === 'local' ? [] : [` --executor ${args.executor}`]),
+    ...(args.executor === 'slurm' ? [' --executor slurm'] : []),
     ...slurmFlags(args),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;
@@ -171,10 +183,10 @@ function changedMeanwhile({ file }: RunArguments, source: string): string[] {
 const ANY_MEMORY = 2 ** 40;
 
 /** @throws UserError for flags that mean nothing on this machine */
-function refuseStray(args: RunArguments): void {
+function refuseStray(args: Omit<RunArguments, 'dry-run' | 'json'>): void {
   if (args.executor === 'slurm') return;
   const stray = [...Object.keys(slurmOptions), 'detach'].filter((name) => {
-    const value = args[name as keyof RunArguments] as unknown;
+    const value: unknown = (args as unknown as Record<string, unknown>)[name];
     return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
   });
   if (stray.length > 0) throw new UserError(`--${stray[0]} needs --executor slurm.`);

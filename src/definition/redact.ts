@@ -1,4 +1,4 @@
-/** @file A sweep file as results may keep it: without the names in a split's lists, which can be patients. */
+/** @file Texts as results may keep them: without the names in a split's lists, which can be patients, and without folders. */
 
 const PARTS = 'train|validation|test';
 
@@ -10,4 +10,14 @@ export function withoutNames(source: string): string {
     'gm',
   );
   return source.replace(inBrackets, '$1[names left out]').replace(byLine, '$1$2 [names left out]');
+}
+
+/** A text of the user's or a trial's with absolute paths taken out: a report must not tell folders (they can name people). */
+export function withoutPaths(text: string): string {
+  return text
+    .replace(/file:\/\/[^\s"'`,;)\]}]+/g, '[path left out]')
+    .replace(
+      /(^|[\s"'`([{,=:])((?:~|[A-Za-z]:)?(?:\/(?!\/)|\\)[^\s"'`,;)\]}/\\]+[/\\][^\s"'`,;)\]}]*)/gm,
+      '$1[path left out]',
+    );
 }

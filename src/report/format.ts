@@ -1,4 +1,5 @@
 /** @file Numbers and words as the report prints them: the same on every machine, whatever its language. */
+export { withoutPaths } from '../definition/redact.js';
 
 const NARROW = '\u202f';
 const MINUS = '\u2212';
@@ -111,14 +112,4 @@ export function list(words: readonly string[]): string {
 
 export function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-/** A text of the user's or a trial's with absolute paths taken out: a report must not tell folders (they can name people). */
-export function withoutPaths(text: string): string {
-  return text
-    .replace(/file:\/\/[^\s"'`,;)\]}]+/g, '[path left out]')
-    .replace(
-      /(^|[\s"'`([{,=:])((?:~|[A-Za-z]:)?(?:\/(?!\/)|\\)[^\s"'`,;)\]}/\\]+[/\\][^\s"'`,;)\]}]*)/gm,
-      '$1[path left out]',
-    );
 }

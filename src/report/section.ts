@@ -9,6 +9,8 @@ export interface SectionInput {
   images: boolean;
   /** Reads a sample's PNG; throws where there is none. */
   readFile: (file: string) => Uint8Array;
+  /** What the sweep's pictures may take of the page, bytes of text. */
+  pictureBytes: number;
 }
 
 export interface Section {

@@ -1,4 +1,4 @@
-/** @file Mean, standard deviation, and the paired t interval that the report's differences carry. */
+/** @file Mean, standard deviation, the distributions of t and F, and the paired t interval that the report's differences carry. */
 
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -29,7 +29,14 @@ export function pairedInterval(
 ): PairedInterval {
   if (a.length !== b.length)
     throw new RangeError(`pairs need equal lengths, got ${a.length} and ${b.length}`);
-  const differences = a.map((value, i) => value - (b[i] ?? NaN));
+  return meanInterval(
+    a.map((value, i) => value - (b[i] ?? NaN)),
+    confidence,
+  );
+}
+
+/** The same of differences that are made already. */
+export function meanInterval(differences: readonly number[], confidence = 0.95): PairedInterval {
   const n = differences.length;
   const difference = mean(differences);
   if (n < 2) return { n, difference, low: NaN, high: NaN };
@@ -56,6 +63,11 @@ export function tQuantile(p: number, degrees: number): number {
 export function tDistribution(t: number, degrees: number): number {
   const tail = incompleteBeta(degrees / (degrees + t * t), degrees / 2, 0.5) / 2;
   return t > 0 ? 1 - tail : tail;
+}
+
+/** P(F >= f) of the F distribution. */
+export function fTail(f: number, above: number, below: number): number {
+  return incompleteBeta(below / (below + above * f), below / 2, above / 2);
 }
 
 /** Regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22). */

@@ -2,13 +2,10 @@
 import { METRICS, metricOf } from '../metrics.js';
 import { NUMERICS_VERSION } from '../protocol.js';
 import type { AttemptRecord, Statistic, SweepRecord, SystemRecord, TrialRecord } from '../store/queries.js';
-import { parameter, parameterText, unfinished, type Cell } from './cells.js';
+import { parameterText, unfinished, type Cell } from './cells.js';
 import {
-  amount,
   bytes,
   capital,
-  decimal,
-  duration,
   exact,
   fixed,
   integer,
@@ -18,7 +15,6 @@ import {
   placesOf,
   withoutPaths,
 } from './format.js';
-import { lastTenth } from './grid.js';
 import {
   contrast,
   contrastText,
@@ -198,78 +194,6 @@ function cellLabel(trial: TrialRecord, cells: readonly Cell[]): string {
   return cells.find((cell) => cell.trials.includes(trial))?.label ?? '';
 }
 
-/** One row a trial, in the order of the grid. */
-export function trialTable(sweep: SweepRecord): Table {
-  const varied = sweep.varied.filter((name) =>
-    sweep.trials.some((trial) => parameter(trial, name) !== undefined),
-  );
-  const split = sweep.trials.some((trial) =>
-    microBatches(trial).some((microBatch) => microBatch !== trial.parameters.batch),
-  );
-  const columns = [
-    'Trial',
-    ...varied.map((name) => capital(name.replace('_', ' '))),
-    'Seed',
-    'Status',
-    'Attempts',
-    'Updates done / allowed',
-    'Pixels seen',
-    'D loss',
-    'G loss',
-    'Time',
-    'Memory: peak / predicted',
-    ...(split ? ['Micro-batch'] : []),
-    'Engine, device',
-  ];
-  const gaps: string[] = [];
-  const rows = sweep.trials.map((trial) => {
-    const key = trial.key.slice(0, 10);
-    const finals = ['loss/D', 'loss/G'].map((name) => {
-      const { mean, missing, records } = lastTenth(trial.series[name], trial.updates);
-      if (missing > 0)
-        gaps.push(
-          `${key}: ${missing} of the last ${records} records of ${metricLabel(name).toLowerCase()} are no numbers.`,
-        );
-      return decimal(mean);
-    });
-    const seconds = trial.attempts.reduce((sum, attempt) => sum + (attempt.seconds ?? 0), 0);
-    const peak = Math.max(...trial.attempts.map((attempt) => attempt.peakMemory ?? -Infinity));
-    const places = [
-      ...new Set(trial.attempts.map((attempt) => placeOf(attempt)).filter((place) => place !== '')),
-    ];
-    return [
-      key,
-      ...varied.map((name) =>
-        name === 'patch' ? parameterText('patch', trial.parameters.patch) : String(parameter(trial, name)),
-      ),
-      String(trial.seed),
-      statusText(trial) +
-        (trial.extended
-          ? `, from update ${integer(trial.extended.step)} of ${trial.extended.from.slice(0, 10)}`
-          : ''),
-      String(trial.attempts.length),
-      `${integer(trial.step)} / ${integer(trial.updates)}`,
-      trial.step > 0 ? amount(pixelsSeen(trial)) : NONE,
-      ...finals,
-      seconds > 0 ? duration(seconds) : NONE,
-      `${bytes(peak)} / ${bytes(trial.attempts.at(-1)?.predictedMemory ?? NaN)}`,
-      ...(split ? [microBatches(trial).join(', then ') || NONE] : []),
-      places.join('; ') || NONE,
-    ];
-  });
-  return table(
-    'All trials, in the order of the grid',
-    columns,
-    rows,
-    [
-      'Losses: mean over the last tenth of the budget, as far as the trial came.',
-      'Memory is predicted for the training step; translating whole images for the exam can need more.',
-      ...gaps,
-    ],
-    ['Status', 'Engine, device'],
-  );
-}
-
 /** What each trial took of the machine; columns of which nothing is known are left out. */
 export function systemTable(sweep: SweepRecord, cells: readonly Cell[]): Table | null {
   const known = sweep.trials.flatMap((trial) =>
@@ -306,20 +230,6 @@ export function systemTable(sweep: SweepRecord, cells: readonly Cell[]): Table |
         : []),
     ],
   );
-}
-
-/** Patches that were computed at once, attempt by attempt, each number once. */
-function microBatches(trial: TrialRecord): number[] {
-  return [...new Set(trial.attempts.flatMap(({ microBatch }) => microBatch ?? []))];
-}
-
-function pixelsSeen(trial: TrialRecord): number {
-  const last = Math.max(0, ...Object.values(trial.series).map((series) => series.pixels.at(-1) ?? 0));
-  return last > 0 ? last : trial.step * trial.parameters.patch ** 2 * trial.parameters.batch;
-}
-
-function placeOf(attempt: AttemptRecord): string {
-  return [attempt.engine, attempt.device].filter(Boolean).join(', ');
 }
 
 /** The trials that count in no mean, and why; seeds of one setting with the same fate together. */

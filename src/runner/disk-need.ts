@@ -1,6 +1,6 @@
 /** @file Whether a sweep's checkpoints and samples have room: before it starts, and while it runs. Pure. */
 
-/** Sample pictures, events and logs of a trial, bytes: 12 pictures of 256 pixels a side and 200 metric events are about 2 MB. */
+/** Sample pictures, events and logs of a trial, bytes: 28 pictures of 256 pixels a side and 200 metric events are about 3 MB. */
 const BESIDE = 4e6;
 /** Left free for what is not foreseen, bytes. */
 const RESERVE = 64e6;

@@ -24,6 +24,11 @@ export function systemFile(results: string, key: string, attempt: number): strin
   return path.join(attemptDirectory(results, key, attempt), 'system.ndjson');
 }
 
+/** How an attempt of a task of Slurm's ended, as the task wrote it down. */
+export function resultFile(results: string, key: string, attempt: number): string {
+  return path.join(attemptDirectory(results, key, attempt), 'result.json');
+}
+
 /** What the runner decided and measured for a trial; the trial itself writes only its events. */
 export function journalFile(results: string, key: string): string {
   return path.join(trialDirectory(results, key), 'runner.ndjson');
@@ -31,6 +36,11 @@ export function journalFile(results: string, key: string): string {
 
 export function sweepRecordFile(results: string, name: string): string {
   return path.join(results, 'sweeps', name, 'sweep.json');
+}
+
+/** What the runner that ran a sweep last had taken on. */
+export function runRecordFile(results: string, name: string): string {
+  return path.join(results, 'sweeps', name, 'run.json');
 }
 
 /** Keys of the trials that have a folder, sorted. */

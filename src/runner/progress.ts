@@ -2,6 +2,9 @@
 import { createLogUpdate } from 'log-update';
 import type { TrialEvent } from '../protocol.js';
 
+/** A terminal, or anything that takes lines. */
+export type TextStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
 export interface Progress {
   started(key: string, label: string): void;
   /** Takes a running trial's new events in. */
@@ -28,7 +31,7 @@ interface Line {
 
 const REDRAW_EVERY = 200;
 
-export function openProgress(total: number, stream: NodeJS.WriteStream): Progress {
+export function openProgress(total: number, stream: TextStream): Progress {
   const lines = new Map<string, Line>();
   let finished = 0;
   let waitsFor = '';

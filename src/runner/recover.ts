@@ -188,11 +188,11 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     // It may run at this moment, or have ended: who asks the scheduler will know.
     if (recorded === undefined && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
     if (recorded?.t === 'end') {
-      const { outcome, reason, exitCode, signal } = recorded;
+      const { outcome, reason, exitCode, signal, lastLines = null } = recorded;
       const again = journal.some(
         (entry) => (entry.t === 'retry' || entry.t === 'requeued') && entry.attempt === attempt,
       );
-      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null };
+      const end = { outcome, reason, exitCode, signal, class: recorded.class ?? null, lastLines };
       endAttempt(store, key, attempt, end, recorded.wall, again);
       continue;
     }

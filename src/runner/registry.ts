@@ -88,12 +88,23 @@ export function registryFile(): string {
 
 /** How many reservations are of processes that are gone: they count for nothing, and the next runner removes them. Changes nothing. */
 export function deadReservations(file = registryFile()): number {
-  if (!fs.existsSync(file)) return 0;
+  const rows = readRows(file);
+  return rows.length - rows.filter((row) => lives(row, bootId())).length;
+}
+
+/** What is reserved on this machine now, by whomever, the oldest first. Changes nothing. */
+export function readReservations(file = registryFile()): Reservation[] {
+  return readRows(file)
+    .filter((row) => lives(row, bootId()))
+    .map((row) => toReservation(row, false));
+}
+
+function readRows(file: string): Row[] {
+  if (!fs.existsSync(file)) return [];
   return explained(file, () => {
     const db = new Database(file, { readonly: true, timeout: PATIENCE });
     try {
-      const rows = db.prepare<[], Row>('SELECT * FROM reservations').all();
-      return rows.filter((row) => !lives(row, bootId())).length;
+      return db.prepare<[], Row>('SELECT * FROM reservations ORDER BY since, id').all();
     } finally {
       db.close();
     }

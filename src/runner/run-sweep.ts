@@ -24,16 +24,17 @@ import { beginExtended, findExtensions } from './extend.js';
 import { diskNeed, judgeSpace, spaceLow } from './disk-need.js';
 import { openGuard } from './guard.js';
 import { openIngestThread } from './ingest-thread.js';
-import { sweepRecordFile, writeFileWhole } from './layout.js';
+import { runRecordFile, sweepRecordFile, writeFileWhole } from './layout.js';
 import { takeLock } from './lock.js';
 import { isForeignTrial, planSweep, type Plan } from './plan.js';
 import { appendJournal, newAttempt, openJob, readJournal } from './journal.js';
 import { memoryEnvironment, openPlacer, type Forecast, type Placer, type Slot } from './placer.js';
 import { runPool } from './pool.js';
-import { openProgress, type Progress } from './progress.js';
+import { openProgress, type Progress, type TextStream } from './progress.js';
 import { isBehind, recover, restore } from './recover.js';
 import { runTrial } from './run-trial.js';
 import { shareOut, type Shares } from './share.js';
+import type { RunRecord } from './status.js';
 import { openSteering, type Steering } from './steering.js';
 import { listenForStop, watchStopFile, type Stopping } from './stop.js';
 import { openSystemWatch } from './system.js';
@@ -68,7 +69,9 @@ export interface SweepRun {
   /** Prints a line before trials run and after. */
   say: (message: string) => void;
   /** Where the progress of running trials is shown. */
-  stream: NodeJS.WriteStream;
+  stream: TextStream;
+  /** Aborted: running trials save and leave, as after the first Ctrl-C. */
+  signal?: AbortSignal | undefined;
 }
 
 /** What memory is asked for of. */
@@ -201,12 +204,13 @@ async function runLocked(
     );
     if (extensions.size > 0) say(`${extensions.size} go on from finished trials of a smaller budget`);
 
+    if (shares !== undefined) recordRun(run, shares.most, wanted);
     const progress = openProgress(wanted.length, run.stream);
     const ingest = openIngestThread(run.results, (message) => progress.say(message));
     const stopping = listenForStop(
       (message) => progress.say(message),
       () => ingest.hurry(),
-      client && (() => scheduler?.leave()),
+      { caller: run.signal, leave: client && (() => scheduler?.leave()) },
     );
     const closeStopFile = watchStopFile(run.results);
     onLost((by) => {
@@ -226,6 +230,7 @@ async function runLocked(
     };
     const spaceTimer = setInterval(lookAtSpace, LOOK_AT_SPACE_EVERY);
     let fault: Error | undefined;
+    let unfinished = false;
     let placer: Pick<Placer, 'offer' | 'close'> | undefined;
     let scheduler: Scheduler | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
@@ -260,6 +265,9 @@ async function runLocked(
           steering,
           system,
         });
+        if (verdict === undefined) return;
+        // Nobody asked this runner: the same command takes it up again.
+        if (verdict.outcome === 'stopped' || verdict.outcome === 'lost') unfinished ||= !stopping.requested;
         const guarded = guard.saw(config, verdict);
         if (guarded !== undefined) stopping.request(guarded);
         if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
@@ -318,7 +326,8 @@ async function runLocked(
       system.close();
       progress.close();
     }
-    return summarise(store, plan.trials, { label, stopping, steering, only });
+    const summary = summarise(store, plan.trials, { label, stopping, steering, only });
+    return unfinished && summary.exitCode === 0 ? { ...summary, exitCode: 1 } : summary;
   } finally {
     store.close();
   }
@@ -420,6 +429,13 @@ function record(
     true,
   );
   storeSweep(store, sweep, entries);
+}
+
+/** What this runner has taken on, for those who look at it meanwhile. */
+function recordRun({ results, definition }: SweepRun, most: number, wanted: AnyTrialConfig[]): void {
+  const keys = wanted.map(({ key }) => key);
+  const run: RunRecord = { wall: Date.now() / 1000, pid: process.pid, host: hostHash(), most, wanted: keys };
+  writeFileWhole(runRecordFile(results, definition.name), JSON.stringify(run) + '\n');
 }
 
 /** Why a trial runs where it does goes to its journal before its first process starts. */

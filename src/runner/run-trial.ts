@@ -25,6 +25,7 @@ import {
   trialDirectory,
   writeFileWhole,
 } from './layout.js';
+import { lastLines } from './last-lines.js';
 import { judgeExit, type Verdict } from './outcome.js';
 import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
@@ -61,13 +62,16 @@ export interface TrialWork {
   system: SystemWatch;
 }
 
-/** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
-export async function runTrial(work: TrialWork): Promise<Verdict> {
+/**
+ * Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep.
+ * @returns undefined if it goes on without this runner
+ */
+export async function runTrial(work: TrialWork): Promise<Verdict | undefined> {
   const { store, config, slot, label, progress, stopping } = work;
   const begun = performance.now();
   if (work.scheduler === undefined) progress.started(config.key, label);
   const { verdict, results, left, device = slot.device } = await runAttempts(work);
-  if (left) return verdict;
+  if (left) return undefined;
   if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
   const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
@@ -200,7 +204,15 @@ async function runAttempt(work: TrialWork, decide: Decide): Promise<Attempt> {
   if (exit.left) return { verdict, results: '', seconds, left: true };
   const next = decide(attempt, verdict, seen.microBatch);
   const { outcome, reason, exitCode, signal } = verdict;
-  const end = { outcome, reason, exitCode, signal, class: verdict.class };
+  const printed = outcome === 'failed' ? lastLines(output, config.data) : null;
+  const end = {
+    outcome,
+    reason,
+    exitCode,
+    signal,
+    class: verdict.class,
+    ...(printed !== null && { lastLines: printed }),
+  };
   const ended = Date.now() / 1000;
   const entries: JournalEntry[] = [{ t: 'end', attempt, wall: ended, ...end }];
   const requeued = exit.requeued !== undefined && verdict.reason === exit.requeued;

@@ -25,12 +25,13 @@ export interface Stopping {
 
 /**
  * @param hurry is called at the second signal
+ * @param caller asks as a first Ctrl-C does, where a program and not a terminal runs the sweep
  * @param leave is called when the terminal is closed, where trials go on without their runner
  */
 export function listenForStop(
   say: (message: string) => void,
   hurry: () => void,
-  leave?: () => void,
+  { caller, leave }: { caller?: AbortSignal | undefined; leave?: (() => void) | undefined } = {},
 ): Stopping {
   const running = new Set<RunningTrial>();
   let signals = 0;
@@ -60,6 +61,9 @@ export function listenForStop(
   process.on('SIGTERM', onSignal);
   const onHangUp = leave ?? (() => onSignal('SIGHUP')); // the terminal was closed
   process.on('SIGHUP', onHangUp);
+  const onAbort = () => onSignal('SIGINT');
+  caller?.addEventListener('abort', onAbort);
+  if (caller?.aborted === true) onAbort();
   return {
     get requested() {
       return asked.signal.aborted;
@@ -85,6 +89,7 @@ export function listenForStop(
     close() {
       for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, onSignal);
       process.off('SIGHUP', onHangUp);
+      caller?.removeEventListener('abort', onAbort);
     },
   };
 }

@@ -20,6 +20,9 @@ export interface Store {
   close(): void;
 }
 
+/** What reads need of a store. */
+export type ReadStore = Pick<Store, 'results' | 'db'>;
+
 /** The migrations are read where they were generated: tsc copies no SQL. */
 const MIGRATIONS = fileURLToPath(new URL('../../src/store/migrations', import.meta.url));
 
@@ -89,13 +92,45 @@ export function openForReading(results: string): Pick<Store, 'db' | 'close'> & {
 
 /** Opens a results folder that must be there already, for reading commands. */
 export function openExistingStore(results: string): Store {
-  if (!fs.existsSync(databasePath(results))) {
-    throw new UserError(
-      `No results in ${results}: there is no ${path.basename(databasePath(results))}.\n` +
-        'Run a sweep first (sweep run sweeps/patch.yaml), or name the folder with --results DIR.',
-    );
-  }
+  mustExist(results);
   return openStore(results);
+}
+
+/**
+ * Reads the database of a results folder that must be there already. Changes nothing, also beside a live runner.
+ * @throws UserError 2 if there is none, or it is of an earlier version; 4 if it is damaged
+ */
+export function readStore<T>(results: string, read: (store: ReadStore) => T): T {
+  mustExist(results);
+  try {
+    const { db, close } = openForReading(results);
+    try {
+      return read({ results, db });
+    } finally {
+      close();
+    }
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    if (systemCode(reason)?.startsWith('SQLITE_') !== true) throw error;
+    if (/no such (table|column)/.test(messageOf(reason))) {
+      throw new UserError(
+        `The database ${databasePath(results)} is of an earlier version of this program.\n` +
+          'The next sweep run or sweep report brings it up to date.',
+        2,
+        { cause: error },
+      );
+    }
+    throw storeError(results, error);
+  }
+}
+
+function mustExist(results: string): void {
+  if (fs.existsSync(databasePath(results))) return;
+  throw new UserError(
+    `No results in ${results}: there is no ${path.basename(databasePath(results))}.\n` +
+      'Run a sweep first (sweep run sweeps/patch.yaml), or name the folder with --results DIR.',
+  );
 }
 
 /** @throws UserError that says why a results folder cannot be made or written */

@@ -1,9 +1,9 @@
 /** @file What a report reads from the store: plain data, nothing of SQL. */
 import path from 'node:path';
 import { and, asc, desc, eq, isNotNull } from 'drizzle-orm';
-import { UserError } from '../errors.js';
 import type { Budget, MetricValues, ParameterValues, TrialFacts, TrialParameters } from '../protocol.js';
 import type { Store } from './open.js';
+import { selectSweep } from './progress.js';
 import {
   attempts,
   exams,
@@ -11,7 +11,6 @@ import {
   metricNames,
   metrics,
   samples,
-  sweeps,
   sweepTrials,
   systemSamples,
   trials,
@@ -37,6 +36,8 @@ export interface AttemptRecord {
   /** Class of its failure. */
   class: string | null;
   reason: string | null;
+  /** The last lines that it printed, where it failed; cleaned of names. */
+  lastLines: string | null;
   engine: string | null;
   engineReason: string | null;
   device: string | null;
@@ -137,16 +138,7 @@ export interface SweepRecord {
  * @throws UserError if there is no such sweep
  */
 export function readSweep(store: Store, name?: string): SweepRecord {
-  const known = store.db.select().from(sweeps).orderBy(desc(sweeps.updated)).all();
-  const sweep = name === undefined ? known[0] : known.find((row) => row.name === name);
-  if (sweep === undefined) {
-    const names = known.map((row) => row.name).join(', ');
-    throw new UserError(
-      name === undefined
-        ? `No sweep was run in ${store.results} yet. Run one first: sweep run sweeps/patch.yaml\nIf one was run, sweep fsck says what is wrong.`
-        : `There is no sweep ${name} in ${store.results}. Known: ${names === '' ? 'none' : names}`,
-    );
-  }
+  const sweep = selectSweep(store, name);
   const rows = store.db
     .select({ trial: trials })
     .from(sweepTrials)
@@ -188,6 +180,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       outcome: row.outcome,
       class: row.class,
       reason: row.reason,
+      lastLines: row.lastLines,
       engine: row.engine,
       engineReason: row.engineReason,
       device: row.device,

@@ -94,6 +94,8 @@ export const attempts = sqliteTable(
     /** Class of its failure: src/runner/failures.ts. */
     class: text('class'),
     reason: text('reason'),
+    /** The last lines that a failed one printed: src/runner/last-lines.ts. */
+    lastLines: text('last_lines'),
     /** Bytes of events.ndjson that are in the database; moves in the same transaction as their rows. */
     ingested: integer('ingested').notNull().default(0),
     /** Hash of the file's first bytes: what is read on must begin as what was read before. */

@@ -43,6 +43,8 @@ export interface AttemptEnd {
   signal: string | null;
   /** Class of its failure (docs/failures.md); null where it did not fail, or where that is not known. */
   class?: string | null;
+  /** The last lines that a failed one printed, cleaned of names. */
+  lastLines?: string | null;
 }
 
 /** What moves with the rows of an events file: how far it was read, by what it is known again. */

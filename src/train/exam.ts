@@ -2,8 +2,6 @@
  * @file The exam that every trial sits: whole held-out images, translated in both directions, scored the same way, beside baselines. docs/exam.md
  * says what each score is worth. Nothing selects on it.
  */
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
 import type { GreyImage } from '../imaging/image.js';
@@ -35,6 +33,7 @@ import {
   type UnitImage,
 } from './exam/score.js';
 import { openTranslator, type Translator } from './exam/translator.js';
+import { SAMPLE_SIDE, writeSample, type SampleRole } from './samples.js';
 
 /** Where the exam's events and pictures go. */
 export interface ExamOutput {
@@ -49,8 +48,6 @@ export type ExamResult = Pick<TrialEvent & { t: 'exam' }, 'v' | 'images'>;
 
 /** Held-out images that are shown as samples, and of which cycle, identity, labels and nodules are examined unless all are. */
 const SOME = 2;
-/** Side of a sample picture, pixels: a whole image is shrunk to it at most, a detail is cut out of the middle. */
-const SAMPLE_SIDE = 256;
 
 /** Sits the exam of a trial's own test images; false if it was asked to stop before its end. */
 export async function sitExam(
@@ -61,7 +58,7 @@ export async function sitExam(
   step: number,
   io: ExamOutput,
 ): Promise<boolean> {
-  const show = (heldOut: HeldOut, pictures: Picture[]) =>
+  const show = (heldOut: HeldOut, pictures: Pictures) =>
     writeSamples(heldOut, pictures, images.range, step, io);
   const result = await examine(config, images, engine, bank, { stopRequested: io.stopRequested, show });
   if (result === undefined) return false;
@@ -72,7 +69,7 @@ export async function sitExam(
 export interface ExamOptions {
   stopRequested?: () => boolean;
   /** Given the first images of X with their translations. */
-  show?: (heldOut: HeldOut, pictures: Picture[]) => void;
+  show?: (heldOut: HeldOut, pictures: Pictures) => void;
 }
 
 /** Translates and scores; undefined if it was asked to stop. */
@@ -151,7 +148,7 @@ interface ExaminedImage {
   v: MetricValues;
   unit: UnitImage;
   tiled: UnitImage;
-  pictures: (range: Range) => Picture[];
+  pictures: (range: Range) => Pictures;
 }
 
 async function examineImage(
@@ -166,7 +163,8 @@ async function examineImage(
   const { network, back, suffix } = direction;
   const multiple = sideMultiple(parameters);
   const span = range[1] - range[0];
-  const source = prepare(await heldOut.image(), range, multiple);
+  const uncut = await heldOut.image();
+  const source = prepare(uncut, range, multiple);
   const target = await targetOf(heldOut, direction, images, multiple);
   const there = await translator.whole(network, source.network);
   const whole = toUnitImage(there);
@@ -203,40 +201,41 @@ async function examineImage(
         ...stored,
         data: fromNetwork(values, range, stored),
       });
-      return [
-        { role: 'x', image: stored },
-        { role: 'gx', image: picture(there.values) },
-        ...(again ? [{ role: 'fgx' as const, image: picture(again) }] : []),
-        ...(target ? [{ role: 'y' as const, image: target.stored }] : []),
-      ];
+      return {
+        // By the uncut image: what is cut off it is another number of pixels for another generator.
+        middle: [uncut.width >> 1, uncut.height >> 1],
+        images: {
+          x: stored,
+          gx: picture(there.values),
+          ...(again && { fgx: picture(again) }),
+          ...(target && { y: target.stored }),
+        },
+      };
     },
   };
 }
 
-type Picture = { role: 'x' | 'gx' | 'fgx' | 'y'; image: GreyImage };
+/** What is shown of one image; `middle` is the same pixel for every trial. */
+interface Pictures {
+  middle: [x: number, y: number];
+  images: Partial<Record<SampleRole, GreyImage>>;
+}
 
+/** A whole image is shrunk to `SAMPLE_SIDE` at most, a detail of that side is cut out of its middle. */
 function writeSamples(
   heldOut: HeldOut,
-  pictures: Picture[],
+  { middle: [x, y], images }: Pictures,
   range: Range,
   step: number,
   io: Pick<ExamOutput, 'emit' | 'trialDirectory'>,
 ): void {
-  const folder = `samples/step-${step}`;
-  fs.mkdirSync(path.join(io.trialDirectory, folder), { recursive: true });
-  for (const { role, image } of pictures) {
-    const small = shrink(image, Math.ceil(Math.max(image.width, image.height) / SAMPLE_SIDE));
-    const side = Math.min(SAMPLE_SIDE, image.width, image.height);
-    const [left, top] = [(image.width - side) >> 1, (image.height - side) >> 1];
-    const views = {
-      whole: region(small, 0, 0, small.width, small.height, range),
-      detail: region(image, left, top, side, side, range),
-    };
-    for (const [view, png] of Object.entries(views)) {
-      const name = `image ${heldOut.label}, ${view}`;
-      const file = `${folder}/${heldOut.label}-${view}-${role}.png`;
-      fs.writeFileSync(path.join(io.trialDirectory, file), png);
-      io.emit({ t: 'sample', step, name, role, path: file });
-    }
+  for (const [role, image] of Object.entries(images) as [SampleRole, GreyImage][]) {
+    const { width, height } = image;
+    const small = shrink(image, Math.ceil(Math.max(width, height) / SAMPLE_SIDE));
+    const corner = (at: number, all: number) =>
+      Math.max(0, Math.min(at - SAMPLE_SIDE / 2, all - SAMPLE_SIDE));
+    const detail = region(image, corner(x, width), corner(y, height), SAMPLE_SIDE, SAMPLE_SIDE, range);
+    writeSample(heldOut, 'whole', role, region(small, 0, 0, small.width, small.height, range), step, io);
+    writeSample(heldOut, 'detail', role, detail, step, io);
   }
 }

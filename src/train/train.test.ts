@@ -145,6 +145,42 @@ describe('a resume', () => {
   });
 });
 
+describe('samples', () => {
+  const crop = ({ events }: Run) =>
+    events.flatMap((event) => (event.t === 'sample' && event.name.endsWith(', crop') ? [event] : []));
+
+  it('show one held-out crop at every fifth of the budget, there and back, beside its partner', async () => {
+    const trained = await run(configOf(TINY, { budget: { updates: 10 } }));
+    const samples = crop(trained);
+    expect(samples.map(({ step, role }) => `${step} ${role}`)).toEqual(
+      [2, 4, 6, 8, 10].flatMap((step) => ['x', 'gx', 'fgx', 'y'].map((role) => `${step} ${role}`)),
+    );
+    expect(new Set(samples.map(({ name }) => name)).size).toBe(1);
+    const files = samples.filter(({ role }) => role === 'gx').map(({ path: file }) => file);
+    const pictures = files.map((file) =>
+      fs.readFileSync(path.join(trained.directory, file)).toString('base64'),
+    );
+    expect(new Set(pictures).size).toBe(5); // training goes on
+  });
+
+  it('show the same pixels, whatever the generator halves', async () => {
+    const pixels = async (parameters: Partial<TrialParameters>) => {
+      const trained = await run(configOf({ ...TINY, ...parameters }, { budget: { updates: 1 } }));
+      const { path: file } = crop(trained).find(({ role }) => role === 'x')!;
+      return fs.readFileSync(path.join(trained.directory, file)).toString('base64');
+    };
+    const resnet = await pixels({});
+    expect(await pixels({ generator: 'unet', blocks: 3 })).toBe(resnet);
+    expect(await pixels({ generator: 'fullres', norm: 'batch' })).toBe(resnet);
+  });
+
+  it('show another anatomy of Y where no partner is known, and say so', async () => {
+    const config = configOf(TINY, { budget: { updates: 1 } });
+    const trained = await run({ ...config, data: { ...config.data, pairing: 'none' } });
+    expect(crop(trained).map(({ role }) => role)).toEqual(['x', 'gx', 'fgx', 'y-other']);
+  });
+});
+
 describe('a budget', () => {
   const ended = async (budget: TrialConfig['budget'], stopAt?: number) => {
     const config = configOf(TINY, { budget });

@@ -16,6 +16,7 @@ import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js
 import { loadTrialImages, patchSource, thresholdsOf, type TrialImages } from './data.js';
 import type { Emit } from './events.js';
 import { sitExam } from './exam.js';
+import { openTranslator } from './exam/translator.js';
 import { explosion, judge, newHealth, openHealthMeter, watch } from './health.js';
 import { BASE, deviceMemoryLimit, residentMemory, wholeImageMemory } from './memory.js';
 import { networkFacts } from './networks.js';
@@ -23,6 +24,7 @@ import { openInForm } from './lane.js';
 import { openPool } from './pool.js';
 import { normal, randomFromSeed, randomFromState } from './random.js';
 import type { NamedTensor } from './safetensors.js';
+import { openSampler } from './samples.js';
 import { compileStep } from './step.js';
 import { bankShapes, initialBank, savedShapes } from './bank.js';
 import { openValidator } from './validation.js';
@@ -53,6 +55,8 @@ const METRIC_EVENTS = 200;
 /** A checkpoint, a validation and a judgement of health at every tenth of the budget; at least this often in between, in milliseconds, a checkpoint. */
 const CHECKPOINTS = 10;
 const CHECKPOINT_EVERY = 5 * 60_000;
+/** How often a held-out crop is translated and shown; a divisor of CHECKPOINTS. */
+const SAMPLES = 5;
 
 /** Trains until the budget is used up, or until asked to stop. */
 export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
@@ -81,7 +85,9 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   };
   const health = openHealthMeter(parameters, tensors);
   const random = { patches: randomFromState(state.random.patches), pool: randomFromState(state.random.pool) };
-  const validator = await openValidator(config, images, engine, bank);
+  const translator = openTranslator(parameters, engine, bank);
+  const validator = await openValidator(config, images, translator);
+  const sample = await openSampler(parameters, images, translator, io);
   io.emit({
     t: 'start',
     engine: engine.name,
@@ -175,6 +181,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     const flags = tenth ? judge(state.health, parameters.gan_loss) : [];
     for (const flag of flags) io.emit({ t: 'health', step: state.step, ...flag });
     const validated = tenth ? await validator?.measure() : undefined;
+    if (reached(SAMPLES)) await sample?.(state.step);
 
     // Metric events hold the mean since the last one.
     if (reached(METRIC_EVENTS)) {
@@ -195,7 +202,7 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
     const asked = keep.some((share) => budget.share(before) < share && share <= budget.share(state));
     if (due || asked || tenth || performance.now() - savedAt > CHECKPOINT_EVERY) await save(asked);
   }
-  await validator?.dispose();
+  await translator.dispose();
   await step.dispose();
 
   // Whole held-out images, translated with the trained generators.

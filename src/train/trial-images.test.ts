@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveParameters } from '../definition/parameters.js';
 import { DataError } from '../imaging/image.js';
 import type { TrialConfig, TrialData } from '../protocol.js';
-import { loadTrialImages, withoutFileNames } from './data.js';
+import { withoutFileNames } from '../imaging/file-names.js';
+import { loadTrialImages } from './data.js';
 
 const FIXTURES = path.resolve(import.meta.dirname, '../../test/fixtures/images');
 

@@ -2,15 +2,15 @@
  * @file Validation as training goes on: the middle of held-out images is translated and compared with its partner, or, where none is
  * known, with the style of Y; the best checkpoint is chosen by it.
  */
-import type { Bank, Engine } from '../engines/engine.js';
 import { sideMultiple } from '../geometry.js';
 import { cutOut, type GreyImage } from '../imaging/image.js';
-import { networkToUnit, toNetwork, toUnit } from '../imaging/intensity.js';
+import { toNetwork, toUnit } from '../imaging/intensity.js';
 import { psnr, ssim } from '../imaging/quality.js';
 import type { MetricValues, TrialConfig } from '../protocol.js';
 import type { HeldOut, TrialImages } from './data.js';
+import { toUnitImage } from './exam/images.js';
 import { compareStyles, styleOf, type Style } from './exam/score.js';
-import { translate } from './step.js';
+import type { Translator } from './exam/translator.js';
 
 /** Side of the middle that is translated, pixels: a whole radiograph at every tenth of a short training would cost more than 5 % of its time. */
 const SIDE = 256;
@@ -23,15 +23,13 @@ export interface Validator {
   measure(): Promise<MetricValues>;
   /** What the best checkpoint is chosen by, the higher the better. */
   score(measured: MetricValues): number;
-  dispose(): Promise<void>;
 }
 
 /** Undefined where there is no validation image. */
 export async function openValidator(
   { parameters }: TrialConfig,
   { validation, range }: Pick<TrialImages, 'validation' | 'range'>,
-  engine: Engine,
-  bank: Bank,
+  translator: Translator,
 ): Promise<Validator | undefined> {
   const multiple = sideMultiple(parameters);
   const read = async (images: HeldOut[]) => {
@@ -46,19 +44,8 @@ export async function openValidator(
   };
   const [x, y] = [await read(validation.x), await read(validation.y)];
   if (x.length === 0) return undefined;
-  const programs = new Map<string, Awaited<ReturnType<Engine['compile']>>>();
-  const translated = async ({ width, height, data }: GreyImage) => {
-    const size = `${height}x${width}`;
-    const program =
-      programs.get(size) ??
-      (await engine.compile(translate(parameters, 'G', height, width, { held: bank.shapes }), bank));
-    programs.set(size, program);
-    const { gx } = await program.run(bank, { image: toNetwork(data, range) });
-    return { values: networkToUnit(gx!), width, height };
-  };
-  const dispose = async () => {
-    for (const program of programs.values()) await program.dispose();
-  };
+  const translated = async ({ width, height, data }: GreyImage) =>
+    toUnitImage(await translator.whole('G', { values: toNetwork(data, range), width, height }));
 
   if (x.every(({ partner }) => partner !== undefined)) {
     return {
@@ -73,7 +60,6 @@ export async function openValidator(
         return { 'val/psnr': ratio, 'val/ssim': similarity };
       },
       score: (measured) => measured['val/ssim']!,
-      dispose,
     };
   }
   if (y.length === 0) return undefined;
@@ -91,7 +77,6 @@ export async function openValidator(
       return { 'val/spectrum': spectrum, 'val/wasserstein': wasserstein, 'val/style': style };
     },
     score: (measured) => -measured['val/style']!,
-    dispose,
   };
 }
 

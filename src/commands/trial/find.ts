@@ -101,6 +101,14 @@ function list(trials: FoundTrial[]): string {
   return lines.join('\n');
 }
 
+/** Names and trials of all sweeps, the latest first; none where nothing was run. */
+export function recordedSweeps(results: string): { name: string; trials: FoundTrial[] }[] {
+  return readSweeps(results).map((sweep) => ({
+    name: sweep.name,
+    trials: sweep.trials.map((trial) => found(trial, sweep)),
+  }));
+}
+
 /** The latest first. */
 function readSweeps(results: string): Sweep[] {
   const sweeps = listSweeps(results).map((name): Sweep => {

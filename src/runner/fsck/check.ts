@@ -322,12 +322,20 @@ function checkEnd(
   if (end === undefined) return damaged('end-missing', `the database says ${row.outcome}, its journal tells no end`); // prettier-ignore
   if (new Set(ends.map(({ outcome }) => outcome)).size > 1)
     damaged('two-ends', `its journal tells two ends: ${ends.map(({ outcome }) => outcome).join(', ')}`);
-  const told = [end.outcome, end.class ?? null, end.reason, end.exitCode, end.signal, end.wall];
+  const told = [
+    end.outcome,
+    end.class ?? null,
+    end.reason,
+    end.exitCode,
+    end.signal,
+    end.lastLines ?? null,
+    end.wall,
+  ];
   // A decision to stop it early, made while or after it ran, has the last word.
   const early = journal.some((entry) => entry.t === 'early-stop');
   if (row.outcome === 'early-stopped' && early && (end.outcome === 'stopped' || end.outcome === 'lost'))
     return;
-  if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.class, row.reason, row.exitCode, row.signal, row.ended]))
+  if (JSON.stringify(told) !== JSON.stringify([row.outcome, row.class, row.reason, row.exitCode, row.signal, row.lastLines, row.ended]))
     damaged('end-differs', `its journal says ${end.outcome} (${end.reason}), the database ${row.outcome} (${row.reason})`); // prettier-ignore
   // A program may write that it is done and yet end with an error: then it is not.
   if (saidDone && row.outcome === 'failed' && row.exitCode) return;

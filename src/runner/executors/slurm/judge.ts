@@ -55,7 +55,7 @@ export function judge(look: Look, settle: number): Exit | 'well' | 'odd' {
   if (later) return { ...NOTHING, requeued: 'it was started again; what became of this copy is not known' };
   if (again)
     return settled
-      ? { ...NOTHING, requeued: `its node${named(look)} was lost, or somebody requeued it` }
+      ? { ...NOTHING, requeued: `its node ${claim.node} was lost, or somebody requeued it` }
       : 'odd';
   if (phase !== 'ended') return 'well';
   return settled ? withoutResult(look, 'without a word') : 'odd';

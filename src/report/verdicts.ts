@@ -1,0 +1,518 @@
+/** @file A sweep's claims judged: numbers and words of each verdict. docs/statistics.md says how, and where to doubt it. */
+import { defaultMargin, SEEDS_FOR_A_VERDICT, type Claim } from '../definition/compare.js';
+import { resolveContrast, type Weights } from '../definition/contrast.js';
+import { readClaims } from '../definition/read.js';
+import { examScore, metricOf } from '../metrics.js';
+import type { ParameterValues } from '../protocol.js';
+import type { SweepRecord, TrialRecord } from '../store/queries.js';
+import { cellsOf, parameter, type Cell } from './cells.js';
+import { capital, count, exact, fixed, list, signed } from './format.js';
+import {
+  blockedAnova,
+  correlationWithin,
+  finding,
+  holm,
+  marginP,
+  pooledInterval,
+  predictionInterval,
+  seedsFor,
+  signFlip,
+  type AnovaRow,
+  type Finding,
+  type RankCorrelation,
+} from './inference.js';
+import { mean, meanInterval, standardDeviation } from './statistics.js';
+import { examValue, finalValue } from './summary.js';
+
+export type VerdictKind =
+  | 'supported'
+  | 'contradicted'
+  | 'no relevant difference'
+  | 'not settled'
+  /** There are numbers, and too few of them for a verdict. */
+  | 'estimate'
+  /** There are no numbers. */
+  | 'open';
+
+export interface Range {
+  low: number;
+  high: number;
+}
+
+export interface Verdict {
+  claim: string;
+  primary: boolean;
+  /** Whether the sweep file names the claim; else the report asks by itself. */
+  named: boolean;
+  kind: VerdictKind;
+  /** What was found, in a sentence or two. */
+  sentence: string;
+  /** Why it is not settled, or no verdict; and what else a reader must know. */
+  reasons: string[];
+  outcome: string;
+  outcomeLabel: string;
+  unit: string;
+  expect: Claim['expect'];
+  a: string;
+  b: string;
+  /** In the unit of the outcome. */
+  margin: number;
+  /** Pairs of seeds that count, and seeds that the sweep has. */
+  n: number;
+  seeds: number;
+  /** b minus a: mean over seeds. Null without numbers. */
+  effect: number | null;
+  /** 95 %, paired t over seeds; null below two seeds. */
+  interval: Range | null;
+  /** Effects of the single seeds. */
+  differences: number[];
+  /** Of the interval by the margin, and by Holm's correction over the primary claims of all sweeps of the report. */
+  p: number | null;
+  holm: number | null;
+  /** By the pooled error of the analysis of variance, which assumes equal variances; null where the settings are not crossed. */
+  pooled: (Range & { degrees: number }) | null;
+  anova: AnovaRow[] | null;
+  /** Exact sign-flip test, from six seeds. */
+  signFlip: number | null;
+  /** 95 % range of the effect between one new model and another of the same seed. */
+  prediction: Range | null;
+  /** Of patch-against-batch: how much more the patch gains, per doubling, at the larger batch than at the smaller. */
+  interaction: (Range & { effect: number }) | null;
+  /** The same with the norm statistics of tiles of the training patch. */
+  tiles: (Range & { effect: number; found: Finding }) | null;
+  /** Seeds that would settle it with 80 % power if effect and spread are what they seem; null: over 1000, or unknown. */
+  seedsToSettle: number | null;
+  confounded: { names: string[]; grid: string | null } | null;
+}
+
+export interface SweepVerdicts {
+  sweep: string;
+  verdicts: Verdict[];
+  /** Rank correlation of the discriminator's loss with the exam within settings; null without numbers. */
+  discriminator: (RankCorrelation & { outcome: string; sentence: string }) | null;
+}
+
+const ALPHA = 0.05;
+
+/** Verdicts of every sweep of a report; primary claims are corrected for the number of all of them together. */
+export function verdictsOf(sweeps: readonly SweepRecord[]): SweepVerdicts[] {
+  const judged = sweeps.map((sweep) => judgeSweep(sweep));
+  const primary = judged.flatMap(({ drafts }) =>
+    drafts.filter(({ claim, p }) => claim.primary && p !== null),
+  );
+  const adjusted = holm(primary.map(({ p }) => p!));
+  const holmOf = new Map(primary.map((draft, at) => [draft, adjusted[at]!]));
+  return judged.map(({ sweep, drafts, discriminator }) => ({
+    sweep: sweep.name,
+    verdicts: drafts.map((draft) => concluded(draft, holmOf.get(draft) ?? null, primary.length)),
+    discriminator,
+  }));
+}
+
+/** All that the numbers say of a claim, before they are held against each other. */
+interface Draft extends Omit<Verdict, 'kind' | 'sentence' | 'holm' | 'claim' | 'primary'> {
+  claim: Claim;
+  found: Finding;
+  /** What the interval says without the trials that count as the worst; undefined where there are none. */
+  withoutWorst: Finding | undefined;
+  unfinished: number;
+  contrastWords: string;
+  /** What the effect is in: `dB`, or the outcome's words. */
+  problem?: string;
+}
+
+function judgeSweep(sweep: SweepRecord) {
+  const cells = cellsOf(sweep);
+  const written = readClaims(sweep.source);
+  const claims = written.length > 0 ? written : ownClaims(sweep, cells);
+  return {
+    sweep,
+    drafts: claims.map((claim) => draftOf(claim, written.length > 0, sweep, cells)),
+    discriminator: discriminatorOf(cells),
+  };
+}
+
+/** The claims of the study that this project repeats, as far as a grid can answer them: what a report asks by itself. */
+function ownClaims(sweep: SweepRecord, cells: readonly Cell[]): Claim[] {
+  const quality = qualityOf(cells);
+  const better = metricOf(quality)?.direction === 'lower' ? 'lower' : 'higher';
+  const of = (
+    claim: string,
+    outcome: string,
+    contrast: Claim['contrast'],
+    expect: Claim['expect'],
+  ): Claim => ({
+    claim,
+    outcome,
+    contrast,
+    expect,
+    margin: defaultMargin(outcome),
+    primary: false,
+  });
+  const factor = (name: string) => ({ kind: 'factor', name }) as const;
+  const asked = [
+    of('The larger patch gives better whole images', quality, factor('patch'), better),
+    of('The patch matters more than the batch', quality, { kind: 'patch-against-batch' }, better),
+    of('The discriminator loss is lower at the smaller patch', 'loss/D', factor('patch'), 'higher'),
+    of('The generator loss is lower at the larger patch', 'loss/G', factor('patch'), 'lower'),
+    of('More images help', quality, factor('images'), better),
+    of('A loss on known pairs helps', quality, factor('paired'), better),
+    of('More known pairs help', quality, factor('pairs'), better),
+    of('A larger lambda gives better images', quality, factor('lambda'), better),
+    of('A larger gamma gives better images', quality, factor('gamma'), better),
+  ];
+  const settings = settingsOf(cells);
+  return asked.filter(({ contrast }) => !('problem' in resolveContrast(contrast, settings, sweep.varied)));
+}
+
+/** The score by which images are judged where the file does not say: the first that trials have. */
+function qualityOf(cells: readonly Cell[]): string {
+  const known = new Set(
+    cells.flatMap(({ done }) => done.flatMap((trial) => Object.keys(trial.exam?.values ?? {}))),
+  );
+  const wanted = ['exam/psnr_body', 'exam/psnr', 'exam/kid', 'exam/spectrum'];
+  return wanted.find((name) => known.has(name)) ?? wanted[0]!;
+}
+
+function settingsOf(cells: readonly Cell[]): ParameterValues[] {
+  return cells.map(({ trials }) => trials[0]!.parameters as unknown as ParameterValues);
+}
+
+function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readonly Cell[]): Draft {
+  const { outcome, contrast, margin } = claim;
+  const metric = metricOf(outcome);
+  const resolved = resolveContrast(contrast, settingsOf(cells), sweep.varied);
+  const nothing = {
+    claim,
+    named,
+    reasons: [],
+    outcome,
+    outcomeLabel: metric?.label ?? outcome,
+    unit: metric?.unit ?? '',
+    expect: claim.expect,
+    a: '',
+    b: '',
+    margin: NaN,
+    n: 0,
+    seeds: 0,
+    effect: null,
+    interval: null,
+    differences: [],
+    p: null,
+    pooled: null,
+    anova: null,
+    signFlip: null,
+    prediction: null,
+    interaction: null,
+    tiles: null,
+    seedsToSettle: null,
+    confounded: null,
+    found: 'unsettled',
+    withoutWorst: undefined,
+    unfinished: 0,
+    contrastWords: '',
+  } satisfies Draft;
+  if ('problem' in resolved) {
+    return { ...nothing, problem: `${resolved.problem}; expected ${resolved.expected}` };
+  }
+  const used = cells.filter((_, at) => isUsed(resolved, at));
+  const weights = resolved.weights.filter((_, at) => isUsed(resolved, at));
+  const table = tableOf(used, cells, outcome);
+  const rows = table.seeds.map((seed) => used.map((cell) => table.value(cell, seed)));
+  const whole = completeRows(rows);
+  const differences = whole.map((row) => weigh(row, weights));
+  const level = mean(used.map((_, at) => mean(whole.map((row) => row[at]!))));
+  const limit = 'absolute' in margin ? margin.absolute : margin.share * Math.abs(level);
+  const { difference, low, high } = meanInterval(differences);
+  const interval = differences.length > 1 ? { low, high } : null;
+  const measured = completeRows(table.seeds.map((seed) => used.map((cell) => table.measured(cell, seed))));
+  const spread = standardDeviation(differences);
+  const byCell = used.map((_, at) => whole.map((row) => row[at]!));
+  const anova = weights.length > 2 ? blockedAnova(byCell, factorsOf(used, sweep)) : null;
+  const interaction = resolved.interaction?.filter((_, at) => isUsed(resolved, at));
+  return {
+    ...nothing,
+    reasons: table.notes,
+    a: resolved.a,
+    b: resolved.b,
+    contrastWords: contrastWords(claim, resolved, used, sweep),
+    margin: limit,
+    n: differences.length,
+    seeds: table.seeds.length,
+    effect: differences.length > 0 ? difference : null,
+    interval,
+    differences,
+    p: interval === null ? null : marginP(differences, limit),
+    pooled: anova === null ? null : pooledInterval(byCell, weights, anova),
+    anova: anova?.rows ?? null,
+    signFlip: signFlip(differences),
+    prediction: predictionInterval(differences),
+    interaction: interaction === undefined ? null : effectOf(whole, interaction),
+    tiles: tilesOf(outcome, used, cells, weights, limit),
+    seedsToSettle: interval === null ? null : seedsFor((Math.abs(difference) - limit) / spread),
+    confounded:
+      resolved.confounded.length === 0
+        ? null
+        : { names: together(claim, resolved), grid: resolved.grid ?? null },
+    found: interval === null ? 'unsettled' : finding(interval, limit),
+    withoutWorst:
+      table.worst === 0
+        ? undefined
+        : finding(meanInterval(measured.map((row) => weigh(row, weights))), limit),
+    unfinished: table.unfinished,
+  };
+}
+
+function isUsed({ weights, interaction }: Weights, at: number): boolean {
+  return weights[at] !== 0 || (interaction !== undefined && interaction[at] !== 0);
+}
+
+function together({ contrast }: Claim, { confounded }: Weights): string[] {
+  return contrast.kind === 'factor' ? [contrast.name, ...confounded] : confounded;
+}
+
+function weigh(row: readonly number[], weights: readonly number[]): number {
+  return row.reduce((sum, value, at) => sum + value * weights[at]!, 0);
+}
+
+function completeRows(rows: readonly (readonly number[])[]): (readonly number[])[] {
+  return rows.filter((row) => row.every(Number.isFinite));
+}
+
+function effectOf(
+  rows: readonly (readonly number[])[],
+  weights: readonly number[],
+): (Range & { effect: number }) | null {
+  if (rows.length < 2) return null;
+  const { difference, low, high } = meanInterval(rows.map((row) => weigh(row, weights)));
+  return { effect: difference, low, high };
+}
+
+/** Parameters by which the settings of a contrast are crossed. */
+function factorsOf(cells: readonly Cell[], sweep: SweepRecord) {
+  return sweep.varied
+    .map((name) => ({
+      name: String(name),
+      levels: cells.map(({ trials }) => parameter(trials[0]!, name) ?? null),
+    }))
+    .filter(({ levels }) => new Set(levels).size > 1);
+}
+
+/** Ends of trials that say nothing of their setting: another machine, or another day, and they would have gone on. */
+const NOT_ITS_FAULT = new Set(['data', 'configuration', 'disk-full', 'device-lost', 'killed']);
+
+interface OutcomeTable {
+  /** All seeds of the settings. */
+  seeds: number[];
+  /** By seed: NaN where the trial does not count; failures and collapses as the worst that any finished trial of the sweep has. */
+  value: (cell: Cell, seed: number) => number;
+  /** The same without those that count as the worst. */
+  measured: (cell: Cell, seed: number) => number;
+  worst: number;
+  unfinished: number;
+  notes: string[];
+}
+
+function tableOf(used: readonly Cell[], all: readonly Cell[], outcome: string): OutcomeTable {
+  const read = outcome.startsWith('exam/') ? examValue(outcome) : finalValue(outcome);
+  const direction = metricOf(outcome)?.direction ?? 'neither';
+  const numbers = all.flatMap(({ done }) => done.map(read)).filter(Number.isFinite);
+  const worst =
+    direction === 'neither' || numbers.length === 0
+      ? NaN
+      : numbers.reduce((a, b) => (direction === 'higher' ? Math.min(a, b) : Math.max(a, b)));
+  const trialOf = (cell: Cell, seed: number) => cell.trials.find((trial) => trial.seed === seed);
+  const ranksWorst = (trial: TrialRecord) =>
+    Number.isFinite(worst) && (hasFailed(trial) || hasCollapsed(trial));
+  const trials = used.flatMap((cell) => cell.trials);
+  const counted = (which: (trial: TrialRecord) => boolean) => trials.filter(which).length;
+  const [failed, collapsed] = [counted(hasFailed), counted(hasCollapsed)];
+  const [early, elsewhere] = [
+    counted(({ status }) => status === 'early-stopped'),
+    counted((trial) => trial.status === 'failed' && !hasFailed(trial)),
+  ];
+  const words = [
+    ...(failed > 0 ? [`${count(failed, 'trial')} failed`] : []),
+    ...(collapsed > 0 ? [`${count(collapsed, 'trial')} collapsed`] : []),
+  ];
+  const enters = Number.isFinite(worst)
+    ? 'counted as the worst that any finished trial of this sweep has'
+    : 'not among the numbers, since nothing says which value of this outcome is worst';
+  return {
+    seeds: [...new Set(trials.map(({ seed }) => seed))].sort((a, b) => a - b),
+    value: (cell, seed) => {
+      const trial = trialOf(cell, seed);
+      if (trial === undefined) return NaN;
+      if (ranksWorst(trial)) return worst;
+      return trial.status === 'done' ? read(trial) : NaN;
+    },
+    measured: (cell, seed) => {
+      const trial = trialOf(cell, seed);
+      return trial?.status === 'done' && !ranksWorst(trial) ? read(trial) : NaN;
+    },
+    worst: Number.isFinite(worst) ? failed + collapsed : 0,
+    unfinished: counted(({ status }) => ['pending', 'running', 'stopped'].includes(status)),
+    notes: [
+      ...(words.length > 0 ? [`${capital(list(words))}: ${enters}.`] : []),
+      ...(elsewhere > 0
+        ? [
+            `${capital(count(elsewhere, 'trial'))} ended by no fault of the setting (data, disk, device, a kill) and left out, with the seed.`,
+          ]
+        : []),
+      ...(early > 0
+        ? [
+            `${capital(count(early, 'trial'))} stopped early and left out, with the seed: what is left may be the luckier seeds.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+function hasFailed(trial: TrialRecord): boolean {
+  return trial.status === 'failed' && !NOT_ITS_FAULT.has(trial.attempts.at(-1)?.class ?? '');
+}
+
+function hasCollapsed(trial: TrialRecord): boolean {
+  return trial.status === 'done' && trial.messages.some(({ code }) => code === 'g-collapsed');
+}
+
+/** The same contrast on the outcome with norm statistics of tiles; null where trials have no such number, or the outcome is one already. */
+function tilesOf(
+  outcome: string,
+  used: readonly Cell[],
+  all: readonly Cell[],
+  weights: readonly number[],
+  margin: number,
+): Verdict['tiles'] {
+  const score = examScore(outcome);
+  if (score === undefined || score.variant !== undefined) return null;
+  const table = tableOf(used, all, `${score.metric}_tiles${score.direction === 'y2x' ? '_yx' : ''}`);
+  const rows = completeRows(table.seeds.map((seed) => used.map((cell) => table.value(cell, seed))));
+  const effect = effectOf(rows, weights);
+  return effect === null ? null : { ...effect, found: finding(effect, margin) };
+}
+
+/** A draft becomes a verdict: nothing is settled that one of the checks puts in doubt. */
+function concluded(draft: Draft, adjusted: number | null, family: number): Verdict {
+  const { claim, found, withoutWorst, unfinished, contrastWords, problem, ...numbers } = draft;
+  const { n, interval, tiles } = draft;
+  const unsure: string[] = [];
+  if (problem !== undefined) unsure.push(`This sweep cannot answer it: ${problem}.`);
+  else if (n === 0) unsure.push('No seed has this outcome in all settings that are compared.');
+  if (unfinished > 0) {
+    unsure.push(`${capital(count(unfinished, 'trial'))} of these settings ${unfinished === 1 ? 'is' : 'are'} not finished: a look before the end is no verdict.`); // prettier-ignore
+  }
+  if (n > 0 && n < SEEDS_FOR_A_VERDICT) {
+    const interval =
+      n === 1 ? 'one seed has no interval, and its difference may be nothing but chance' : 'an estimate';
+    unsure.push(`${capital(count(n, 'seed'))}: ${interval}; a verdict needs ${SEEDS_FOR_A_VERDICT}.`);
+  }
+  const doubts: string[] = [];
+  if (n > 0 && unsure.length === 0) {
+    if (found === 'unsettled') doubts.push(`The interval reaches across the margin of ${marginText(draft)}.`);
+    else {
+      if (adjusted !== null && adjusted > ALPHA) doubts.push(`By itself the interval is clear of the margin; corrected for ${count(family, 'primary claim')} (Holm) it is not (p ${pText(adjusted)}).`); // prettier-ignore
+      if (withoutWorst !== undefined && withoutWorst !== found) doubts.push('It hangs on how failed and collapsed trials are counted: without them the interval says something else.'); // prettier-ignore
+    }
+    if (tiles !== null && tiles.found !== found) doubts.push(`It flips with the norm statistics: by tiles of the training patch the effect is ${effectText(tiles.effect, tiles, draft)}.`); // prettier-ignore
+  }
+  const kind: VerdictKind =
+    problem !== undefined || n === 0
+      ? 'open'
+      : unsure.length > 0
+        ? 'estimate'
+        : doubts.length > 0
+          ? 'not settled'
+          : verdictBy(found, claim.expect);
+  return {
+    ...numbers,
+    claim: claim.claim,
+    primary: claim.primary,
+    kind,
+    sentence: n === 0 ? '' : sentenceOf(draft, contrastWords),
+    reasons: [...unsure, ...doubts, ...numbers.reasons],
+    interval,
+    holm: adjusted,
+  };
+}
+
+function verdictBy(found: Finding, expect: Claim['expect']): VerdictKind {
+  if (found === expect) return 'supported';
+  return found === 'same' ? 'no relevant difference' : 'contradicted';
+}
+
+/** e.g. `averaged over batch 2 and 16`. */
+function contrastWords(
+  { contrast }: Claim,
+  { a, b }: Weights,
+  used: readonly Cell[],
+  sweep: SweepRecord,
+): string {
+  if (contrast.kind === 'patch-against-batch')
+    return `with the ${b} than with the ${a}, per doubling of the pixels of an update`;
+  const others = factorsOf(used, sweep).filter(
+    ({ name }) => contrast.kind === 'factor' && name !== contrast.name,
+  );
+  const levels = ({ levels }: { levels: unknown[] }) => list([...new Set(levels)].map(String));
+  const averaged = used.length > 2 ? others.map((other) => `${other.name} ${levels(other)}`) : [];
+  return `with ${b} than with ${a}${averaged.length > 0 ? `, averaged over ${list(averaged)}` : ''}`;
+}
+
+function sentenceOf(draft: Draft, contrast: string): string {
+  const { effect, interval, n, outcome, outcomeLabel, unit } = draft;
+  if (effect === null) return '';
+  const where = outcome.startsWith('exam/') ? '' : ' over the last tenth of the budget';
+  const places = placesFor(draft);
+  const size = `${fixed(Math.abs(effect), places)}${unit === '' ? '' : `\u00a0${unit}`}`;
+  const interv = interval === null ? 'one seed, so no interval' : `95\u00a0% interval ${signed(interval.low, places)} to ${signed(interval.high, places)}, ${count(n, 'seed')}`; // prettier-ignore
+  const gains = draft.claim.contrast.kind === 'patch-against-batch' ? 'changes by' : 'is';
+  const direction = draft.claim.contrast.kind === 'patch-against-batch' ? (effect < 0 ? 'less' : 'more') : effect < 0 ? 'lower' : 'higher'; // prettier-ignore
+  return `${outcomeLabel}${where} ${gains} ${size} ${direction} ${contrast} (${interv}).`;
+}
+
+/** Places after the point by which effect and margin can be told apart. */
+export function placesFor({ margin, unit }: Pick<Verdict, 'margin' | 'unit'>): number {
+  if (unit === 'dB') return 2;
+  if (!(margin > 0)) return 3;
+  return Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(margin))));
+}
+
+export function marginText(verdict: Pick<Verdict, 'margin' | 'unit'>): string {
+  const { margin, unit } = verdict;
+  return `${exact(Number(margin.toPrecision(2)))}${unit === '' ? '' : `\u00a0${unit}`}`;
+}
+
+export function effectText(
+  effect: number,
+  { low, high }: Range,
+  verdict: Pick<Verdict, 'margin' | 'unit'>,
+): string {
+  const places = placesFor(verdict);
+  return `${signed(effect, places)} (${signed(low, places)} to ${signed(high, places)})`;
+}
+
+export function pText(p: number): string {
+  return p < 0.001 ? 'below 0.001' : p.toFixed(3);
+}
+
+/** `Too small a discriminator loss is bad`, as a correlation within settings: descriptive, and never a verdict. */
+function discriminatorOf(cells: readonly Cell[]): SweepVerdicts['discriminator'] {
+  const outcome = qualityOf(cells);
+  const [loss, quality] = [finalValue('loss/D'), examValue(outcome)];
+  const groups = cells.map(({ done }) =>
+    done.map((trial) => ({ x: loss(trial), y: quality(trial) })).filter(({ x, y }) => Number.isFinite(x + y)),
+  );
+  const found = correlationWithin(groups);
+  if (found === null) return null;
+  const { rho, n, interval } = found;
+  const better = metricOf(outcome)?.direction === 'lower' ? -rho : rho;
+  const reading = better > 0 ? 'a lower loss goes with worse images' : 'a lower loss goes with better images';
+  const range = interval === null ? 'too few for an interval' : `95\u00a0% interval about ${signed(interval.low, 2)} to ${signed(interval.high, 2)}`; // prettier-ignore
+  const label = metricOf(outcome)?.label ?? outcome;
+  const settings = count(found.groups, 'setting');
+  return {
+    ...found,
+    outcome,
+    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${label} is ${signed(rho, 2)} (${range}): as far as it goes, ${reading}.`,
+  };
+}
