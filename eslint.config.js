@@ -16,7 +16,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['vitest.config.ts', 'drizzle.config.ts', 'eslint.config.js'],
+    files: ['**/vitest.config.ts', 'drizzle.config.ts', 'eslint.config.js'],
     rules: { 'no-restricted-exports': 'off' },
   },
   {

@@ -36,6 +36,10 @@ export interface RunOptions {
   failFast?: boolean;
   /** Leaves images out that cannot be read. */
   skipBad?: boolean;
+  /** `slurm`: on the cluster whose commands this machine has (docs/slurm.md), by the sweep file's `slurm:`. */
+  executor?: 'local' | 'slurm';
+  /** With Slurm: returns when all trials are with it. */
+  detach?: boolean;
   /** Takes each line that `sweep run` would print. */
   onMessage?: (line: string) => void;
   /** Aborted: running trials save a checkpoint and leave, no new ones start. */
@@ -70,6 +74,8 @@ export async function runSweep(file: string, options: RunOptions = {}): Promise<
       'fail-fast': options.failFast ?? false,
       'skip-bad': options.skipBad ?? false,
       extend: options.extend ?? false,
+      executor: options.executor ?? 'local',
+      detach: options.detach ?? false,
     },
     { say: onMessage, stream: lines, signal },
   );

@@ -249,6 +249,25 @@ export const METRICS = {
       '|m-n|² + tr(C + D - 2·(C·D)^½) of mean and covariance of the same features; biased upwards by few tiles',
     direction: 'lower',
   },
+  'exam/critic': {
+    label: 'Accuracy of a fresh critic',
+    unit: '',
+    formula:
+      'share of crops of test images, real ones of Y and G(X), that a small discriminator tells rightly, mean of both; it learnt on validation images, the same way for every trial; 0.5: it guesses, 1: it tells all',
+    direction: 'lower',
+  },
+  'exam/critic_low': {
+    label: 'Accuracy of a fresh critic, lower end',
+    unit: '',
+    formula: 'Wilson 95 % interval of exam/critic with the image as the unit',
+    direction: 'neither',
+  },
+  'exam/critic_high': {
+    label: 'Accuracy of a fresh critic, upper end',
+    unit: '',
+    formula: 'Wilson 95 % interval of exam/critic with the image as the unit',
+    direction: 'neither',
+  },
   'exam/seam': {
     label: 'Seam score',
     unit: '',

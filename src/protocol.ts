@@ -226,6 +226,8 @@ export interface ExamSettings {
   at: number[];
   /** `full`: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two alone. */
   extent: 'core' | 'full';
+  /** Updates that a fresh critic learns for, which is then asked to tell translations of test images from real ones; missing: off. */
+  critic?: 'off' | number;
 }
 
 /** The same for a trainer that is not ours: it is told all that ours is told, and by what it was started. */
@@ -251,6 +253,7 @@ interface EventTypes {
     engineReason: string;
     device: string;
     threads: number;
+    /** Of what computes, by name; `commit`: of the trainer's code, with `-dirty` where that was changed since. */
     versions: Record<string, string>;
     pid: number;
     /** Hash of the machine's name: tells machines apart without naming them. */

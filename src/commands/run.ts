@@ -111,9 +111,12 @@ async function run(args: ArgumentsCamelCase<RunArguments>): Promise<void> {
   process.exitCode = summary.exitCode;
 }
 
+/** What a run needs of the command's arguments. */
+export type RunFileArguments = Omit<RunArguments, 'dry-run' | 'json'>;
+
 /** Runs what is missing of a sweep file, by the command's arguments. */
 export async function runSweepFile(
-  args: Omit<RunArguments, 'dry-run' | 'json'>,
+  args: RunFileArguments,
   { say, stream, signal }: Pick<SweepRun, 'say' | 'stream' | 'signal'>,
 ): Promise<{ summary: SweepSummary; source: string }> {
   refuseStray(args);
@@ -183,10 +186,10 @@ function changedMeanwhile({ file }: RunArguments, source: string): string[] {
 const ANY_MEMORY = 2 ** 40;
 
 /** @throws UserError for flags that mean nothing on this machine */
-function refuseStray(args: Omit<RunArguments, 'dry-run' | 'json'>): void {
+function refuseStray(args: RunFileArguments): void {
   if (args.executor === 'slurm') return;
   const stray = [...Object.keys(slurmOptions), 'detach'].filter((name) => {
-    const value: unknown = (args as unknown as Record<string, unknown>)[name];
+    const value = args[name as keyof RunFileArguments] as unknown;
     return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
   });
   if (stray.length > 0) throw new UserError(`--${stray[0]} needs --executor slurm.`);

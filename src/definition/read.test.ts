@@ -54,7 +54,7 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       compare: [],
-      exam: { at: [1], extent: 'core' },
+      exam: { at: [1], extent: 'core', critic: 100 },
       checkpoints: { keep: [] },
       retry: { limit: 2, hang: 'auto' },
       resources: {

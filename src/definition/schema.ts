@@ -120,6 +120,7 @@ const PAIRING =
 const COUNT = 'a whole number above 0, plain or with k, M or G: 40000000, 40M, 1.5G';
 const BUDGET = 'exactly one of pixels, updates, epochs and minutes, e.g. {pixels: 40M}';
 const EXAM = 'e.g. {at: [0.5, 1], extent: full}';
+const EXAM_CRITIC = 'off, or the updates that the critic learns for, 1 to 10000';
 const EXAM_AT = 'a list of shares of the budget, each above 0 and at most 1, e.g. [0.25, 0.5, 1]';
 const NODULES = 'a share from 0 to 1, or one for each domain, e.g. {x: 0.8, y: 0.1}';
 const MINUTES = 'a number of minutes above 0';
@@ -385,10 +386,16 @@ function fileSchema(kind: 'own' | 'free') {
               .describe(
                 'full: cycle and identity errors, and on a phantom labels and nodules, of all test images and not of two; distances of styles also where pairs are known.',
               ),
+            critic: z
+              .union([z.literal('off'), z.int().min(1).max(10_000)], { error: EXAM_CRITIC })
+              .default(100)
+              .describe(
+                'Updates that a fresh critic, the same for every trial, learns for on validation images, before it is asked to tell translations of test images from real ones; off: none.',
+              ),
           },
           { error: EXAM },
         )
-        .default({ at: [1], extent: 'core' })
+        .default({ at: [1], extent: 'core', critic: 100 })
         .describe('The exam on whole test images. It decides nothing of the training, and no key.'),
       compare: compareSchema(setting, kind === 'own' ? OWN_NAMES : FREE_NAMES),
       early_stop: earlyStopSchema(kind === 'own'),

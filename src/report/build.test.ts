@@ -8,7 +8,7 @@ import { buildReport, writeReport } from './build.js';
 import { cellsOf, changingTogether, stylesOf } from './cells.js';
 import { decimal, duration, signed, withoutPaths } from './format.js';
 import { contentHash, scriptJson } from './policy.js';
-import { examTables } from './exam.js';
+import { examView } from './sections/exam.js';
 import { leftOut } from './tables.js';
 
 const options = { images: false, version: '0.1.0', readFile: syntheticPicture };
@@ -93,7 +93,7 @@ describe('the page', () => {
     expect(buildReport([syntheticSweep()], options)).not.toContain('data:image');
     expect(
       buildReport([syntheticSweep()], { ...options, images: true }).match(/<img src="data:/g),
-    ).toHaveLength(48);
+    ).toHaveLength(14); // x and y once, G(x) and F(G(x)) of six trials
   });
 
   test('says so where a picture is gone', () => {
@@ -117,18 +117,35 @@ describe('the page', () => {
 });
 
 describe('what it says', () => {
-  test('compares two settings with a paired interval and without a verdict', () => {
+  test('opens with claims, each with its effect, interval, seeds and kind of verdict', () => {
     const page = unescaped(buildReport([syntheticSweep()], options));
     expect(page).toMatch(
-      /Mean discriminator loss over the last tenth of the budget: 0\.\d+ \(64×64, batch 16\) against 0\.\d+ \(128×128, batch 2\)\./,
+      /Discriminator loss over the last tenth of the budget is 0\.\d+ higher with patch 128, batch 2 than with patch 64, batch 16 \(95\u00a0% interval \+0\.\d+ to \+0\.\d+, three seeds\)\./,
     );
-    expect(page).toMatch(
-      /Paired difference over three seeds, second minus first: \+0\.\d+, 95\u00a0% t\u00a0interval/,
-    );
+    expect(page).toContain('<span class="sign" aria-hidden="true">~</span> estimate, no verdict');
+    expect(page).toContain('Three seeds: an estimate; a verdict needs 8.');
+    expect(page).toContain('The sweep file names no claims');
     expect(page).toContain('Patch and batch change together: their effects cannot be told apart.');
+    expect(page).toContain('grid: {patch: [64, 128], batch: [2, 16]}');
     expect(page).toContain('With three seeds these are estimates and no verdict');
     expect(page).toContain('6 of 6 trials are done');
     expect(page).toContain('not for diagnosis');
+  });
+
+  test('puts the claims that the sweep was made for first', () => {
+    const sweep = syntheticSweep();
+    sweep.source += `compare:
+  - { claim: One, outcome: loss/D, contrast: { factor: patch }, expect: higher }
+  - { claim: Two, outcome: exam/psnr, contrast: { factor: patch }, expect: higher, primary: true }
+`;
+    const page = buildReport([sweep], options);
+    expect(
+      [...page.matchAll(/<span class="mark">(\w+)<\/span><\/p>\s*<h3>(\w+)/g)].map((found) => found.slice(1)),
+    ).toEqual([
+      ['primary', 'Two'],
+      ['exploratory', 'One'],
+    ]);
+    expect(page).not.toContain('The sweep file names no claims');
   });
 
   test('names trials that are in no mean, and why', () => {
@@ -157,7 +174,7 @@ describe('what it says', () => {
   });
 
   test('says plainly where the untranslated image is better', () => {
-    const { verdicts } = examTables(cellsOf(syntheticSweep()))!;
+    const { verdicts } = examView(cellsOf(syntheticSweep()))!;
     expect(verdicts).toEqual([
       '64×64, batch 16; 128×128, batch 2: the untranslated image scores better than the model in SSIM, whole image (X→Y). By that measure doing nothing is the better translation.',
     ]);
@@ -234,6 +251,10 @@ describe('cells', () => {
     expect(changingTogether(syntheticSweep())).toEqual([['patch', 'batch']]);
     const cells = [64, 128].flatMap((patch) => [2, 16].map((batch) => ({ patch, batch })));
     expect(changingTogether(syntheticSweep({ cells }))).toEqual([]);
+    // Four against each other still do; four drawn at random do not, though no two trials share a value.
+    const of = (batches: number[]) => [32, 64, 128, 256].map((patch, i) => ({ patch, batch: batches[i]! }));
+    expect(changingTogether(syntheticSweep({ cells: of([16, 8, 4, 2]) }))).toEqual([['patch', 'batch']]);
+    expect(changingTogether(syntheticSweep({ cells: of([8, 2, 16, 4]) }))).toEqual([]);
   });
 });
 

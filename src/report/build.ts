@@ -9,8 +9,10 @@ import { contentHash, contentPolicy, scriptJson } from './policy.js';
 import { PICTURE_BYTES } from './samples.js';
 import type { Section } from './section.js';
 import { curves } from './sections/curves.js';
+import { decision } from './sections/decision.js';
 import { exam } from './sections/exam.js';
 import { failures } from './sections/failures.js';
+import { grid } from './sections/grid.js';
 import { incomparable } from './sections/incomparable.js';
 import { made } from './sections/made.js';
 import { trials } from './sections/trials.js';
@@ -19,7 +21,19 @@ import { wall } from './sections/wall.js';
 import { warning } from './sections/warning.js';
 
 /** In the order of the page. */
-const SECTIONS: Section[] = [verdicts, warning, curves, incomparable, exam, wall, trials, failures, made];
+const SECTIONS: Section[] = [
+  verdicts,
+  decision,
+  warning,
+  curves,
+  incomparable,
+  exam,
+  wall,
+  grid,
+  trials,
+  failures,
+  made,
+];
 
 export interface ReportOptions {
   /** Whether sample pictures go into the page. */
@@ -33,7 +47,7 @@ export interface ReportOptions {
 /** The page, as text. The same sweeps and pictures give the same bytes. */
 export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptions): string {
   const pictureBytes = PICTURE_BYTES / sweeps.length;
-  const shown = sweeps.map((sweep, at) => sweepView(sweep, at, pictureBytes, options));
+  const shown = sweeps.map((_, at) => sweepView(sweeps, at, pictureBytes, options));
   const script = scripts();
   const plotly = packedPlotly();
   const updated = Math.max(...sweeps.map((sweep) => sweep.updated));
@@ -53,12 +67,13 @@ export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptio
 
 /** A sweep's part of the page; `data` is for the scripts, by the name of the section. */
 function sweepView(
-  sweep: SweepRecord,
+  sweeps: readonly SweepRecord[],
   at: number,
   pictureBytes: number,
   { images, readFile = readFileSync }: ReportOptions,
 ) {
-  const input = { sweep, cells: cellsOf(sweep), images, readFile, pictureBytes };
+  const sweep = sweeps[at]!;
+  const input = { sweep, sweeps, cells: cellsOf(sweep), images, readFile, pictureBytes };
   const sections = SECTIONS.flatMap(({ name, title, view }) => {
     const shown: { data?: unknown } | null = view(input);
     return shown === null ? [] : [{ name, title, view: shown }];

@@ -130,18 +130,6 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     await page.context().close();
   });
 
-  test('opens a picture by keyboard, and closes it', async () => {
-    const page = await open('two.html', 1280);
-    await drawn(page);
-    await page.locator('button.picture').first().focus();
-    await page.keyboard.press('Enter');
-    expect(await page.locator('dialog').isVisible()).toBe(true);
-    await page.keyboard.press('Escape');
-    expect(await page.locator('dialog').isVisible()).toBe(false);
-    expect(complaints).toEqual([]);
-    await page.context().close();
-  });
-
   test('shows markup in names as text', async () => {
     const page = await open('evil.html', 1280);
     await drawn(page);

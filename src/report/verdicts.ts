@@ -22,6 +22,7 @@ import {
   type RankCorrelation,
 } from './inference.js';
 import { mean, meanInterval, standardDeviation } from './statistics.js';
+import { qualityOf } from './quality.js';
 import { examValue, finalValue } from './summary.js';
 
 export type VerdictKind =
@@ -117,7 +118,7 @@ interface Draft extends Omit<Verdict, 'kind' | 'sentence' | 'holm' | 'claim' | '
   withoutWorst: Finding | undefined;
   unfinished: number;
   contrastWords: string;
-  /** What the effect is in: `dB`, or the outcome's words. */
+  /** Why this sweep cannot answer the claim. */
   problem?: string;
 }
 
@@ -135,7 +136,6 @@ function judgeSweep(sweep: SweepRecord) {
 /** The claims of the study that this project repeats, as far as a grid can answer them: what a report asks by itself. */
 function ownClaims(sweep: SweepRecord, cells: readonly Cell[]): Claim[] {
   const quality = qualityOf(cells);
-  const better = metricOf(quality)?.direction === 'lower' ? 'lower' : 'higher';
   const of = (
     claim: string,
     outcome: string,
@@ -150,31 +150,24 @@ function ownClaims(sweep: SweepRecord, cells: readonly Cell[]): Claim[] {
     primary: false,
   });
   const factor = (name: string) => ({ kind: 'factor', name }) as const;
+  const helps = (claim: string, contrast: Claim['contrast']) =>
+    quality === undefined ? [] : [of(claim, quality.name, contrast, quality.better)];
   const asked = [
-    of('The larger patch gives better whole images', quality, factor('patch'), better),
-    of('The patch matters more than the batch', quality, { kind: 'patch-against-batch' }, better),
+    ...helps('The larger patch gives better whole images', factor('patch')),
+    ...helps('The patch matters more than the batch', { kind: 'patch-against-batch' }),
     of('The discriminator loss is lower at the smaller patch', 'loss/D', factor('patch'), 'higher'),
     of('The generator loss is lower at the larger patch', 'loss/G', factor('patch'), 'lower'),
-    of('More images help', quality, factor('images'), better),
-    of('A loss on known pairs helps', quality, factor('paired'), better),
-    of('More known pairs help', quality, factor('pairs'), better),
-    of('A larger lambda gives better images', quality, factor('lambda'), better),
-    of('A larger gamma gives better images', quality, factor('gamma'), better),
+    ...helps('More images help', factor('images')),
+    ...helps('A loss on known pairs helps', factor('paired')),
+    ...helps('More known pairs help', factor('pairs')),
+    ...helps('A larger lambda gives better images', factor('lambda')),
+    ...helps('A larger gamma gives better images', factor('gamma')),
   ];
   const settings = settingsOf(cells);
   return asked.filter(({ contrast }) => !('problem' in resolveContrast(contrast, settings, sweep.varied)));
 }
 
-/** The score by which images are judged where the file does not say: the first that trials have. */
-function qualityOf(cells: readonly Cell[]): string {
-  const known = new Set(
-    cells.flatMap(({ done }) => done.flatMap((trial) => Object.keys(trial.exam?.values ?? {}))),
-  );
-  const wanted = ['exam/psnr_body', 'exam/psnr', 'exam/kid', 'exam/spectrum'];
-  return wanted.find((name) => known.has(name)) ?? wanted[0]!;
-}
-
-function settingsOf(cells: readonly Cell[]): ParameterValues[] {
+export function settingsOf(cells: readonly Cell[]): ParameterValues[] {
   return cells.map(({ trials }) => trials[0]!.parameters as unknown as ParameterValues);
 }
 
@@ -441,33 +434,36 @@ function verdictBy(found: Finding, expect: Claim['expect']): VerdictKind {
   return found === 'same' ? 'no relevant difference' : 'contradicted';
 }
 
-/** e.g. `averaged over batch 2 and 16`. */
+/** Between which settings, e.g. `with patch 128 than with patch 64, averaged over batch 2 and 16`. */
 function contrastWords(
   { contrast }: Claim,
   { a, b }: Weights,
   used: readonly Cell[],
   sweep: SweepRecord,
 ): string {
-  if (contrast.kind === 'patch-against-batch')
-    return `with the ${b} than with the ${a}, per doubling of the pixels of an update`;
+  if (contrast.kind === 'patch-against-batch') return `by the ${b} than by the ${a}`;
   const others = factorsOf(used, sweep).filter(
     ({ name }) => contrast.kind === 'factor' && name !== contrast.name,
   );
-  const levels = ({ levels }: { levels: unknown[] }) => list([...new Set(levels)].map(String));
-  const averaged = used.length > 2 ? others.map((other) => `${other.name} ${levels(other)}`) : [];
+  const averaged = used.length > 2 ? others.map(({ name, levels }) => `${name} ${list([...new Set(levels)].map(String))}`) : []; // prettier-ignore
   return `with ${b} than with ${a}${averaged.length > 0 ? `, averaged over ${list(averaged)}` : ''}`;
 }
 
 function sentenceOf(draft: Draft, contrast: string): string {
-  const { effect, interval, n, outcome, outcomeLabel, unit } = draft;
+  const { claim, effect, interval, n, outcome, outcomeLabel, unit } = draft;
   if (effect === null) return '';
-  const where = outcome.startsWith('exam/') ? '' : ' over the last tenth of the budget';
   const places = placesFor(draft);
   const size = `${fixed(Math.abs(effect), places)}${unit === '' ? '' : `\u00a0${unit}`}`;
-  const interv = interval === null ? 'one seed, so no interval' : `95\u00a0% interval ${signed(interval.low, places)} to ${signed(interval.high, places)}, ${count(n, 'seed')}`; // prettier-ignore
-  const gains = draft.claim.contrast.kind === 'patch-against-batch' ? 'changes by' : 'is';
-  const direction = draft.claim.contrast.kind === 'patch-against-batch' ? (effect < 0 ? 'less' : 'more') : effect < 0 ? 'lower' : 'higher'; // prettier-ignore
-  return `${outcomeLabel}${where} ${gains} ${size} ${direction} ${contrast} (${interv}).`;
+  const name = `${outcomeLabel}${outcome.startsWith('exam/') ? '' : ' over the last tenth of the budget'}`;
+  const says =
+    claim.contrast.kind === 'patch-against-batch'
+      ? `Per doubling of the pixels of an update, ${name} rises ${size} ${effect < 0 ? 'less' : 'more'}`
+      : `${name} is ${size} ${effect < 0 ? 'lower' : 'higher'}`;
+  const range =
+    interval === null
+      ? 'one seed, so no interval'
+      : `95\u00a0% interval ${signed(interval.low, places)} to ${signed(interval.high, places)}, ${count(n, 'seed')}`;
+  return `${says} ${contrast} (${range}).`;
 }
 
 /** Places after the point by which effect and margin can be told apart. */
@@ -497,22 +493,24 @@ export function pText(p: number): string {
 
 /** `Too small a discriminator loss is bad`, as a correlation within settings: descriptive, and never a verdict. */
 function discriminatorOf(cells: readonly Cell[]): SweepVerdicts['discriminator'] {
-  const outcome = qualityOf(cells);
-  const [loss, quality] = [finalValue('loss/D'), examValue(outcome)];
+  const quality = qualityOf(cells);
+  if (quality === undefined) return null;
+  const [loss, score] = [finalValue('loss/D'), examValue(quality.name)];
   const groups = cells.map(({ done }) =>
-    done.map((trial) => ({ x: loss(trial), y: quality(trial) })).filter(({ x, y }) => Number.isFinite(x + y)),
+    done.map((trial) => ({ x: loss(trial), y: score(trial) })).filter(({ x, y }) => Number.isFinite(x + y)),
   );
   const found = correlationWithin(groups);
   if (found === null) return null;
   const { rho, n, interval } = found;
-  const better = metricOf(outcome)?.direction === 'lower' ? -rho : rho;
-  const reading = better > 0 ? 'a lower loss goes with worse images' : 'a lower loss goes with better images';
+  const told = interval !== null && (interval.low > 0 || interval.high < 0);
+  const reading = !told
+    ? 'not to be told from none'
+    : `a lower loss goes with ${rho > 0 === (quality.better === 'higher') ? 'worse' : 'better'} images`;
   const range = interval === null ? 'too few for an interval' : `95\u00a0% interval about ${signed(interval.low, 2)} to ${signed(interval.high, 2)}`; // prettier-ignore
-  const label = metricOf(outcome)?.label ?? outcome;
   const settings = count(found.groups, 'setting');
   return {
     ...found,
-    outcome,
-    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${label} is ${signed(rho, 2)} (${range}): as far as it goes, ${reading}.`,
+    outcome: quality.name,
+    sentence: `Is too small a discriminator loss bad? Within ${settings}, over ${count(n, 'trial')}, its rank correlation with ${quality.label} is ${signed(rho, 2)} (${range}): ${reading}.`,
   };
 }

@@ -97,11 +97,11 @@ export function project(store: Store): void {
   }
 }
 
-/** e.g. `812 1:23001,450,0`: bytes of the journal, and of each attempt's events, samples of the machine and result. */
+/** e.g. `812 1:23001,450,0`: bytes of the journal, and of each attempt's events, samples of the machine, and result. */
 function sizesOf(results: string, key: string, numbers: readonly number[]): string {
   const ofAttempts = numbers.map(
     (attempt) =>
-      `${attempt}:${size(eventsFile(results, key, attempt))},${size(systemFile(results, key, attempt))},${size(resultFile(results, key, attempt))}`,
+      `${attempt}:${[eventsFile, systemFile, resultFile].map((file) => size(file(results, key, attempt))).join(',')}`,
   );
   return [size(journalFile(results, key)), ...ofAttempts].join(' ');
 }

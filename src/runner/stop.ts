@@ -59,11 +59,11 @@ export function listenForStop(
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  const onHangUp = leave ?? (() => onSignal('SIGHUP')); // the terminal was closed
-  process.on('SIGHUP', onHangUp);
   const onAbort = () => onSignal('SIGINT');
   caller?.addEventListener('abort', onAbort);
   if (caller?.aborted === true) onAbort();
+  const onHangUp = leave ?? (() => onSignal('SIGHUP')); // the terminal was closed
+  process.on('SIGHUP', onHangUp);
   return {
     get requested() {
       return asked.signal.aborted;
@@ -87,9 +87,9 @@ export function listenForStop(
       if (asked.signal.aborted) trial.stop(GRACE);
     },
     close() {
+      caller?.removeEventListener('abort', onAbort);
       for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, onSignal);
       process.off('SIGHUP', onHangUp);
-      caller?.removeEventListener('abort', onAbort);
     },
   };
 }

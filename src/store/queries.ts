@@ -279,12 +279,12 @@ function readSystem({ db }: Store, trial: number): SystemRecord | null {
   };
 }
 
-function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
+export function readAttempts({ db }: Pick<Store, 'db'>, trial: number) {
   return db.select().from(attempts).where(eq(attempts.trial, trial)).orderBy(asc(attempts.attempt)).all();
 }
 
 /** What was to be gone on from counts only if the first attempt that got to its start did. */
-function extensionOf(
+export function extensionOf(
   { extendedFrom, extendedAt }: typeof trials.$inferSelect,
   tries: (typeof attempts.$inferSelect)[],
 ): TrialRecord['extended'] {

@@ -56,6 +56,8 @@ export interface HeldOutImages {
 /** Images that are translated as training goes on: of those whose partner is known, or of each domain where none is. */
 const VALIDATED = 2;
 const VALIDATED_WITHOUT_PARTNER = 4;
+/** Of each domain, for the critic. */
+const FOR_CRITIC = 8;
 
 /** Training images of one domain. */
 interface TrainingDomain {
@@ -76,6 +78,8 @@ export interface TrialImages {
   test: HeldOutImages;
   /** The whole training part, of which the trial may use less: what the exam's baselines are fitted on. */
   training: { x: ListedImage[]; y: ListedImage[]; pairs: [ListedImage, ListedImage][] };
+  /** Some validation images of each domain: what the exam's critic learns from. */
+  forCritic: { x: ListedImage[]; y: ListedImage[] };
   range: Range;
   /** Images of X and of Y, by part. */
   counts: Record<Part, [number, number]>;
@@ -132,6 +136,10 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
     test: test.images,
     range: await resolveRange(data.range, kinds, percentilesOf),
     training: trainingPart(),
+    forCritic: {
+      x: split.validation[0].slice(0, FOR_CRITIC).map((index) => listedImage(x, index)),
+      y: split.validation[1].slice(0, FOR_CRITIC).map((index) => listedImage(y, index)),
+    },
     counts: {
       train: [used.x.length, used.y.length],
       validation: count('validation'),
@@ -151,14 +159,19 @@ export async function loadTrialImages(config: TrialConfig, memory?: number): Pro
   }
 
   function trainingPart(): TrialImages['training'] {
-    const one = (files: ImageFile[], index: number) => ({ index, image: () => cache.get(files[index]!) });
     const [ofX, ofY] = split.train;
     const inPart = new Set(ofX);
     return {
-      x: ofX.map((index) => one(x, index)),
-      y: ofY.map((index) => one(y, index)),
-      pairs: pairs.filter(([atX]) => inPart.has(atX)).map(([atX, atY]) => [one(x, atX), one(y, atY)]),
+      x: ofX.map((index) => listedImage(x, index)),
+      y: ofY.map((index) => listedImage(y, index)),
+      pairs: pairs
+        .filter(([atX]) => inPart.has(atX))
+        .map(([atX, atY]) => [listedImage(x, atX), listedImage(y, atY)]),
     };
+  }
+
+  function listedImage(files: ImageFile[], index: number): ListedImage {
+    return { index, image: () => cache.get(files[index]!) };
   }
 }
 

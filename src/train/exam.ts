@@ -12,12 +12,14 @@ import type { HeldOut } from './data.js';
 import type { Emit } from './events.js';
 import { scoreBaselines, type Baselines } from './exam/baselines.js';
 import { once, type Identity } from './exam/cache.js';
+import { askCritic, canBeCut, cropsOf, type ImageCrops } from './exam/critic.js';
 import {
   DIRECTIONS,
   prepare,
   targetOf,
   toUnitImage,
   type Direction,
+  type Examined,
   type ExamImages,
 } from './exam/images.js';
 import { examinePhantom, phantomBehind } from './exam/phantom.js';
@@ -32,7 +34,7 @@ import {
   type Style,
   type UnitImage,
 } from './exam/score.js';
-import { openTranslator, type Translator } from './exam/translator.js';
+import { openTranslator, type NetworkImage, type Translator } from './exam/translator.js';
 import { SAMPLE_SIDE, writeSample, type SampleRole } from './samples.js';
 
 /** Where the exam's events and pictures go. */
@@ -48,6 +50,8 @@ export type ExamResult = Pick<TrialEvent & { t: 'exam' }, 'v' | 'images'>;
 
 /** Held-out images that are shown as samples, and of which cycle, identity, labels and nodules are examined unless all are. */
 const SOME = 2;
+/** Test images of each domain, at most, that the critic is asked about. */
+const ASKED = 32;
 
 /** Sits the exam of a trial's own test images; false if it was asked to stop before its end. */
 export async function sitExam(
@@ -92,6 +96,7 @@ export async function examine(
   const more = full ? Infinity : SOME;
   const result: ExamResult = { v: {}, images: [] };
   const translated = { x: new Map<number, UnitImage>(), y: new Map<number, UnitImage>() };
+  const asked: Crops = { x: noCrops(), y: noCrops() };
   try {
     for (const direction of DIRECTIONS) {
       const own: ExamResult['images'] = [];
@@ -105,6 +110,8 @@ export async function examine(
           tiledStyles.push(styleOf(done.tiled));
         }
         if (at < more) translated[direction.from].set(heldOut.index, done.unit);
+        if (at < ASKED)
+          addCrops(asked[direction.from], done, images.thresholds[direction.from], heldOut.index);
         if (direction.network === 'G' && at < SOME) show(heldOut, done.pictures(images.range));
         own.push({ index: heldOut.index, domain: direction.from, v: { ...done.v, ...baselineOf(baselines, direction, heldOut.index) } }); // prettier-ignore
       }
@@ -117,6 +124,9 @@ export async function examine(
       });
       result.images.push(...own);
     }
+    const judged = await criticise(config, images, engine, translator, asked, identity, stopRequested);
+    if (judged === undefined) return undefined;
+    Object.assign(result.v, judged);
     const phantom = await phantomBehind(config.data, multiple);
     if (phantom !== undefined && !stopRequested()) {
       const learntFrom = await phantomBehind(images.trainedOn ?? config.data, multiple);
@@ -144,8 +154,68 @@ function baselineOf(baselines: Baselines, { network }: Direction, index: number)
   return images.find((image) => image.index === index)?.v ?? {};
 }
 
+/** Crops of each domain's images, as they are and translated. */
+type Crops = Record<'x' | 'y', { real: ImageCrops[]; fake: ImageCrops[] }>;
+const noCrops = (): Crops['x'] => ({ real: [], fake: [] });
+
+function addCrops(
+  to: Crops['x'],
+  { source, there }: Pick<ExaminedImage, 'source' | 'there'>,
+  threshold: number,
+  index: number,
+): void {
+  if (!canBeCut(source.stored)) return;
+  to.real.push(cropsOf(source.network.values, source.stored, threshold, index));
+  to.fake.push(cropsOf(there.values, source.stored, threshold, index));
+}
+
+/**
+ * What a fresh critic says of each direction, and what one says of images that nobody translated: it learns from validation images and
+ * is asked about test images. Nothing without images of both; undefined if it was asked to stop.
+ */
+async function criticise(
+  { parameters, exam }: TrialConfig,
+  { range, thresholds, forCritic }: ExamImages,
+  engine: Engine,
+  translator: Translator,
+  asked: Crops,
+  identity: Identity,
+  stopRequested: () => boolean,
+): Promise<MetricValues | undefined> {
+  const steps = exam?.critic ?? 'off';
+  if (steps === 'off' || forCritic === undefined) return {};
+  const learnt: Crops = { x: noCrops(), y: noCrops() };
+  for (const { from, network } of DIRECTIONS) {
+    for (const { index, image } of forCritic[from]) {
+      if (stopRequested()) return undefined;
+      const source = prepare(await image(), range, sideMultiple(parameters));
+      if (!canBeCut(source.stored)) continue;
+      const there = await translator.whole(network, source.network);
+      addCrops(learnt[from], { source, there }, thresholds[from], index);
+    }
+  }
+  if ([learnt.x, learnt.y, asked.x, asked.y].some(({ real }) => real.length === 0)) return {};
+  const v: MetricValues = {};
+  for (const { from, to, suffix } of DIRECTIONS) {
+    const kinds = (crops: Crops) => ({ fake: crops[from].fake, real: crops[to].real });
+    const said = await askCritic(engine, kinds(learnt), kinds(asked), steps, stopRequested);
+    if (said === undefined) return undefined;
+    Object.assign(v, named(said, suffix));
+    // The same of images as they are: of data and split alone, but for how an engine rounds.
+    const asIs = (crops: Crops) => ({ fake: crops[from].real, real: crops[to].real });
+    const untranslated = await once('critic', identity && { ...identity, steps, from }, () =>
+      askCritic(engine, asIs(learnt), asIs(asked), steps).then((values) => values!),
+    );
+    Object.assign(v, named(untranslated, `_untranslated${suffix}`));
+  }
+  return v;
+}
+
 interface ExaminedImage {
   v: MetricValues;
+  source: Examined;
+  /** Its translation. */
+  there: NetworkImage;
   unit: UnitImage;
   tiled: UnitImage;
   pictures: (range: Range) => Pictures;
@@ -193,6 +263,8 @@ async function examineImage(
   }
   return {
     v,
+    source,
+    there,
     unit: whole,
     tiled,
     pictures: (range) => {

@@ -10,7 +10,7 @@ export interface SavedRandom extends Random {
 }
 
 /** Streams are 2^64 numbers apart, so that trials of one seed share initial weights whatever their patches. */
-const STREAMS = { weights: 0, patches: 1, crop: 2, pool: 3 } as const;
+const STREAMS = { weights: 0, patches: 1, crop: 2, pool: 3, critic: 4 } as const;
 
 export function randomFromSeed(seed: number, stream: keyof typeof STREAMS): SavedRandom {
   const generator = xoroshiro128plus(seed);

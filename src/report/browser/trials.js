@@ -1,7 +1,7 @@
 /** @file The table of trials: sorting, filters, columns that do not differ, CSV; and the difference of any two trials. */
 /* global CustomEvent, document, downloadCsv, section */
 
-function valueOf(quantity, row) {
+function valueAt(quantity, row) {
   return quantity.values[quantity.values.length === 1 ? 0 : row];
 }
 
@@ -37,7 +37,7 @@ function openTable(element, data) {
     const heading = headings.cells[sorted.column];
     if (heading) heading.setAttribute('aria-sort', sorted.down ? 'descending' : 'ascending');
     const of = heading?.dataset.id && quantity(heading.dataset.id);
-    const value = (entry) => (of ? valueOf(of, entry.at) : columnText(entry, sorted.column));
+    const value = (entry) => (of ? valueAt(of, entry.at) : columnText(entry, sorted.column));
     const order = [...rows].sort((a, b) => {
       if (!heading) return a.at - b.at;
       const [x, y] = [value(a), value(b)];
@@ -77,7 +77,7 @@ function openTable(element, data) {
         fields.every((field) => {
           const column = field.closest('th').cellIndex;
           const { id } = headings.cells[column].dataset;
-          const value = id ? valueOf(quantity(id), at) : undefined;
+          const value = id ? valueAt(quantity(id), at) : undefined;
           return passes(field.value.trim(), columnText(entry, column), value);
         });
       row.hidden = !fits;
@@ -133,7 +133,7 @@ function openTable(element, data) {
   control('csv').addEventListener('click', () =>
     downloadCsv(`${data.name}-trials`, [
       ['trial', ...data.quantities.map(({ id }) => id)],
-      ...data.trials.map(({ key }, row) => [key, ...data.quantities.map((one) => valueOf(one, row))]),
+      ...data.trials.map(({ key }, row) => [key, ...data.quantities.map((one) => valueAt(one, row))]),
     ]),
   );
   tools.hidden = false;
@@ -189,7 +189,7 @@ function openDifference(element, data) {
     for (const group of [...new Set(data.quantities.map((one) => one.group))]) {
       const rows = data.quantities
         .filter((one) => one.group === group)
-        .map((one) => ({ ...one, x: valueOf(one, a), y: valueOf(one, b) }))
+        .map((one) => ({ ...one, x: valueAt(one, a), y: valueAt(one, b) }))
         .filter(({ x, y }) => (x !== null || y !== null) && (control('all').checked || x !== y));
       if (rows.length === 0) continue;
       const body = table.createTBody();

@@ -20,11 +20,11 @@ export const failures: Section = {
     return {
       summary: summaryOf(failed, lost),
       classes: classesOf(failed),
-      trials: shown.map((trial) => ({
+      trials: shown.map((trial, at) => ({
         label: trialLabel(trial, cells),
         key: trial.key.slice(0, 10),
         end: trial.status === 'done' ? 'made good: done in the end' : statusText(trial),
-        open: order.length <= 3,
+        open: at === 0,
         attempts: trial.attempts.filter(hasFailed).map((attempt) => ({
           title: `Attempt ${attempt.attempt} of ${trial.attempts.length}`,
           class: inWords(attempt),

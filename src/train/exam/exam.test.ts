@@ -153,7 +153,8 @@ describe('the exam of a phantom', () => {
     const phantom = path.join(folder, 'phantom');
     await drawPhantom({ count: 6, size: 256, seed: 1 }, phantom, undefined, 0);
     const data = { x: path.join(phantom, 'X'), y: path.join(phantom, 'Y'), split: { train: 0.5, validation: 0.25, test: 0.25 } }; // prettier-ignore
-    const { v } = (await run(configOf({}, data))).exams[0]!;
+    const plain = await run(configOf({}, data));
+    const { v } = plain.exams[0]!;
     expect(v['exam/dice_ceiling_yx']).toBeGreaterThan(v['exam/dice_untranslated_yx']!);
     expect(v['exam/dice_yx']).toBeLessThan(v['exam/dice_untranslated_yx']!); // four updates make a bad F
     for (const direction of ['', '_yx']) {
@@ -163,5 +164,19 @@ describe('the exam of a phantom', () => {
         v[`exam/nodules_missed_untranslated${direction}`]!,
       );
     }
+    // The critic is asked on top, and changes nothing else: neither scores nor weights.
+    const judged = await run(configOf({ exam: { at: [0.5, 1], extent: 'core', critic: 20 } }, data));
+    expect(judged.weights!.equals(plain.weights!)).toBe(true);
+    expect(judged.exams[1]!.v).toMatchObject(v);
+    const added = Object.keys(judged.exams[1]!.v).filter((name) => !(name in v));
+    expect(added.sort()).toEqual(
+      ['', '_high', '_low']
+        .flatMap((end) =>
+          ['', '_untranslated'].flatMap((what) => ['', '_yx'].map((way) => `exam/critic${end}${what}${way}`)),
+        )
+        .sort(),
+    );
+    // Four updates leave a blur that anybody tells from a radiograph.
+    expect(judged.exams[1]!.v['exam/critic']).toBeGreaterThan(0.8);
   });
 });

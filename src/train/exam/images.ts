@@ -12,6 +12,8 @@ export type ExamImages = Pick<TrialImages, 'test' | 'range'> & {
   thresholds: { x: number; y: number };
   /** What baselines are fitted on; undefined where it is not there. */
   training: TrialImages['training'] | undefined;
+  /** What the critic learns from; without it there is none. */
+  forCritic?: TrialImages['forCritic'];
   /** Where that lies, if elsewhere than what is examined. */
   trainedOn?: TrialData;
 };
