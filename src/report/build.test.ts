@@ -251,6 +251,10 @@ describe('cells', () => {
     expect(changingTogether(syntheticSweep())).toEqual([['patch', 'batch']]);
     const cells = [64, 128].flatMap((patch) => [2, 16].map((batch) => ({ patch, batch })));
     expect(changingTogether(syntheticSweep({ cells }))).toEqual([]);
+    // Four against each other still do; four drawn at random do not, though no two trials share a value.
+    const of = (batches: number[]) => [32, 64, 128, 256].map((patch, i) => ({ patch, batch: batches[i]! }));
+    expect(changingTogether(syntheticSweep({ cells: of([16, 8, 4, 2]) }))).toEqual([['patch', 'batch']]);
+    expect(changingTogether(syntheticSweep({ cells: of([8, 2, 16, 4]) }))).toEqual([]);
   });
 });
 

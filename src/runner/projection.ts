@@ -19,12 +19,14 @@ import {
   storeEarlyStop,
   storeExtended,
   storeProjected,
+  storeStatus,
   storeSweep,
   storeSystem,
   storeTrial,
   transact,
 } from '../store/writer.js';
 import { rowOfEarlyStop } from './decisions.js';
+import { readClaim, readResult, resultFile } from './executors/slurm/files.js';
 import { ingestWhole } from './ingest.js';
 import { readJournal, type JournalEntry } from './journal.js';
 import { eventsFile, journalFile, listAttempts, listSweeps, listTrials, systemFile } from './layout.js';
@@ -88,11 +90,11 @@ export function project(store: Store): void {
   }
 }
 
-/** e.g. `812 1:23001,450`: bytes of the journal, and of each attempt's events and samples of the machine. */
+/** e.g. `812 1:23001,450,0`: bytes of the journal, and of each attempt's events, samples of the machine, and result. */
 function sizesOf(results: string, key: string, numbers: readonly number[]): string {
   const ofAttempts = numbers.map(
     (attempt) =>
-      `${attempt}:${size(eventsFile(results, key, attempt))},${size(systemFile(results, key, attempt))}`,
+      `${attempt}:${[eventsFile, systemFile, resultFile].map((file) => size(file(results, key, attempt))).join(',')}`,
   );
   return [size(journalFile(results, key)), ...ofAttempts].join(' ');
 }
@@ -111,10 +113,22 @@ function projectTrial(store: Store, key: string, numbers: readonly number[]): vo
   const begun = (readOutcomes(store, key).get(key)?.attempts ?? []).map(({ attempt }) => attempt);
   const gone = begun.filter((attempt) => !numbers.includes(attempt));
   if (gone.length > 0) forgetAttempts(store, key, gone);
-  for (const attempt of numbers.filter((each) => begun.includes(each))) {
+  for (const attempt of numbers) {
+    const late = attempt > Math.max(0, ...begun);
+    if (!begun.includes(attempt) && !(late && projectClaim(store, key, attempt))) continue;
     ingestWhole(store, key, attempt, false);
     storeSystem(store, readSystem(results, key, attempt));
   }
+  const ended = journal.some((entry) => entry.t === 'end' && entry.attempt === numbers.at(-1));
+  if (!ended && readResult(results, key, numbers.at(-1) ?? 0)?.last === 'done')
+    storeStatus(store, key, 'done', 'it says so; no runner has looked since');
+}
+
+/** An attempt that Slurm began while no runner was there to write it down. */
+function projectClaim(store: Store, key: string, attempt: number): boolean {
+  const claim = readClaim(store.results, key, attempt);
+  if (claim !== undefined) startAttempt(store, key, attempt, claim.wall);
+  return claim !== undefined;
 }
 
 function replay(store: Store, key: string, entry: JournalEntry, journal: readonly JournalEntry[]): void {

@@ -94,6 +94,10 @@ function attemptFile(results: string, key: string, attempt: number, name: string
   return path.join(attemptDirectory(results, key, attempt), name);
 }
 
+export function resultFile(results: string, key: string, attempt: number): string {
+  return attemptFile(results, key, attempt, 'result.json');
+}
+
 export function readClaim(results: string, key: string, attempt: number): Claim | undefined {
   return readJson<Claim>(attemptFile(results, key, attempt, 'claim.json'));
 }
@@ -103,11 +107,11 @@ export function writeClaim(results: string, key: string, attempt: number, claim:
 }
 
 export function readResult(results: string, key: string, attempt: number): Result | undefined {
-  return readJson<Result>(attemptFile(results, key, attempt, 'result.json'));
+  return readJson<Result>(resultFile(results, key, attempt));
 }
 
 export function writeResult(results: string, key: string, attempt: number, result: Result): void {
-  writeFileWhole(attemptFile(results, key, attempt, 'result.json'), JSON.stringify(result) + '\n', true);
+  writeFileWhole(resultFile(results, key, attempt), JSON.stringify(result) + '\n', true);
 }
 
 /** Says that an attempt lives: its content changes, which is seen on every machine as soon as the file is opened. */
