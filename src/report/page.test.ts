@@ -258,6 +258,33 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     await page.context().close();
   });
 
+  test('draws each claim where its numbers say, and opens them by keyboard', async () => {
+    const page = await open('two.html', 390);
+    const claims = page.locator('.claim');
+    expect(await claims.count()).toBe(3);
+    for (const claim of await claims.all()) {
+      const middle = async (part: string) => {
+        const { x, width } = (await claim.locator(`.forest .${part}`).boundingBox())!;
+        return x + width / 2;
+      };
+      const [effect, interval, zero] = [
+        await middle('effect'),
+        await middle('interval'),
+        await middle('zero'),
+      ];
+      expect(effect).toBeCloseTo(interval, 0);
+      // "higher" stands right of the line of no difference.
+      expect(effect > zero).toBe((await claim.locator('.found').textContent())!.includes(' higher with '));
+      expect(await claim.locator('.forest .seed').count()).toBe(3);
+    }
+    const details = claims.first().locator('details');
+    await details.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    expect(await details.getByText('One new pair of models').isVisible()).toBe(true);
+    expect(await fits(page)).toBe(true);
+    await page.context().close();
+  });
+
   test('keeps headings in order', async () => {
     const page = await open('two.html', 1280);
     const levels = await page.evaluate<number[]>(
