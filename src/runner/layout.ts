@@ -24,6 +24,11 @@ export function systemFile(results: string, key: string, attempt: number): strin
   return path.join(attemptDirectory(results, key, attempt), 'system.ndjson');
 }
 
+/** How an attempt of a task of Slurm's ended, as the task wrote it down. */
+export function resultFile(results: string, key: string, attempt: number): string {
+  return path.join(attemptDirectory(results, key, attempt), 'result.json');
+}
+
 /** What the runner decided and measured for a trial; the trial itself writes only its events. */
 export function journalFile(results: string, key: string): string {
   return path.join(trialDirectory(results, key), 'runner.ndjson');

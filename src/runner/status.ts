@@ -4,7 +4,7 @@
  */
 import type { MetricValues, ParameterValues } from '../protocol.js';
 import type { StoredTrial, Told } from '../store/progress.js';
-import type { JournalEntry } from './journal.js';
+import { openJob, type JournalEntry } from './journal.js';
 import type { Reservation } from './registry.js';
 
 /** What a runner has taken on: `results/sweeps/NAME/run.json`, written when it starts. */
@@ -271,6 +271,10 @@ function stateOf(
   now: number,
 ): { state: TrialState; reason: string | null } {
   if (status === 'done' || (status === 'early-stopped' && !wanted)) return { state: status, reason };
+  const queued = openJob(journal);
+  if (queued !== undefined && (last === undefined || last.end !== undefined)) {
+    return { state: 'queued', reason: `in the queue of Slurm${job === null ? '' : `, job ${job}`}` };
+  }
   if (last !== undefined && last.end === undefined) {
     // Of another machine, and of a process that is not written down yet, only the runner knows.
     const lives = alive ?? (run !== undefined || job !== null);
