@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readWith, requireReaders } from './readers.js';
-import { listTrials, readEvents, sweep, temporaryFolder, writeImages } from './support.js';
+import { listTrials, readEvents, sweep, temporaryFolder, until, writeImages } from './support.js';
 
 const TRAINER = fileURLToPath(new URL('fixtures/export-trainer.mjs', import.meta.url));
 
@@ -95,6 +95,117 @@ describe('tables', () => {
       }
     },
   );
+});
+
+interface Board {
+  runs: Record<string, BoardRun>;
+  served: Record<string, Record<string, [number, number | null][]>>;
+  pictures: Record<string, Record<string, string[]>>;
+  question: string;
+  hyperparameters: Record<string, unknown[]>;
+  sessions: Record<
+    string,
+    { status: string; hyperparameters: Record<string, unknown>; metrics: Record<string, number> }
+  >;
+}
+
+interface BoardRun {
+  scalars: Record<string, [number, number | null][]>;
+  walls: Record<string, number[]>;
+  images: Record<string, [number, number, number][]>;
+}
+
+/** The points of the event files of each trial by run, as TensorBoard names it, in its 32 bits. */
+function boardOfEvents(varied: string): Record<string, Record<string, [number, number | null][]>> {
+  const runs: Record<string, Record<string, [number, number | null][]>> = {};
+  for (const { trial, metric, step, value } of sorted(pointsOfEvents())) {
+    const { parameters, seed } = JSON.parse(
+      fs.readFileSync(at('results', 'trials', trial, 'config.json'), 'utf8'),
+    ) as { parameters: Record<string, unknown>; seed: number };
+    const run = (runs[`${varied} ${String(parameters[varied])} seed ${seed}`] ??= {});
+    (run[metric] ??= []).push([step, value === null ? null : Math.fround(value)]);
+  }
+  return runs;
+}
+
+const training = <T>(tags: Record<string, T>) =>
+  Object.fromEntries(Object.entries(tags).filter(([tag]) => !tag.startsWith('exam')));
+
+describe('tensorboard', () => {
+  it('finds scalars, pictures and hyper-parameters, and shows each step once', async ({ skip }) => {
+    requireReaders(skip);
+    const exported = await exportAs('tensorboard', 'board');
+    expect(exported.exitCode, exported.all).toBe(0);
+    const read = await readWith<Board>('read_tensorboard', at('board'));
+
+    const wanted = boardOfEvents('patch');
+    expect(Object.keys(wanted)).toHaveLength(4);
+    for (const [run, tags] of Object.entries(wanted)) {
+      expect(training(read.runs[run]!.scalars)).toEqual(tags);
+      expect(training(read.served[run]!)).toEqual(tags);
+      expect(read.runs[run]!.images).toEqual({
+        'image 3, detail/x': [[10, 2, 1]],
+        'image 3, detail/gx': [[10, 2, 1]],
+      });
+    }
+    const one = read.runs['patch 32 seed 2']!.scalars;
+    expect(one['exam/psnr']).toEqual([[10, 23]]);
+    expect(one['exam by image/psnr']).toEqual([[3, 22]]);
+    expect(one['exam by image/psnr domain y']).toEqual([[5, 24]]);
+    const [picture] = read.pictures['patch 32 seed 2']!['image 3, detail/gx']!;
+    const key = listTrials(at('results'))[0]!;
+    const file = at('results', 'trials', key, 'samples', 'gx.png');
+    expect(picture).toBe(fs.readFileSync(file).toString('hex'));
+
+    expect(read.question).toBe('Which patch?');
+    expect(read.hyperparameters).toMatchObject({ patch: [16, 32], seed: [1, 2], flip: [false] });
+    expect(Object.keys(read.sessions).sort()).toEqual(Object.keys(wanted).sort());
+    expect(read.sessions['patch 16 seed 1']).toMatchObject({
+      status: 'STATUS_SUCCESS',
+      hyperparameters: { patch: 16, seed: 1, note: 'a, "quoted" note' },
+      metrics: { 'exam/psnr': 22 },
+    });
+  });
+
+  it('--follow, started before the sweep: appends what is measured, over an attempt that dies, and ends with it', async ({
+    skip,
+  }) => {
+    requireReaders(skip);
+    const gate = at('gate');
+    const followed = exportAs('tensorboard', 'followed', 'gated', '--follow');
+    const one = sweepFile('gated', gate).replace('[16, 32]', '[64]').replace('seeds: 2', 'seeds: 1');
+    fs.writeFileSync(at('gated.yaml'), one);
+    const run = sweep(folder, 'run', 'gated.yaml');
+    const events = (): Buffer => {
+      const inside = at('followed', 'seed 1');
+      const [file] = fs.existsSync(inside) ? fs.readdirSync(inside) : [];
+      return file === undefined ? Buffer.alloc(0) : fs.readFileSync(path.join(inside, file));
+    };
+    // The trial waits after its sixth update until the gate opens, and then dies.
+    await until(() => events().toString('latin1').split('loss/G').length > 6, 'six points of the trial');
+    const before = events();
+    fs.writeFileSync(gate, '');
+    expect((await run).exitCode).toBe(0);
+    const ended = await followed;
+    expect(ended.exitCode, ended.all).toBe(0);
+    expect(events().subarray(0, before.length)).toEqual(before);
+
+    const read = await readWith<Board>('read_tensorboard', at('followed'));
+    for (const scalars of [read.runs['seed 1']!.scalars, read.served['seed 1']!]) {
+      expect(scalars['loss/G']!.map(([step]) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      // Values tell their attempt: the second went on from step 4.
+      expect(scalars['loss/G']![4]![1]).toBeCloseTo(1 + 64 / 5 + 0.002, 5);
+      expect(scalars['exam/psnr']).toHaveLength(1);
+    }
+    expect(read.sessions['seed 1']!.status).toBe('STATUS_SUCCESS');
+  });
+
+  it('--follow leaves at Ctrl-C', async () => {
+    const followed = exportAs('tensorboard', 'left', 'never', '--follow');
+    await until(() => fs.existsSync(at('left')), 'the folder');
+    followed.kill('SIGINT');
+    expect((await followed).exitCode).toBe(0);
+  });
 });
 
 describe('the folder of an export', () => {

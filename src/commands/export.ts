@@ -7,8 +7,10 @@ import { exportSweep, FORMATS, type Format } from '../export/export.js';
 import { makeFolder } from '../files.js';
 import { writeWhole } from '../imaging/png.js';
 import { openExistingStore } from '../store/open.js';
+import type { StoredSweep } from '../store/stream.js';
 import { EXPORT_FORMATS, exportGenerator, modelCard, type ExportFormat } from '../train/export.js';
 import { packageVersion } from '../version.js';
+import { followSweep } from './export/follow.js';
 import { jsonOption, resultsOption, trialArgument } from './options.js';
 import { generatorOptions, loadGenerator } from './trained.js';
 
@@ -17,6 +19,7 @@ interface SweepArguments {
   results: string;
   format: Format;
   out: string;
+  follow: boolean;
   json: boolean;
 }
 
@@ -36,7 +39,7 @@ const sweepCommand: CommandModule<object, SweepArguments> = {
       .option('format', {
         choices: FORMATS,
         demandOption: true,
-        describe: 'csv, json, ndjson, parquet: tables',
+        describe: 'csv, json, ndjson, parquet: tables; tensorboard: event files',
       })
       .option('out', {
         type: 'string',
@@ -44,9 +47,22 @@ const sweepCommand: CommandModule<object, SweepArguments> = {
         requiresArg: true,
         describe: 'Folder to write into: new, empty, or an earlier export',
       })
+      .option('follow', {
+        type: 'boolean',
+        default: false,
+        describe: 'tensorboard: keep the files current until the sweep ends, or Ctrl-C; may start before it',
+      })
       .option('json', jsonOption)
+      .check(({ follow, format }) => {
+        if (follow && format !== 'tensorboard') throw new Error('--follow goes with --format tensorboard.');
+        return true;
+      })
       .example('$0 export --format csv --out tables', 'the last sweep, for a spreadsheet')
-      .example('$0 export patch-size --format parquet --out tables', 'for pandas or DuckDB'),
+      .example('$0 export patch-size --format parquet --out tables', 'for pandas or DuckDB')
+      .example(
+        '$0 export patch-size --format tensorboard --out board --follow',
+        'tensorboard --logdir board',
+      ),
   handler: exportNumbers,
 };
 
@@ -102,16 +118,23 @@ export const exportCommand: CommandModule = {
 };
 
 async function exportNumbers(args: ArgumentsCamelCase<SweepArguments>): Promise<void> {
-  const store = openExistingStore(args.results);
+  const { results, sweep: name, format } = args;
   const folder = path.resolve(args.out);
-  try {
-    const { name, trials } = await exportSweep(store, { name: args.sweep, format: args.format, folder });
-    if (args.json)
-      console.log(JSON.stringify({ sweep: name, trials: trials.length, format: args.format, folder }));
-    else console.log(`${name}, ${trials.length} trials, as ${args.format}: ${args.out}`);
-  } finally {
-    store.close();
+  let sweep: StoredSweep | undefined;
+  if (args.follow) {
+    const say = args.json ? () => undefined : console.log;
+    sweep = await followSweep({ results, name, folder }, say);
+  } else {
+    const store = openExistingStore(results);
+    try {
+      sweep = await exportSweep(store, { name, format, folder });
+    } finally {
+      store.close();
+    }
   }
+  if (args.json)
+    console.log(JSON.stringify({ sweep: sweep?.name, trials: sweep?.trials.length, format, folder }));
+  else if (sweep) console.log(`${sweep.name}, ${sweep.trials.length} trials, as ${format}: ${args.out}`);
 }
 
 async function exportModel(args: ArgumentsCamelCase<ExportArguments>): Promise<void> {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { messageOf, systemCode, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 
-/** Says what an export is and which entries of the folder are its own; written last. */
+/** Says what an export is and which entries of the folder are its own. */
 const CARD = 'export.json';
 
 /** What an export's card holds. */
@@ -22,7 +22,7 @@ export interface Card {
 export async function writeExport(
   folder: string,
   card: Card,
-  write: (folder: string) => Promise<void>,
+  write: (folder: string) => void | Promise<void>,
 ): Promise<void> {
   refuseForeign(folder);
   const unfinished = path.join(folder, `.export-${process.pid}`);
@@ -30,14 +30,10 @@ export async function writeExport(
     makeFolder(folder);
     fs.mkdirSync(unfinished);
     await write(unfinished);
+    clearExport(folder);
     const entries = fs.readdirSync(unfinished);
-    fs.writeFileSync(
-      path.join(unfinished, CARD),
-      `${JSON.stringify({ ...card, entries: [...entries, CARD] }, null, 2)}\n`,
-    );
-    for (const old of entriesOf(folder)) fs.rmSync(path.join(folder, old), { recursive: true, force: true });
-    for (const entry of [...entries, CARD])
-      fs.renameSync(path.join(unfinished, entry), path.join(folder, entry));
+    writeCard(folder, card, entries);
+    for (const entry of entries) fs.renameSync(path.join(unfinished, entry), path.join(folder, entry));
   } catch (error) {
     if (error instanceof UserError || systemCode(error) === undefined) throw error;
     throw new UserError(`The export ${folder} cannot be written: ${messageOf(error)}`, 2, { cause: error });
@@ -46,8 +42,22 @@ export async function writeExport(
   }
 }
 
-/** @throws UserError if a folder holds anything and no earlier export */
-export function refuseForeign(folder: string): void {
+/** Says what a folder holds. @param entries those of the export: the next one removes them and no others */
+export function writeCard(folder: string, card: Card, entries: readonly string[]): void {
+  fs.writeFileSync(path.join(folder, CARD), `${JSON.stringify({ ...card, entries }, null, 2)}\n`);
+}
+
+/** Removes an earlier export from a folder. @throws UserError if the folder holds anything else and no earlier export */
+export function clearExport(folder: string): void {
+  refuseForeign(folder);
+  const card = path.join(folder, CARD);
+  if (!fs.existsSync(card)) return;
+  const { entries = [] } = JSON.parse(fs.readFileSync(card, 'utf8')) as { entries?: string[] };
+  const own = entries.filter((name) => name === path.basename(name) && !name.startsWith('.'));
+  for (const entry of own) fs.rmSync(path.join(folder, entry), { recursive: true, force: true });
+}
+
+function refuseForeign(folder: string): void {
   if (!fs.existsSync(folder) || fs.existsSync(path.join(folder, CARD))) return;
   if (!fs.statSync(folder).isDirectory())
     throw new UserError(`${folder} is a file. Name a folder with --out DIR.`);
@@ -56,12 +66,4 @@ export function refuseForeign(folder: string): void {
       `${folder} holds files that are no export of CycleSweep (there is no ${CARD}).\n` +
         'Name a new or empty folder with --out DIR; an earlier export is replaced.',
     );
-}
-
-/** The entries of an earlier export. */
-function entriesOf(folder: string): string[] {
-  const card = path.join(folder, CARD);
-  if (!fs.existsSync(card)) return [];
-  const { entries } = JSON.parse(fs.readFileSync(card, 'utf8')) as { entries?: string[] };
-  return (entries ?? []).filter((name) => name === path.basename(name) && name !== '..' && name !== '.');
 }

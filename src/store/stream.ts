@@ -70,16 +70,53 @@ function storedTrial(store: Reader, trial: typeof trials.$inferSelect): StoredTr
   return { ...trial, attempts, extended: extensionOf(trial, attempts) };
 }
 
+/** How far each metric was read: the last step of the last attempt that has measured it. */
+export type Seen = Map<string, { attempt: number; step: number }>;
+
 /**
  * All points of a trial, by metric and step; a later attempt supersedes the steps that it repeats. One that went on from a trial
  * with a smaller budget begins with the points of that.
+ * @param seen for one who comes again: what is in it is left out, what is read is added. What a running attempt will repeat is left to it
  */
-export function* streamPoints(store: Reader, trial: StoredTrial): Generator<Point> {
-  const parts = partsOf(store, trial);
+export function* streamPoints(store: Reader, trial: StoredTrial, seen?: Seen): Generator<Point> {
+  const [own, ...before] = partsOf(store, trial).toReversed();
   const names = store.db.select().from(metricNames).orderBy(asc(metricNames.name)).all();
   for (const { id, name } of names) {
-    for (const part of parts) yield* pointsOf(store, part, id, name);
+    const known = seen?.get(name);
+    if (known === undefined) for (const part of before.toReversed()) yield* pointsOf(store, part, id, name);
+    let last = known ?? { attempt: 0, step: -1 };
+    for (const point of pointsOf(store, own!, id, name, known && lastKept(trial, known))) {
+      const { attempt, step } = point;
+      if (seen && (isSeen(point, known) || isRepeated(point, trial))) continue;
+      yield point;
+      if (attempt > last.attempt || (attempt === last.attempt && step > last.step)) last = { attempt, step };
+    }
+    seen?.set(name, last);
   }
+}
+
+/** Names of the metrics of a trial. */
+export function readMetricNames({ db }: Reader, trial: number): string[] {
+  // One look a name into the table's key, and not one at each of the trial's points.
+  const names = db.$client.prepare<[number], { name: string }>(
+    'SELECT name FROM metric_names WHERE EXISTS (SELECT 1 FROM metrics WHERE trial = ? AND metrics.name = metric_names.id)',
+  );
+  return names.all(trial).map(({ name }) => name);
+}
+
+/** The last step up to which what was read stands: an attempt that was not read yet may have gone on from an earlier one. */
+function lastKept({ attempts }: StoredTrial, { attempt, step }: { attempt: number; step: number }): number {
+  return Math.min(step, ...attempts.filter((one) => one.attempt > attempt).map(({ from }) => from));
+}
+
+function isSeen({ attempt, step }: Point, known = { attempt: 0, step: -1 }): boolean {
+  return attempt < known.attempt || (attempt === known.attempt && step <= known.step);
+}
+
+/** Whether a running attempt went on from an earlier step. */
+function isRepeated({ attempt, step }: Point, { status, attempts }: StoredTrial): boolean {
+  const live = status === 'running' ? attempts.findLast(({ engine }) => engine !== null) : undefined;
+  return live !== undefined && attempt < live.attempt && step > live.from;
 }
 
 /** A trial's own points, and before them those of the trials that it went on from. */
@@ -123,13 +160,13 @@ function clocksOf({ db }: Reader, trial: number, attempts: Attempts, spent: numb
   return clocks;
 }
 
-function* pointsOf({ db }: Reader, part: Part, id: number, metric: string): Generator<Point> {
+function* pointsOf({ db }: Reader, part: Part, id: number, metric: string, after = -1): Generator<Point> {
   type Row = Omit<Point, 'metric' | 'seconds'>;
-  const rows = db.$client.prepare<[number, number], Row>(
-    'SELECT attempt, step, pixels, wall, value FROM metrics WHERE trial = ? AND name = ? ORDER BY step, attempt',
+  const rows = db.$client.prepare<[number, number, number], Row>(
+    'SELECT attempt, step, pixels, wall, value FROM metrics WHERE trial = ? AND name = ? AND step > ? ORDER BY step, attempt',
   );
   let held: Row | undefined; // until it is known that no later attempt repeats its step
-  for (const row of rows.iterate(part.trial, id)) {
+  for (const row of rows.iterate(part.trial, id, after)) {
     if (row.step > part.until) break;
     if (held !== undefined && held.step !== row.step) yield pointOf(held, part, metric);
     held = row;

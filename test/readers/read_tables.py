@@ -14,7 +14,7 @@ if form == "json":
 else:
     read = {
         "csv": lambda file: pd.read_csv(file, float_precision="round_trip"),
-        "ndjson": lambda file: pd.read_json(file, lines=True, dtype=False),
+        "ndjson": lambda file: pd.read_json(file, lines=True, precise_float=True),
         "parquet": pd.read_parquet,
     }[form]
     names = [file.stem for file in folder.glob(f"*.{form}")]

@@ -2,6 +2,7 @@
  * @file Writes an ONNX model file: the few protobuf messages of onnx.proto that a traced graph needs.
  * Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
+import { bytesField, floatField, message, textField, varintField } from '../../protobuf.js';
 
 export type Attribute = { int: number } | { float: number } | { ints: readonly number[] } | { text: string };
 
@@ -113,35 +114,3 @@ function valueInfoProto(value: GraphValue | InferredValue): Uint8Array {
 
 const dimension = (side: number | string): Uint8Array =>
   typeof side === 'string' ? textField(2, side) : varintField(1, side);
-
-// The wire format: https://protobuf.dev/programming-guides/encoding/
-
-function message(fields: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(fields);
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-  bytes.push(Number(rest));
-  return bytes;
-}
-
-function varintField(field: number, value: number): Uint8Array {
-  return Uint8Array.from([...varint(field << 3), ...varint(value)]);
-}
-
-function floatField(field: number, value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return Buffer.concat([Uint8Array.from(varint((field << 3) | 5)), bytes]);
-}
-
-function bytesField(field: number, bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([Uint8Array.from([...varint((field << 3) | 2), ...varint(bytes.length)]), bytes]);
-}
-
-function textField(field: number, text: string): Uint8Array {
-  return bytesField(field, Buffer.from(text, 'utf8'));
-}
