@@ -253,6 +253,7 @@ interface EventTypes {
     engineReason: string;
     device: string;
     threads: number;
+    /** Of what computes, by name; `commit`: of the trainer's code, with `-dirty` where that was changed since. */
     versions: Record<string, string>;
     pid: number;
     /** Hash of the machine's name: tells machines apart without naming them. */

@@ -164,7 +164,7 @@ export function defaultMargin(outcome: string): Margin {
   if (metric.includes('psnr')) return { absolute: 0.5 };
   if (metric.includes('ssim')) return { absolute: 0.01 };
   if (metric === 'exam/dice') return { absolute: 0.02 };
-  if (/nodule|accuracy/.test(metric)) return { absolute: 0.1 };
+  if (/nodule|critic/.test(metric)) return { absolute: 0.1 };
   return { share: 0.1 };
 }
 

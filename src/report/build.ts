@@ -47,7 +47,7 @@ export interface ReportOptions {
 /** The page, as text. The same sweeps and pictures give the same bytes. */
 export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptions): string {
   const pictureBytes = PICTURE_BYTES / sweeps.length;
-  const shown = sweeps.map((sweep, at) => sweepView(sweep, at, pictureBytes, options));
+  const shown = sweeps.map((_, at) => sweepView(sweeps, at, pictureBytes, options));
   const script = scripts();
   const plotly = packedPlotly();
   const updated = Math.max(...sweeps.map((sweep) => sweep.updated));
@@ -67,12 +67,13 @@ export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptio
 
 /** A sweep's part of the page; `data` is for the scripts, by the name of the section. */
 function sweepView(
-  sweep: SweepRecord,
+  sweeps: readonly SweepRecord[],
   at: number,
   pictureBytes: number,
   { images, readFile = readFileSync }: ReportOptions,
 ) {
-  const input = { sweep, cells: cellsOf(sweep), images, readFile, pictureBytes };
+  const sweep = sweeps[at]!;
+  const input = { sweep, sweeps, cells: cellsOf(sweep), images, readFile, pictureBytes };
   const sections = SECTIONS.flatMap(({ name, title, view }) => {
     const shown: { data?: unknown } | null = view(input);
     return shown === null ? [] : [{ name, title, view: shown }];
@@ -99,7 +100,7 @@ export function writeReport(
   return page.length;
 }
 
-/** Colours of the cells as custom properties, so that legend and curves agree in both schemes and on paper. */
+/** Colours of the cells as custom properties, so that legends and figures agree in both schemes and on paper. */
 function cellColours(cells: readonly Cell[], at: number): string {
   const rule = (scheme: 'light' | 'dark') =>
     `#sweep-${at}{${cells.map((cell, i) => `--cell-${i}:${cell.style[scheme]}`).join(';')}}`;

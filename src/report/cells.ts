@@ -1,4 +1,5 @@
 /** @file A sweep's cells: trials that differ in nothing but their seed. What a report compares. */
+import type { ParameterValues } from '../protocol.js';
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
 
 export interface Cell {
@@ -93,14 +94,41 @@ export function changingTogether(sweep: SweepRecord): string[][] {
     const values = sweep.trials.map((trial) => JSON.stringify(parameter(trial, name)));
     const kinds = [...new Set(values)];
     if (kinds.length < 2) continue;
-    // Two parameters change together when they part the trials in the same way.
+    // Two parameters change together when they part the trials in the same way. Of numbers that each trial drew for itself
+    // that says nothing: they must also rise, or fall, with each other.
     const parts = values.map((value) => kinds.indexOf(value)).join(' ');
-    columns.set(parts, [...(columns.get(parts) ?? []), name]);
+    const order = kinds.length > 3 ? risingOrder(kinds) : '';
+    columns.set(parts + order, [...(columns.get(parts + order) ?? []), name]);
   }
   return [...columns.values()].filter((names) => names.length > 1);
+}
+
+/** The same for numbers that rise together or against each other; empty for words. */
+function risingOrder(kinds: readonly string[]): string {
+  const numbers = kinds.map(Number);
+  if (numbers.some(Number.isNaN)) return '';
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const ranks = numbers.map((one) => sorted.indexOf(one));
+  const rising = ranks[0]! < ranks[1]!;
+  return ` ${ranks.map((rank) => (rising ? rank : ranks.length - 1 - rank)).join(' ')}`;
 }
 
 /** Why a trial is not among the means. */
 export function unfinished(sweep: SweepRecord): TrialRecord[] {
   return sweep.trials.filter((trial) => trial.status !== 'done');
+}
+
+/** The parameters of each setting. */
+export function settingsOf(cells: readonly Cell[]): ParameterValues[] {
+  return cells.map(({ trials }) => trials[0]!.parameters as unknown as ParameterValues);
+}
+
+/** Parameters in which settings differ, with the value of each. */
+export function factorsOf(cells: readonly Cell[], sweep: SweepRecord) {
+  return sweep.varied
+    .map((name) => ({
+      name: String(name),
+      levels: cells.map(({ trials }) => parameter(trials[0]!, name) ?? null),
+    }))
+    .filter(({ levels }) => new Set(levels).size > 1);
 }

@@ -123,7 +123,8 @@ function candidatesOf(cells: readonly Cell[]): Candidate[] {
         const id = JSON.stringify([name, share]);
         const known = groups.get(id);
         // Of several at one share the last is shown.
-        if (known?.step === step) known.samples.push(sample);
+        if (known?.step === step)
+          known.samples = [...known.samples.filter(({ role }) => role !== sample.role), sample];
         else if (known === undefined || known.step < step)
           groups.set(id, { trial, cell: at, name, step, share, samples: [sample], roles: {} });
       }

@@ -4,6 +4,8 @@ import type { Cell } from './cells.js';
 
 export interface SectionInput {
   sweep: SweepRecord;
+  /** All sweeps of the page: what is corrected for the number of questions is so over all of them. */
+  sweeps: readonly SweepRecord[];
   cells: readonly Cell[];
   /** Whether sample pictures go into the page. */
   images: boolean;

@@ -44,10 +44,19 @@ export function meanInterval(differences: readonly number[], confidence = 0.95):
   return { n, difference, low: difference - half, high: difference + half };
 }
 
-/** Quantile of Student's t distribution, by bisection on its distribution function. */
+const quantiles = new Map<string, number>();
+
+/** Quantile of Student's t distribution, by bisection on its distribution function; each is computed once. */
 export function tQuantile(p: number, degrees: number): number {
   if (!(p > 0 && p < 1)) throw new RangeError(`a quantile needs a probability between 0 and 1, got ${p}`);
   if (p < 0.5) return -tQuantile(1 - p, degrees);
+  const key = `${p} ${degrees}`;
+  const found = quantiles.get(key) ?? bisected(p, degrees);
+  quantiles.set(key, found);
+  return found;
+}
+
+function bisected(p: number, degrees: number): number {
   let low = 0;
   let high = 1;
   while (tDistribution(high, degrees) < p) high *= 2;

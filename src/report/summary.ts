@@ -1,18 +1,14 @@
 /** @file What a sweep shows, in sentences made from its numbers, worded no stronger than the seeds allow. */
+import { SEEDS_FOR_A_VERDICT } from '../definition/compare.js';
 import type { Budget } from '../protocol.js';
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
-import { changingTogether, parameterText, type Cell } from './cells.js';
-import { amount, capital, count, decimal, fixed, integer, list, NONE, signed, spelled } from './format.js';
+import { parameterText, type Cell } from './cells.js';
+import { amount, capital, count, decimal, integer, list, NONE, signed, spelled } from './format.js';
 import { mean, pairedInterval, standardDeviation, type PairedInterval } from './statistics.js';
-
-/** Below this number of seeds a difference is an estimate and no verdict. */
-const SEEDS_FOR_A_VERDICT = 8;
 
 export interface Summary {
   /** What is compared, at which budget, over how many seeds, and how far it has come. */
   compared: string;
-  /** What the numbers show: the means, and how sure their difference is. */
-  seen: { main: string; rest: string }[];
   /** What forbids to read more into them. */
   cautions: string[];
 }
@@ -20,7 +16,6 @@ export interface Summary {
 export function summaryOf(sweep: SweepRecord, cells: readonly Cell[]): Summary {
   return {
     compared: comparedText(sweep, cells),
-    seen: [...['loss/D', 'loss/G'].flatMap((name) => lossText(name, cells)), ...examText(cells)],
     cautions: cautionsOf(sweep, cells),
   };
 }
@@ -64,8 +59,6 @@ function seedsText(cells: readonly Cell[]): string {
   return `${count(most, 'seed')}${cells.length > 1 ? ' a setting' : ''}`;
 }
 
-const LOSS_WORDS: Record<string, string> = { 'loss/D': 'discriminator loss', 'loss/G': 'generator loss' };
-
 /** The figure that stands for a trial's end: the mean over the last tenth of the budget. */
 export function finalValue(name: string): (trial: TrialRecord) => number {
   return (trial) => trial.tail[name] ?? NaN;
@@ -108,68 +101,6 @@ export function contrastText(interval: PairedInterval | null, places = 3): strin
   return `${signed(difference, places)} (${signed(low, places)} to ${signed(high, places)})`;
 }
 
-function lossText(name: string, cells: readonly Cell[]): Summary['seen'] {
-  const known = cells
-    .map((cell) => ({ cell, spread: spreadOf(cell, finalValue(name)) }))
-    .filter(({ spread }) => spread.n > 0);
-  const [first, second] = known;
-  if (!first) return [];
-  const lead = `Mean ${LOSS_WORDS[name] ?? name} over the last tenth of the budget: `;
-  const figure = ({ cell, spread }: typeof first) => `${decimal(spread.mean)} (${cell.label})`;
-  if (!second) return [{ main: `${lead}${figure(first)}.`, rest: '' }];
-  if (known.length === 2) {
-    return [
-      {
-        main: `${lead}${figure(first)} against ${figure(second)}.`,
-        rest: differenceText(contrast(first.cell, second.cell, finalValue(name)), 3),
-      },
-    ];
-  }
-  const sorted = [...known].sort((a, b) => a.spread.mean - b.spread.mean);
-  return [
-    {
-      main: `${lead}from ${figure(sorted[0]!)} to ${figure(sorted.at(-1)!)}.`,
-      rest: '',
-    },
-  ];
-}
-
-function differenceText(interval: PairedInterval | null, places: number): string {
-  if (!interval) return 'No seed is done in both, so there is no paired difference.';
-  const { n, difference, low, high } = interval;
-  if (n < 2)
-    return `Difference, second minus first, ${signed(difference, places)}: one seed in common, so no interval.`;
-  return (
-    `Paired difference over ${count(n, 'seed')}, second minus first: ${signed(difference, places)}, ` +
-    `95\u00a0% t\u00a0interval ${signed(low, places)} to ${signed(high, places)}.`
-  );
-}
-
-function examText(cells: readonly Cell[]): Summary['seen'] {
-  const scored = cells
-    .map((cell) => ({ cell, spread: spreadOf(cell, examValue('exam/psnr')) }))
-    .filter(({ spread }) => spread.n > 0);
-  const untranslated = baselineOf(cells, 'exam/psnr_untranslated');
-  if (scored.length === 0) return [];
-  const figure = ({ cell, spread }: (typeof scored)[number]) => `${fixed(spread.mean, 2)} dB (${cell.label})`;
-  const sorted = [...scored].sort((a, b) => a.spread.mean - b.spread.mean);
-  const [first, second] = scored as [(typeof scored)[number], (typeof scored)[number] | undefined];
-  const several =
-    scored.length <= 2
-      ? scored.map(figure).join(' against ')
-      : `from ${figure(sorted[0]!)} to ${figure(sorted.at(-1)!)}`;
-  const beside = untranslated === null ? '' : `; untranslated images score ${fixed(untranslated, 2)} dB`;
-  return [
-    {
-      main: `PSNR of whole test images: ${several}${beside}.`,
-      rest:
-        scored.length === 2
-          ? `${differenceText(contrast(first.cell, second!.cell, examValue('exam/psnr')), 2)}`
-          : '',
-    },
-  ];
-}
-
 /** Mean over all finished trials of a score that does not depend on the model. */
 export function baselineOf(cells: readonly Cell[], name: string): number | null {
   const values = cells.flatMap((cell) => cell.done.map(examValue(name))).filter(Number.isFinite);
@@ -181,9 +112,7 @@ function cautionsOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
   const seeds = (cells[0]?.done ?? []).filter(({ seed }) =>
     cells.every((cell) => cell.done.some((trial) => trial.seed === seed)),
   ).length;
-  const together = changingTogether(sweep).map((names) => capital(list(names)));
   const cautions = [
-    ...together.map((names) => `${names} change together: their effects cannot be told apart.`),
     ...(sweep.varied.includes('patch') && cells.length > 1
       ? [
           'Losses at different patch sizes are not on one scale: compare whole images, not losses, to choose a setting.',

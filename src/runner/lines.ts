@@ -42,6 +42,8 @@ export interface LineFollower {
 
 export interface FollowOptions {
   from?: Position;
+  /** Bytes of the file that are read, at most. */
+  to?: number;
   piece?: number;
   longestLine?: number;
 }
@@ -54,7 +56,7 @@ export interface FollowOptions {
  * what it knows already only once. A file that was moved away is read to its end first.
  */
 export function followLines(file: string, options: FollowOptions = {}): LineFollower {
-  const { piece: pieceLength = PIECE, longestLine = LONGEST_LINE } = options;
+  const { to = Infinity, piece: pieceLength = PIECE, longestLine = LONGEST_LINE } = options;
   let position = options.from ?? { offset: 0, head: '' };
   let opened: { descriptor: number; identity: string } | undefined;
   let buffer = Buffer.alloc(pieceLength);
@@ -131,7 +133,7 @@ export function followLines(file: string, options: FollowOptions = {}): LineFoll
   const read = (): Piece => {
     opened ??= open(file);
     if (opened === undefined) return nothing();
-    const { size } = fs.fstatSync(opened.descriptor);
+    const size = Math.min(fs.fstatSync(opened.descriptor).size, to);
     const piece = readFrom(opened.descriptor, size, lookForChange(opened.descriptor, size));
     if (piece.more) return piece;
     const identity = identityOf(file);
@@ -145,9 +147,9 @@ export function followLines(file: string, options: FollowOptions = {}): LineFoll
   return { read, close };
 }
 
-/** Each whole line of a file that is not followed, a piece of it in memory at a time; none where there is no such file. */
-export function* eachLine(file: string): Generator<string> {
-  const follower = followLines(file);
+/** Each whole line of a file that is not followed, or of its first bytes, a piece in memory at a time; none where there is no such file. */
+export function* eachLine(file: string, to = Infinity): Generator<string> {
+  const follower = followLines(file, { to });
   try {
     for (let piece = follower.read(); ; piece = follower.read()) {
       yield* piece.lines;

@@ -26,8 +26,17 @@ import {
 } from '../store/writer.js';
 import { rowOfEarlyStop } from './decisions.js';
 import { ingestWhole } from './ingest.js';
-import { readJournal, type JournalEntry } from './journal.js';
-import { eventsFile, journalFile, listAttempts, listSweeps, listTrials, systemFile } from './layout.js';
+import { readWholeJournal } from './executors/slurm/settle.js';
+import type { JournalEntry } from './journal.js';
+import {
+  eventsFile,
+  journalFile,
+  listAttempts,
+  listSweeps,
+  listTrials,
+  resultFile,
+  systemFile,
+} from './layout.js';
 import { lockForReading } from './lock.js';
 import { readSweepRecord, readTrialEntry } from './recover.js';
 import { readSystem } from './system.js';
@@ -88,11 +97,11 @@ export function project(store: Store): void {
   }
 }
 
-/** e.g. `812 1:23001,450`: bytes of the journal, and of each attempt's events and samples of the machine. */
+/** e.g. `812 1:23001,450,0`: bytes of the journal, and of each attempt's events, samples of the machine, and result. */
 function sizesOf(results: string, key: string, numbers: readonly number[]): string {
   const ofAttempts = numbers.map(
     (attempt) =>
-      `${attempt}:${size(eventsFile(results, key, attempt))},${size(systemFile(results, key, attempt))}`,
+      `${attempt}:${[eventsFile, systemFile, resultFile].map((file) => size(file(results, key, attempt))).join(',')}`,
   );
   return [size(journalFile(results, key)), ...ofAttempts].join(' ');
 }
@@ -104,7 +113,7 @@ function size(file: string): number {
 /** Doing it twice changes nothing. */
 function projectTrial(store: Store, key: string, numbers: readonly number[]): void {
   const { results } = store;
-  const journal = readJournal(results, key);
+  const journal = readWholeJournal(results, key);
   for (const entry of journal) {
     if (!('attempt' in entry) || numbers.includes(entry.attempt)) replay(store, key, entry, journal);
   }

@@ -24,7 +24,7 @@ import {
 } from '../store/writer.js';
 import { setBrokenCheckpointsAside } from './checkpoints.js';
 import { restoreDecisions } from './decisions.js';
-import { readResult } from './executors/slurm/files.js';
+import { readClaim, readResult, type Claim } from './executors/slurm/files.js';
 import { ingestWhole, parseEvent } from './ingest.js';
 import { appendJournal, entriesOf, openJob, readJournal, type JournalEntry } from './journal.js';
 import {
@@ -163,6 +163,7 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
   }
   if (numbers.length === 0) return;
   let journal: JournalEntry[] | undefined;
+  let done: boolean | undefined;
   for (const attempt of numbers) {
     const stored = rows.find((each) => each.attempt === attempt);
     // A process that nobody knew of may have written on behind the recorded end.
@@ -173,20 +174,17 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
     if (left?.t === 'process' && !CAN_FIND_STRAYS) await outlive(left);
     if (stored === undefined) {
       const begun = entries.find((entry) => entry.t === 'attempt');
-      const folder = attemptDirectory(results, key, attempt);
-      startAttempt(
-        store,
-        key,
-        attempt,
-        begun?.t === 'attempt' ? begun.wall : fs.statSync(folder).mtimeMs / 1000,
-      );
+      // A task of Slurm's may have begun while no runner was there.
+      const wall = begun?.t === 'attempt' ? begun.wall : readClaim(results, key, attempt)?.wall;
+      startAttempt(store, key, attempt, wall ?? fs.statSync(attemptDirectory(results, key, attempt)).mtimeMs / 1000); // prettier-ignore
     }
     ingestWhole(store, key, attempt);
     restoreDecisions(store, key, attempt, journal);
     if (stored?.outcome) continue;
     const recorded = entries.findLast((entry) => entry.t === 'end');
-    // It may run at this moment, or have ended: who asks the scheduler will know.
-    if (recorded === undefined && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
+    // It may run at this moment, or have ended in a way that only who asks the scheduler can judge, unless the trial is done.
+    done ??= numbers.some((each) => readResult(results, key, each)?.last === 'done');
+    if (recorded === undefined && !done && attempt >= (openJob(journal)?.attempt ?? Infinity)) continue;
     if (recorded?.t === 'end') {
       const { outcome, reason, exitCode, signal, lastLines = null } = recorded;
       const again = journal.some(
@@ -197,10 +195,17 @@ async function recoverTrial(store: Store, key: string, say: (message: string) =>
       continue;
     }
     const end = endToldByEvents(results, key, attempt);
-    const wall = Date.now() / 1000;
-    appendJournal(results, key, { t: 'end', attempt, wall, ...end });
+    const wall = readResult(results, key, attempt)?.ended ?? Date.now() / 1000;
+    const claim = entries.some((entry) => entry.t === 'attempt') ? undefined : readClaim(results, key, attempt); // prettier-ignore
+    appendJournal(results, key, ...(claim === undefined ? [] : [beginningOf(attempt, claim)]), { t: 'end', attempt, wall, ...end }); // prettier-ignore
     endAttempt(store, key, attempt, end, wall);
   }
+}
+
+/** What a runner would have written down as Slurm began an attempt. */
+function beginningOf(attempt: number, claim: Claim): JournalEntry {
+  const { wall, device, threads, resume, job, node } = claim;
+  return { t: 'attempt', attempt, wall, device, threads, resume, where: `${job} on ${node}` };
 }
 
 function sizeOf(file: string): number {

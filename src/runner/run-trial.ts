@@ -10,9 +10,11 @@ import { DataError } from '../imaging/image.js';
 import { EXIT, type AnyTrialConfig, type TrialData, type TrialEvent } from '../protocol.js';
 import { outOfMemory } from '../out-of-memory.js';
 import type { Store } from '../store/open.js';
+import { readIngested } from '../store/writer.js';
 import type { Exit, RunningTrial, Scheduler, Started } from './executors/executor.js';
 import { localExecutor } from './executors/local.js';
 import { FAILURES } from './failures.js';
+import { parseEvent } from './ingest.js';
 import type { IngestThread } from './ingest-thread.js';
 import { appendJournal, entriesOf, newAttempt, readJournal, type JournalEntry } from './journal.js';
 import {
@@ -26,6 +28,7 @@ import {
   writeFileWhole,
 } from './layout.js';
 import { lastLines } from './last-lines.js';
+import { eachLine } from './lines.js';
 import { judgeExit, type Verdict } from './outcome.js';
 import { nextAttempt, startMicroBatch, type NextAttempt } from './retry.js';
 import { isForeignTrial } from './plan.js';
@@ -62,16 +65,21 @@ export interface TrialWork {
   system: SystemWatch;
 }
 
-/** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
-export async function runTrial(work: TrialWork): Promise<Verdict> {
+/**
+ * Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep.
+ * @returns undefined if it goes on without this runner
+ */
+export async function runTrial(work: TrialWork): Promise<Verdict | undefined> {
   const { store, config, slot, label, progress, stopping } = work;
   const begun = performance.now();
   if (work.scheduler === undefined) progress.started(config.key, label);
   const { verdict, results, left, device = slot.device } = await runAttempts(work);
-  if (left) return verdict;
+  if (left) return undefined;
   if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
-  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : results || reason;
+  // One that somebody else stopped has a reason that its numbers do not tell.
+  const surprising = outcome === 'stopped' && !stopping.requested;
+  const told = outcome === 'failed' ? await explainFailure(store, config, verdict) : surprising ? reason : results || reason; // prettier-ignore
   const took = duration((performance.now() - begun) / 1000);
   progress.ended(config.key, `${label}  ${outcome} on ${device} in ${took}  ${told}`);
   return verdict;
@@ -182,12 +190,15 @@ async function runAttempt(work: TrialWork, decide: Decide): Promise<Attempt> {
   const here = work.scheduler === undefined;
   const unwatch = here ? work.system.watch({ key, attempt, pid: running.process?.pid, device }) : undefined;
   const seen: Seen = {};
-  const following = ingest.follow(key, attempt, (events) => {
+  const saw = (events: TrialEvent[]) => {
     see(seen, events);
     watch.saw(events);
     progress.saw(key, events);
     if (steering.saw(key, attempt, events)) running.stop(GRACE);
-  });
+  };
+  // What it wrote while no runner was there may be in the store already.
+  if (!here) for (const line of eachLine(eventsFile(results, key, attempt), readIngested(store, key, attempt).offset)) saw([parseEvent(line)]); // prettier-ignore
+  const following = ingest.follow(key, attempt, saw);
   const exit = await running.exited;
   const limit = watch.close();
   await following.finished();

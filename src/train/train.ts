@@ -10,7 +10,7 @@ import type { Bank, Engine } from '../engines/engine.js';
 import { openEngine } from '../engines/open.js';
 import { hostHash } from '../machine.js';
 import { ENVIRONMENT, NUMERICS_VERSION, type MetricValues, type TrialConfig } from '../protocol.js';
-import { packageVersion } from '../version.js';
+import { checkoutCommit, packageVersion } from '../version.js';
 import { budgetMeter, learningRate } from './budget.js';
 import { loadCheckpoint, saveCheckpoint, type TrialState } from './checkpoint.js';
 import { loadTrialImages, patchSource, thresholdsOf, type TrialImages } from './data.js';
@@ -88,13 +88,15 @@ export async function train(config: TrialConfig, io: TrialIo): Promise<void> {
   const translator = openTranslator(parameters, engine, bank);
   const validator = await openValidator(config, images, translator);
   const sample = await openSampler(parameters, images, translator, io);
+  const checkout = checkoutCommit();
+  const commit: Record<string, string> = checkout === undefined ? {} : { commit: checkout };
   io.emit({
     t: 'start',
     engine: engine.name,
     engineReason: reason,
     device: engine.device,
     threads: engine.threads * form.lanes,
-    versions: { cyclesweep: packageVersion(), node: process.version, ...engine.versions },
+    versions: { cyclesweep: packageVersion(), ...commit, node: process.version, ...engine.versions },
     pid: process.pid,
     host: hostHash(),
     cpu: `${os.cpus().length} x ${os.cpus()[0]?.model.trim() ?? 'unknown'}`,

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect } from 'vitest';
-import { readJournal, type JournalEntry } from '../../src/runner/journal.js';
 import { listTrials, sweepIn, temporaryFolder } from '../support.js';
 import type { Cluster } from './cluster.js';
 
@@ -21,8 +20,9 @@ export interface World {
   go(): void;
   /** What trials said as they began, in that order. */
   started(): Started[];
-  journals(): JournalEntry[][];
-  /** All numbers of all trials, by trial, metric and update, as a machine's database has them; and that `sweep fsck` finds no fault. */
+  /** A file of all trials' attempts of this number. */
+  attemptFiles(attempt: number, name: string): string[];
+  /** All numbers but times of all trials, by trial, metric and update, as a machine's database has them; and that `sweep fsck` finds no fault. */
   numbers(machine: string, results?: string): Promise<unknown[]>;
   /** The report of a machine that sees the folder. */
   report(machine: string): Promise<string>;
@@ -67,7 +67,8 @@ resources: {slurm: {memory: off, cpus: 1${slurm}}}
     },
     go: () => fs.writeFileSync(path.join(folder, 'go'), ''),
     started: () => readLines(path.join(folder, 'started')) as Started[],
-    journals: () => (fs.existsSync(path.join(results, 'trials')) ? listTrials(results).map((key) => readJournal(results, key)) : []), // prettier-ignore
+    attemptFiles: (attempt, name) =>
+      listTrials(results).map((key) => path.join(results, 'trials', key, 'attempts', String(attempt), name)),
     async numbers(machine, results = 'results') {
       const check = await world.on(machine, 'fsck', '--json', '--results', results);
       expect(check.exitCode, check.all).toBe(0);
@@ -90,9 +91,11 @@ resources: {slurm: {memory: off, cpus: 1${slurm}}}
   return world;
 }
 
+/** `data/` is how long a trial waited for its images. */
 const NUMBERS = `
 select key, status, metric_names.name as name, metrics.step as step, pixels, value, max(attempt) > 0 as there
 from metrics join trials on trials.id = metrics.trial join metric_names on metric_names.id = metrics.name
+where metric_names.name not like 'data/%'
 group by trials.key, metric_names.name, metrics.step
 order by trials.key, metric_names.name, metrics.step`;
 

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { systemCode } from '../../../errors.js';
-import { attemptDirectory, listAttempts, writeFileWhole } from '../../layout.js';
+import { attemptDirectory, listAttempts, resultFile, writeFileWhole } from '../../layout.js';
 
 /** `tasks.json` of an array. */
 export interface ArrayFile {
@@ -103,11 +103,11 @@ export function writeClaim(results: string, key: string, attempt: number, claim:
 }
 
 export function readResult(results: string, key: string, attempt: number): Result | undefined {
-  return readJson<Result>(attemptFile(results, key, attempt, 'result.json'));
+  return readJson<Result>(resultFile(results, key, attempt));
 }
 
 export function writeResult(results: string, key: string, attempt: number, result: Result): void {
-  writeFileWhole(attemptFile(results, key, attempt, 'result.json'), JSON.stringify(result) + '\n', true);
+  writeFileWhole(resultFile(results, key, attempt), JSON.stringify(result) + '\n', true);
 }
 
 /** Says that an attempt lives: its content changes, which is seen on every machine as soon as the file is opened. */
