@@ -11,6 +11,9 @@ import { writePng } from '../src/imaging/png.js';
 
 export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 
+/** Runs a command in a terminal and types into it; for python3. */
+export const TERMINAL = fileURLToPath(new URL('./fixtures/terminal.py', import.meta.url));
+
 const OPTIONS = { reject: false, all: true, stdin: 'ignore' } as const satisfies Options;
 
 /** Starts `sweep ARGS` as a user would, in `cwd`. Its phantom cache and its registry of devices are the test's own. */

@@ -2,22 +2,14 @@
 import { crossingGrid } from '../../definition/warnings.js';
 import { metricOf } from '../../metrics.js';
 import type { SweepRecord } from '../../store/queries.js';
-import { changingTogether, unfinished, type Cell } from '../cells.js';
+import { changingTogether, settingsOf, unfinished, type Cell } from '../cells.js';
 import { forestOf } from '../figures/forest.js';
 import { capital, count, decimal, integer, list, signed, spelled, withoutPaths } from '../format.js';
 import type { Section } from '../section.js';
 import { summaryOf } from '../summary.js';
 import { leftOut, table, type Table } from '../tables.js';
-import {
-  effectText,
-  marginText,
-  placesFor,
-  pText,
-  settingsOf,
-  verdictsOf,
-  type Verdict,
-  type VerdictKind,
-} from '../verdicts.js';
+import { effectText, marginText, placesFor, pText } from '../verdict-words.js';
+import { verdictsOf, type Verdict, type VerdictKind } from '../verdicts.js';
 import { sweepFileName } from './made.js';
 
 /** A sign beside the words, so that a verdict is not told by its colour alone. */
