@@ -151,7 +151,7 @@ describe('tensorboard', () => {
     const one = read.runs['patch 32 seed 2']!.scalars;
     expect(one['exam/psnr']).toEqual([[10, 23]]);
     expect(one['exam by image/psnr']).toEqual([[3, 22]]);
-    expect(one['exam by image/psnr, domain y']).toEqual([[5, 24]]);
+    expect(one['exam by image/psnr domain y']).toEqual([[5, 24]]);
     const [picture] = read.pictures['patch 32 seed 2']!['image 3, detail/gx']!;
     const key = listTrials(at('results'))[0]!;
     const file = at('results', 'trials', key, 'samples', 'gx.png');

@@ -75,10 +75,10 @@ export function tableOf(used: readonly Cell[], all: readonly Cell[], outcome: st
   };
 }
 
-function hasFailed(trial: TrialRecord): boolean {
+export function hasFailed(trial: TrialRecord): boolean {
   return trial.status === 'failed' && !NOT_ITS_FAULT.has(trial.attempts.at(-1)?.class ?? '');
 }
 
-function hasCollapsed(trial: TrialRecord): boolean {
+export function hasCollapsed(trial: TrialRecord): boolean {
   return trial.status === 'done' && trial.messages.some(({ code }) => code === 'g-collapsed');
 }
