@@ -21,14 +21,7 @@ interface Page {
 const PAGES: Page[] = [
   {
     name: 'first-sweep.md',
-    shorter: [
-      'data.size=512',
-      'data.count=8',
-      'seeds=1',
-      'budget.updates=2',
-      'filters=2',
-      'exam.extent=crop',
-    ],
+    shorter: ['data.size=512', 'data.count=8', 'seeds=1', 'budget.updates=2', 'filters=2'],
   },
   { name: 'own-images.md', shorter: ['seeds=1', 'budget.updates=2', 'filters=2'] },
   { name: 'reading-the-report.md', shorter: [] },
