@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 /** By name: a script beside this one, and its arguments. */
 const PARTS = {
+  install: ['verify-install.mjs'],
   chaos: ['chaos/main.mjs', '--kills', '1000'],
 };
 
