@@ -246,13 +246,9 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
         current.kill = setTimeout(() => running.kill(), grace + settleTime());
       },
       kill() {
-        task.asked = true;
-        cancel(task);
-        // What it says of its end is read, if it comes in time; else the next run reads it.
         clearTimeout(current.kill);
-        current.kill = setTimeout(() => {
-          if (task.running === current) leaveTask(task);
-        }, settleTime());
+        askTask(task);
+        cancel(task); // what it says of its end is waited for all the same
       },
     };
     const { job, node, wall, device, threads, resume } = claim;
