@@ -50,6 +50,23 @@ export function listTrials(results: string): string[] {
     .sort();
 }
 
+/** A trial's folder while it is removed: nobody takes it for a trial. */
+export function removedDirectory(results: string, key: string): string {
+  return path.join(results, 'trials', `removed-${key}`);
+}
+
+/** Folders of trials whose removal was not finished. */
+export function listRemoved(results: string): string[] {
+  return namesIn(path.join(results, 'trials'))
+    .filter((name) => name.startsWith('removed-'))
+    .map((name) => path.join(results, 'trials', name));
+}
+
+/** Names of a trial's checkpoints, and of what a kill left beside them. */
+export function listCheckpoints(results: string, key: string): string[] {
+  return namesIn(path.join(trialDirectory(results, key), 'checkpoints'));
+}
+
 /** Names of the sweeps that have a record, sorted. */
 export function listSweeps(results: string): string[] {
   const names = namesIn(path.join(results, 'sweeps'));

@@ -83,6 +83,8 @@ function tellOther(entry: Record<string, unknown> & { t: string }): string {
       return `waits: ${String(reason)}`;
     case 'early-stop':
       return `is stopped early at update ${String(step)} by ${String(rule)}: ${String(reason)}`;
+    case 'removed':
+      return `sweep gc removes ${(entry.checkpoints as string[]).join(', ')}`;
     case 'extended':
       return `goes on from trial ${String(from).slice(0, 10)}, update ${String(step)}`;
   }
