@@ -589,7 +589,9 @@ function toDefinition({ command, repeat, early_stop, ...file }: CheckedFile): De
 /** A checked value with its keys in the order in which they were written: the first parameter of a grid changes slowest. */
 function inOrderOf<T>(written: unknown, checked: T): T {
   if (Array.isArray(checked)) {
-    return checked.map((item, at): unknown => inOrderOf((written as unknown[])[at], item)) as T;
+    // A list that is not written is a default.
+    if (!Array.isArray(written)) return checked;
+    return checked.map((item, at): unknown => inOrderOf(written[at], item)) as T;
   }
   if (typeof checked !== 'object' || checked === null || typeof written !== 'object' || written === null) {
     return checked;

@@ -80,6 +80,11 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)}\u00a0%`;
 }
 
+/** A measured share: small ones with a digit more. */
+export function shareText(share: number): string {
+  return share > 0 && share < 0.1 ? `${(share * 100).toFixed(1)}\u00a0%` : percent(share);
+}
+
 /** `one`, `two` … in running text; figures from thirteen. */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
   return `${spelled(n)} ${n === 1 ? noun : plural}`;

@@ -68,10 +68,13 @@ export function reachedAfter({ seconds, value }: TrackedTrial, { better }: Track
   return at < 0 ? NaN : seconds[at]!;
 }
 
-/** The level that all settings come to: what the mean of the last one ends with. */
+/** A round level that every trial comes to: a little worse than what the worst of them ends with. */
 export function commonLevel(track: Track): number {
-  const ends = track.cells.map(({ trials }) => mean(trials.map(({ value }) => value.at(-1)!)));
-  return ends.reduce((worst, end) => (isBetter(track, worst, end) ? end : worst));
+  const ends = track.cells.flatMap(({ trials }) => trials.map(({ value }) => value.at(-1)!));
+  const worst = ends.reduce((a, b) => (isBetter(track, a, b) ? b : a));
+  const step = 10 ** (Math.floor(Math.log10(Math.abs(worst) || 1)) - 3);
+  const round = track.better === 'higher' ? Math.floor : Math.ceil;
+  return Number((round(worst / step) * step).toPrecision(6));
 }
 
 /** Median of the seeds that reached a level, and how many did. */

@@ -258,6 +258,33 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     await page.context().close();
   });
 
+  test('draws each claim where its numbers say, and opens them by keyboard', async () => {
+    const page = await open('two.html', 390);
+    const claims = page.locator('.claim');
+    expect(await claims.count()).toBe(3);
+    for (const claim of await claims.all()) {
+      const middle = async (part: string) => {
+        const { x, width } = (await claim.locator(`.forest .${part}`).boundingBox())!;
+        return x + width / 2;
+      };
+      const [effect, interval, zero] = [
+        await middle('effect'),
+        await middle('interval'),
+        await middle('zero'),
+      ];
+      expect(effect).toBeCloseTo(interval, 0);
+      // "higher" stands right of the line of no difference.
+      expect(effect > zero).toBe((await claim.locator('.found').textContent())!.includes(' higher with '));
+      expect(await claim.locator('.forest .seed').count()).toBe(3);
+    }
+    const details = claims.first().locator('details');
+    await details.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    expect(await details.getByText('One new pair of models').isVisible()).toBe(true);
+    expect(await fits(page)).toBe(true);
+    await page.context().close();
+  });
+
   test('keeps headings in order', async () => {
     const page = await open('two.html', 1280);
     const levels = await page.evaluate<number[]>(
@@ -265,6 +292,32 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     );
     expect(levels[0]).toBe(1);
     levels.slice(1).forEach((level, i) => expect(level - levels[i]!).toBeLessThanOrEqual(1));
+    await page.context().close();
+  });
+
+  test('reckons which setting comes to a chosen quality, and gives the numbers of the figures', async () => {
+    const page = await open('two.html', 1280);
+    await drawn(page);
+    const box = page.locator('[data-section=decision]');
+    expect(await box.locator('.scatter svg').count()).toBe(2); // X→Y against memory and time
+    expect(await box.locator('.scatter .seed').count()).toBe(2 * 6);
+    const reached = () => box.locator('.reach tbody td:nth-child(2)').allTextContents();
+    expect(await reached()).toEqual(['3 of 3', '3 of 3']);
+    await box.getByLabel('Level').fill('99');
+    expect(await reached()).toEqual(['0 of 3', '0 of 3']);
+    expect(await box.locator('.reach .caption').textContent()).toContain('is 99 or more');
+    await box.getByLabel('Measure').selectOption('val/ssim');
+    expect(await reached()).toEqual(['3 of 3', '3 of 3']);
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      box.getByRole('button', { name: 'Numbers of these figures as CSV' }).click(),
+    ]);
+    const lines = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('\n');
+    expect(lines[0]).toBe('setting,seed,exam/psnr,exam/psnr_yx,memory bytes,seconds,energy joules');
+    expect(lines).toHaveLength(7);
+    expect(complaints).toEqual([]);
     await page.context().close();
   });
 

@@ -1,20 +1,8 @@
 /** @file The report's tables, as plain text by row and column. */
 import { METRICS, metricOf } from '../metrics.js';
-import { NUMERICS_VERSION } from '../protocol.js';
-import type { AttemptRecord, Statistic, SweepRecord, SystemRecord, TrialRecord } from '../store/queries.js';
-import { parameterText, unfinished, type Cell } from './cells.js';
-import {
-  bytes,
-  capital,
-  exact,
-  fixed,
-  integer,
-  list,
-  NONE,
-  percent,
-  placesOf,
-  withoutPaths,
-} from './format.js';
+import type { Statistic, SweepRecord, SystemRecord, TrialRecord } from '../store/queries.js';
+import { unfinished, type Cell } from './cells.js';
+import { bytes, capital, fixed, integer, list, NONE, percent, placesOf, withoutPaths } from './format.js';
 import {
   contrast,
   contrastText,
@@ -106,90 +94,6 @@ export function differenceTable(cells: readonly Cell[]): Table | null {
   );
 }
 
-/** What is computed, not measured: geometry and amounts beside the curves. */
-export function factsTable(cells: readonly Cell[]): Table | null {
-  const known = cells.flatMap((cell) => {
-    const trial = cell.trials.find((one) => one.facts);
-    return trial?.facts ? [{ cell, trial, facts: trial.facts }] : [];
-  });
-  if (known.length === 0) return null;
-  const most = Math.max(...known.map(({ trial }) => trial.updates ?? 0));
-  return table(
-    'Computed, not measured',
-    ['', ...known.map(({ cell }) => cell.label)],
-    [
-      [
-        'Pixels of each domain in one update',
-        ...known.map(({ trial }) => integer(trial.parameters.patch ** 2 * trial.parameters.batch)),
-      ],
-      [
-        'Updates in the budget',
-        ...known.map(({ trial }) => {
-          const updates = trial.updates ?? 0;
-          const share =
-            updates > 0 && updates < most
-              ? ` (1/${Number((most / updates).toPrecision(2))} of the most)`
-              : '';
-          return `${integer(trial.updates)}${share}`;
-        }),
-      ],
-      ['Patch, pixels', ...known.map(({ trial }) => parameterText('patch', trial.parameters.patch))],
-      [
-        'Receptive field of a discriminator output, pixels',
-        ...known.map(({ facts }) => String(facts.discriminatorReceptiveField)),
-      ],
-      [
-        'Output map of the discriminator',
-        ...known.map(({ facts }) => parameterText('patch', facts.discriminatorMap)),
-      ],
-      ['Outputs that see padding', ...known.map(({ facts }) => percent(facts.discriminatorPaddingShare))],
-      [
-        'Receptive field of a generator output, pixels',
-        ...known.map(({ facts }) => String(facts.generatorReceptiveField)),
-      ],
-      ['Weights: generator', ...known.map(({ facts }) => integer(facts.generatorWeights))],
-      ['Weights: discriminator', ...known.map(({ facts }) => integer(facts.discriminatorWeights))],
-    ],
-  );
-}
-
-/** The same facts in sentences. */
-export function factsInWords(sweep: SweepRecord, cells: readonly Cell[]): string[] {
-  const facts = sweep.trials.flatMap((trial) => (trial.facts ? [{ ...trial.facts, trial }] : []));
-  const small = facts.find((one) => one.discriminatorReceptiveField > one.trial.parameters.patch);
-  const narrow = facts.find((one) => one.generatorReceptiveField > one.trial.parameters.patch);
-  const updates = cells.flatMap((cell) => cell.trials.find((trial) => trial.updates !== null) ?? []);
-  const sorted = [...updates].sort((a, b) => a.updates! - b.updates!);
-  const [fewest, most] = [sorted[0], sorted.at(-1)];
-  const words = [
-    'Losses at different patch sizes are not on one scale: another patch gives the discriminators another task.',
-  ];
-  if (fewest && most && fewest.updates! < most.updates!) {
-    words.push(
-      `At this budget ${cellLabel(fewest, cells)} makes ${integer(fewest.updates)} updates and ${cellLabel(most, cells)} makes ${integer(most.updates)}: ${Number((most.updates! / fewest.updates!).toPrecision(2))} times as many. Equal pixels are not equal updates.`,
-    );
-  }
-  if (small) {
-    words.push(
-      `At patch ${parameterText('patch', small.trial.parameters.patch)} a discriminator output looks at ${small.discriminatorReceptiveField} pixels a side, more than the patch has: every output sees padding.`,
-    );
-  }
-  if (narrow) {
-    words.push(
-      `A generator output looks at ${narrow.generatorReceptiveField} pixels a side, so at patch ${parameterText('patch', narrow.trial.parameters.patch)} it sees padding too, which it will not on a whole image.`,
-    );
-  }
-  const [one] = facts;
-  if (one) {
-    const [low, high] = one.range;
-    words.push(
-      `The networks work on intensities in [\u22121, 1] (\u22121 and 1 stand for ${exact(low)} and ${exact(high)} of the data). Lambda and gamma weigh L1 distances on that range; on [0, 1] the same numbers would weigh half.`,
-      `Images of X and Y: ${['train', 'validation', 'test'].map((part) => `${part} ${one.images[part as 'train'].map(integer).join(' and ')}`).join('; ')}.`,
-    );
-  }
-  return words;
-}
-
 function cellLabel(trial: TrialRecord, cells: readonly Cell[]): string {
   return cells.find((cell) => cell.trials.includes(trial))?.label ?? '';
 }
@@ -264,68 +168,4 @@ export function messagesOf(sweep: SweepRecord, cells: readonly Cell[]): string[]
       ? `${text} (all trials)`
       : `${text} (${[...labels].join('; ')})`,
   );
-}
-
-export interface RunFact {
-  name: string;
-  /** One value where all trials agree; else each value with its trials. */
-  values: { text: string; trials: string | null }[];
-}
-
-/** How it was run; what differs between trials shows, for it may explain a difference. */
-export function runFacts(sweep: SweepRecord, cells: readonly Cell[]): RunFact[] {
-  const perAttempt: [string, (attempt: AttemptRecord) => string | null][] = [
-    ['Engine', (attempt) => attempt.engine],
-    ['Reason for the engine', (attempt) => attempt.engineReason && withoutPaths(attempt.engineReason)],
-    ['Device', (attempt) => attempt.device],
-    ['Form of residual blocks', (attempt) => attempt.form],
-    ['Threads', (attempt) => (attempt.threads === null ? null : String(attempt.threads))],
-    ['Processor', (attempt) => attempt.cpu],
-    ['Machine (hashed name)', (attempt) => attempt.host],
-    [
-      'Versions',
-      (attempt) =>
-        attempt.versions &&
-        Object.keys(attempt.versions)
-          .sort()
-          .map((name) => `${name} ${attempt.versions![name]!}`)
-          .join(', '),
-    ],
-  ];
-  const facts = perAttempt.map(([name, value]) =>
-    factOf(name, sweep, cells, (trial) => trial.attempts.map(value).filter((text) => text !== null)),
-  );
-  const common = commonParameters(sweep);
-  return [
-    ...facts,
-    factOf('Data fingerprint', sweep, cells, (trial) => [trial.dataFingerprint]),
-    ...(common === '' ? [] : [{ name: 'Parameters in common', values: [{ text: common, trials: null }] }]),
-    { name: 'Numerics version of this program', values: [{ text: String(NUMERICS_VERSION), trials: null }] },
-  ].filter((fact) => fact.values.length > 0);
-}
-
-function factOf(
-  name: string,
-  sweep: SweepRecord,
-  cells: readonly Cell[],
-  valuesOf: (trial: TrialRecord) => string[],
-): RunFact {
-  const found = new Map<string, Set<TrialRecord>>();
-  for (const trial of sweep.trials) {
-    for (const text of valuesOf(trial)) found.set(text, (found.get(text) ?? new Set()).add(trial));
-  }
-  const named = (trials: Set<TrialRecord>) => [...trials].map((trial) => trialLabel(trial, cells)).join('; ');
-  return {
-    name,
-    values: [...found].map(([text, trials]) => ({ text, trials: found.size > 1 ? named(trials) : null })),
-  };
-}
-
-function commonParameters(sweep: SweepRecord): string {
-  const [first] = sweep.trials;
-  if (!first) return '';
-  return Object.entries(first.parameters)
-    .filter(([name]) => !(sweep.varied as string[]).includes(name))
-    .map(([name, value]) => `${name} ${String(value)}`)
-    .join(', ');
 }

@@ -45,12 +45,15 @@ describe('the decision box', () => {
     expect(lead.map((text) => text.slice(0, 3))).toEqual(['X→Y', 'Y→X']);
   });
 
-  test('counts a failed trial as the worst', () => {
+  test('counts failed and collapsed trials as the worst', () => {
     const sweep = sweepOf([[29, 30, 31], [30, 32, 34]]); // prettier-ignore
     sweep.trials[4]!.status = 'failed';
     const row = decide(sweep).tables[0]!.rows[1]!.cells.map(({ text }) => text);
     expect(row[0]).toBe('2 of 3');
     expect(row[4]).toBe('failed (seed 2)');
+    sweep.trials[1]!.messages = [{ type: 'health', step: 1, code: 'g-collapsed', text: '' }];
+    expect(decide(sweep).tables[0]!.rows[0]!.cells[4]!.text).toBe('collapsed (seed 2)');
+    expect(decide(sweep).costs.rows.map(({ cells }) => cells.at(-1)!.text)).toEqual(['1', '1']);
   });
 
   test('calls nothing better with one seed, nor where the seeds do not tell settings apart', () => {

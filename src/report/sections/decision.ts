@@ -6,7 +6,19 @@ import { qualityEnergy } from '../figures/quality-energy.js';
 import { qualityMemory } from '../figures/quality-memory.js';
 import { qualityTime } from '../figures/quality-time.js';
 import { letterOf, type Scatter } from '../figures/scatter.js';
-import { capital, count, decimal, duration, fixed, integer, list, NONE, percent, signed } from '../format.js';
+import {
+  capital,
+  shareText,
+  count,
+  decimal,
+  duration,
+  fixed,
+  integer,
+  list,
+  NONE,
+  percent,
+  signed,
+} from '../format.js';
 import { commonLevel, overtaking, pacesOf, reachOf, tracksOf, type Track } from '../pace.js';
 import {
   baselinesOf,
@@ -28,6 +40,7 @@ import { mean, quantile } from '../statistics.js';
 import { predictionInterval } from '../inference.js';
 import { contrast, examValue } from '../summary.js';
 import { table, type Table } from '../tables.js';
+import { hasCollapsed, hasFailed } from '../counting.js';
 import type { Section } from '../section.js';
 
 export const decision: Section = {
@@ -160,9 +173,8 @@ function qualityTable(cells: readonly Cell[], quality: Quality, way: Way, scored
     capital(EXAM_VARIANTS[variant].label), NONE, text(value), NONE, NONE, NONE,
     ...(ofImages ? [NONE, NONE] : []),
   ]); // prettier-ignore
-  const rows = scored.map(({ cell, trials, mean }) => {
-    const failed = failures(cell);
-    const worst = trials.reduce((a, b) => (isBetter(quality, a.value, b.value) ? b : a));
+  const rows = scored.map((one) => {
+    const { cell, trials, mean } = one;
     const image = trials
       .flatMap(({ trial }) => worstImage(trial, quality, way) ?? [])
       .reduce<WorstImage | null>((a, b) => (a && isBetter(quality, b.value, a.value) ? a : b), null);
@@ -172,9 +184,7 @@ function qualityTable(cells: readonly Cell[], quality: Quality, way: Way, scored
       text(mean.mean),
       span(mean),
       span(predictionInterval(trials.map(({ value }) => value))),
-      failed.length > 0
-        ? `failed (seed ${failed.map(({ seed }) => seed).join(', ')})`
-        : `${text(worst.value)} (seed ${worst.trial.seed})`,
+      worstSeed(quality, one, text),
       ...(ofImages
         ? [
             image ? `${text(image.value)} (image ${image.index}, seed ${image.seed})` : NONE,
@@ -196,7 +206,7 @@ function qualityTable(cells: readonly Cell[], quality: Quality, way: Way, scored
     ],
     [...baselines, ...rows],
     [
-      'People deploy one model: one more training of a setting is expected within the prediction interval, if seeds scatter as the normal distribution does. Failed trials count as the worst.',
+      'People deploy one model: one more training of a setting is expected within the prediction interval, if seeds scatter as the normal distribution does. Failed and collapsed trials count as the worst.',
       ...(ofImages
         ? [
             `Error of an image: mean absolute error${error?.includes('_body') ? ' inside the body' : ''}, mean over seeds; ${count(images, 'test image')}${images < 20 ? ', so that the percentile is hardly less than the worst' : ''}.`,
@@ -207,9 +217,14 @@ function qualityTable(cells: readonly Cell[], quality: Quality, way: Way, scored
   );
 }
 
-/** Trials that broke: they count as the worst. Those that were stopped early, or have not ended, say nothing of it. */
-function failures(cell: Cell): TrialRecord[] {
-  return cell.trials.filter(({ status }) => status === 'failed');
+/** A setting's worst trial: one that failed, else one that collapsed, else that of the worst score. */
+function worstSeed(quality: Quality, { cell, trials }: Scored, text: (value: number) => string): string {
+  const seeds = (broken: TrialRecord[]) => broken.map(({ seed }) => seed).join(', ');
+  const [failed, collapsed] = [cell.trials.filter(hasFailed), cell.trials.filter(hasCollapsed)];
+  if (failed.length > 0) return `failed (seed ${seeds(failed)})`;
+  if (collapsed.length > 0) return `collapsed (seed ${seeds(collapsed)})`;
+  const worst = trials.reduce((a, b) => (isBetter(quality, a.value, b.value) ? b : a));
+  return `${text(worst.value)} (seed ${worst.trial.seed})`;
 }
 
 interface WorstImage {
@@ -261,7 +276,11 @@ function costTable(cells: readonly Cell[]): Table {
         return shares.length === 0 ? NONE : shareText(mean(shares));
       },
     },
-    { title: 'Failed trials', text: (cell: Cell) => integer(failures(cell).length) },
+    {
+      title: 'Failed or collapsed',
+      text: ({ trials }: Cell) =>
+        integer(trials.filter((trial) => hasFailed(trial) || hasCollapsed(trial)).length),
+    },
   ].filter(({ text }) => measured.some((cell) => text(cell) !== NONE));
   return table(
     'What a trial costs: mean over seeds',
@@ -281,11 +300,6 @@ function costTable(cells: readonly Cell[]): Table {
 function costText(cell: Cell, cost: Cost): string {
   const { n, mean: centre } = costOf(cell, cost);
   return n === 0 ? NONE : cost.text(centre);
-}
-
-/** Small shares with a digit more. */
-export function shareText(share: number): string {
-  return share > 0 && share < 0.1 ? `${(share * 100).toFixed(1)}\u00a0%` : percent(share);
 }
 
 /** For every setting, those that need as much memory; and how each of them scores. */
@@ -404,13 +418,13 @@ function reachTable(tracks: readonly Track[], cells: readonly Cell[]): Decision[
     metrics: tracks.map((one) => ({
       name: one.name,
       label: one.unit === '' ? one.label : `${one.label} (${one.unit})`,
-      level: String(rounded(commonLevel(one))),
+      level: String(commonLevel(one)),
     })),
     table: table(
-      `Until ${track.label} is ${scoreText(track, rounded(level))}${track.better === 'higher' ? ' or more' : ' or less'}`,
+      `Until ${track.label} is ${scoreText(track, level)}${track.better === 'higher' ? ' or more' : ' or less'}`,
       ['Setting', 'Seeds that reach it', 'Time of training, median of those', 'Memory'],
       track.cells.map(({ cell, trials }) => {
-        const { reached, of, seconds } = reachOf(trials, track, rounded(level));
+        const { reached, of, seconds } = reachOf(trials, track, level);
         return [
           labelOf(cells, cell),
           `${reached} of ${of}`,
@@ -419,7 +433,7 @@ function reachTable(tracks: readonly Track[], cells: readonly Cell[]): Decision[
         ];
       }),
       [
-        'The level that the last of the settings ends with on average. Time until it was first measured; measurements stand at tenths of the budget.',
+        'The level that every finished trial comes to. Time until it was first measured; measurements stand at tenths of the budget.',
       ],
     ),
   };
@@ -431,7 +445,7 @@ function reachData(tracks: readonly Track[], cells: readonly Cell[]): ReachData 
     metrics: tracks.map((track) => ({
       name: track.name,
       better: track.better,
-      level: rounded(commonLevel(track)),
+      level: commonLevel(track),
     })),
     cells: cells
       .map((cell) => ({

@@ -53,13 +53,17 @@ describe('the exam', () => {
       'exam/critic_low_untranslated': 0.8,
       'exam/critic_high_untranslated': 1,
     });
-    const { critic, tables } = view([scores(0.9), scores(0.9)], [scores(0.7), scores(0.8)]);
+    const { critic, verdicts } = view([scores(0.9), scores(0.9)], [scores(0.7), scores(0.8)]);
     expect(critic!.rows.map((row) => texts(row).slice(0, 3))).toEqual([
       ['Untranslated', '0.98', '0.80 to 1.00'],
       ['64×64, batch 16', '0.90 ± 0.00', '0.70 to 1.00'],
       ['128×128, batch 2', '0.75 ± 0.64', '0.55 to 1.00'],
     ]);
-    expect(tables[0]!.columns.map(({ text }) => text)).toContain('Accuracy of a fresh critic');
+    expect(verdicts).toEqual([]);
+    const worse = view([scores(0.99), scores(0.99)], [scores(0.7), scores(0.8)]).verdicts;
+    expect(worse[0]).toContain(
+      '64×64, batch 16: the untranslated image scores better than the model in Accuracy of a fresh critic (X→Y)',
+    );
     expect(view([{ 'exam/psnr': 1 }, { 'exam/psnr': 2 }], []).critic).toBeNull();
   });
 });

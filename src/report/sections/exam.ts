@@ -24,10 +24,10 @@ const MAIN = [
   'wasserstein',
   'spectrum',
   'kid',
-  'critic',
 ].map((name) => `exam/${name}`);
 /** Said elsewhere, or of no use in a table. */
 const LEFT_OUT = [
+  'critic',
   'mae', 'ms_ssim', 'kid_low', 'kid_high', 'frechet', 'critic_low', 'critic_high', 'n', 'nodules',
 ].map((name) => `exam/${name}`); // prettier-ignore
 /** Whose rows stand above the models'. */
@@ -191,7 +191,9 @@ function examinedWords(scored: readonly Cell[], suffix: string): string[] {
 function verdictsOf(baseline: ExamVariant, scored: readonly Cell[], names: readonly string[]): string[] {
   const lostBy = (cell: Cell) =>
     WAYS.flatMap(({ suffix, arrow }) => {
-      const compared = MAIN.filter((metric) => names.includes(`${metric}_${baseline}${suffix}`));
+      const compared = [...MAIN, 'exam/critic'].filter((metric) =>
+        names.includes(`${metric}_${baseline}${suffix}`),
+      );
       const lost = compared.filter((metric) => {
         const better = metricOf(metric)?.direction;
         const value = (name: string) => spreadOf(cell, examValue(name)).mean;
