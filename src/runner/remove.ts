@@ -11,7 +11,8 @@ import { databasePath, openStore } from '../store/open.js';
 import { trials } from '../store/schema.js';
 import { storeRemoval } from '../store/writer.js';
 import { freedBy } from './disk-use.js';
-import { readJournal } from './journal.js';
+import { readWholeJournal } from './executors/slurm/settle.js';
+import { openJob, readJournal } from './journal.js';
 import { listRemoved, listSweeps, listTrials, removedDirectory, sweepRecordFile, trialDirectory } from './layout.js'; // prettier-ignore
 import { takeLock } from './lock.js';
 import { readSweepRecord } from './recover.js';
@@ -114,21 +115,12 @@ export function mustNotRun(results: string, keys: readonly string[]): void {
     );
   }
   for (const key of keys) {
-    const job = openJob(results, key);
+    const job = openJob(readWholeJournal(results, key));
     if (job === undefined) continue;
     throw new UserError(
-      `Trial ${key} waits or runs in the batch system as job ${job}. Stop it first; then run this again.`,
+      `Trial ${key} waits or runs in the batch system (job name ${job.token}, task ${job.task}).\nStop it first (sweep stop); then run this again.`,
     );
   }
-}
-
-/** The job of a trial's last attempt, if nobody wrote down how that ended. */
-export function openJob(results: string, key: string): string | undefined {
-  const journal = readJournal(results, key);
-  const begun = journal.findLast((entry) => entry.t === 'attempt');
-  if (begun === undefined || journal.some((entry) => entry.t === 'end' && entry.attempt === begun.attempt)) return undefined; // prettier-ignore
-  const told = journal.findLast((entry): entry is typeof entry & { job: string | number } => 'job' in entry);
-  return told === undefined ? undefined : String(told.job);
 }
 
 function foldersOf(results: string, keys: readonly string[]): string[] {
