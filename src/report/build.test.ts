@@ -130,7 +130,7 @@ describe('what it says', () => {
       /Discriminator loss over the last tenth of the budget is 0\.\d+ higher with patch 128, batch 2 than with patch 64, batch 16 \(95\u00a0% interval \+0\.\d+ to \+0\.\d+, three seeds\)\./,
     );
     expect(page).toContain('<span class="sign" aria-hidden="true">~</span> estimate, no verdict');
-    expect(page).toContain('Three seeds: an estimate; a verdict needs 8.');
+    expect(page).toContain('Three seeds: an estimate; a verdict needs eight.');
     expect(page).toContain('The sweep file names no claims');
     expect(page).toContain('Patch and batch change together: their effects cannot be told apart.');
     expect(page).toContain('grid: {patch: [64, 128], batch: [2, 16]}');

@@ -63,12 +63,12 @@ export function tableOf(used: readonly Cell[], all: readonly Cell[], outcome: st
       ...(words.length > 0 ? [`${capital(list(words))}: ${enters}.`] : []),
       ...(elsewhere > 0
         ? [
-            `${capital(count(elsewhere, 'trial'))} ended by no fault of the setting (data, disk, device, a kill) and left out, with the seed.`,
+            `${capital(count(elsewhere, 'trial'))} ended by no fault of the setting (data, disk, device, a kill) and ${elsewhere === 1 ? 'is' : 'are'} left out, with the seed.`,
           ]
         : []),
       ...(early > 0
         ? [
-            `${capital(count(early, 'trial'))} stopped early and left out, with the seed: what is left may be the luckier seeds.`,
+            `${capital(count(early, 'trial'))} ${early === 1 ? 'was' : 'were'} stopped early and ${early === 1 ? 'is' : 'are'} left out, with the seed: what is left may be the luckier seeds.`,
           ]
         : []),
     ],

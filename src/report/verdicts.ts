@@ -6,7 +6,7 @@ import { examScore, metricOf } from '../metrics.js';
 import type { SweepRecord } from '../store/queries.js';
 import { cellsOf, factorsOf, settingsOf, type Cell } from './cells.js';
 import { tableOf } from './counting.js';
-import { capital, count, signed } from './format.js';
+import { capital, count, list, signed, spelled } from './format.js';
 import {
   blockedAnova,
   correlationWithin,
@@ -264,7 +264,7 @@ function tilesOf(
 /** A draft becomes a verdict: nothing is settled that one of the checks puts in doubt. */
 function concluded(draft: Draft, adjusted: number | null, family: number): Verdict {
   const { claim, found, withoutWorst, unfinished, contrastWords, problem, ...numbers } = draft;
-  const { n, interval, tiles } = draft;
+  const { n, interval, tiles, confounded } = draft;
   const unsure: string[] = [];
   if (problem !== undefined) unsure.push(`This sweep cannot answer it: ${problem}.`);
   else if (n === 0) unsure.push('No seed has this outcome in all settings that are compared.');
@@ -274,7 +274,9 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
   if (n > 0 && n < SEEDS_FOR_A_VERDICT) {
     const interval =
       n === 1 ? 'one seed has no interval, and its difference may be nothing but chance' : 'an estimate';
-    unsure.push(`${capital(count(n, 'seed'))}: ${interval}; a verdict needs ${SEEDS_FOR_A_VERDICT}.`);
+    unsure.push(
+      `${capital(count(n, 'seed'))}: ${interval}; a verdict needs ${spelled(SEEDS_FOR_A_VERDICT)}.`,
+    );
   }
   const doubts: string[] = [];
   if (n > 0 && unsure.length === 0) {
@@ -285,6 +287,10 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     }
     if (tiles !== null && tiles.found !== found) doubts.push(`It flips with the norm statistics: by tiles of the training patch the effect is ${effectText(tiles.effect, tiles, draft)}.`); // prettier-ignore
   }
+  const apart =
+    n > 0 && confounded !== null
+      ? [`${capital(list(confounded.names))} differ between the two settings: the effect may be of either.`]
+      : [];
   const kind: VerdictKind =
     problem !== undefined || n === 0
       ? 'open'
@@ -299,7 +305,7 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     primary: claim.primary,
     kind,
     sentence: n === 0 ? '' : sentenceOf(draft, contrastWords),
-    reasons: [...unsure, ...doubts, ...numbers.reasons],
+    reasons: [...unsure, ...doubts, ...apart, ...numbers.reasons],
     interval,
     holm: adjusted,
   };

@@ -105,7 +105,7 @@ export function remove(results: string, { sweep, trials: keys }: Removal): void 
   fs.rmSync(path.dirname(record), { recursive: true, force: true });
 }
 
-/** @throws UserError if a process works for one of the trials, or a batch system has it, though no runner does */
+/** @throws UserError if a process works for one of the trials, or Slurm has it, though no runner does */
 export function mustNotRun(results: string, keys: readonly string[]): void {
   const stray = findStrays(results).find(({ key }) => keys.includes(key));
   if (stray !== undefined) {
@@ -114,13 +114,11 @@ export function mustNotRun(results: string, keys: readonly string[]): void {
         `Wait some seconds, for it saves and leaves; else end it: kill ${stray.pid}`,
     );
   }
-  for (const key of keys) {
-    const job = openJob(readWholeJournal(results, key));
-    if (job === undefined) continue;
+  const queued = keys.find((key) => openJob(readWholeJournal(results, key)) !== undefined);
+  if (queued !== undefined)
     throw new UserError(
-      `Trial ${key} waits or runs in the batch system (job name ${job.token}, task ${job.task}).\nStop it first (sweep stop); then run this again.`,
+      `Trial ${queued} waits or runs with Slurm. sweep stop stops it; then run this again.`,
     );
-  }
 }
 
 function foldersOf(results: string, keys: readonly string[]): string[] {

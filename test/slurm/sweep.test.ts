@@ -1,7 +1,7 @@
 /** @file Sweeps by Slurm: what a user of a cluster does, and what they may do to their jobs. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { smallSweep, until, writeImages } from '../support.js';
 import { describeWithSlurm } from './cluster.js';
 import { makeWorld, type World } from './world.js';
@@ -15,6 +15,7 @@ describeWithSlurm('a sweep on a cluster', (cluster) => {
     worlds.push(world);
     return world;
   };
+  afterEach(() => cluster().call('scancel', '--me'));
   afterAll(() => worlds.forEach(({ folder }) => fs.rmSync(folder, { recursive: true, force: true })));
 
   test('gives the same trials and the same numbers as on one machine, and the same report on every machine', async () => {
