@@ -33,6 +33,8 @@ if (fs.lstatSync(path.join(root, 'node_modules'), { throwIfNoEntry: false })?.is
   });
   fs.writeFileSync(marker, lock);
 }
+// What is packed holds nothing that a source no longer makes.
+if (process.argv.includes('--clean')) fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 console.log('Compiling ...');
 run(process.execPath, [path.join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
 fs.chmodSync(path.join(root, 'dist', 'cli.js'), 0o755);

@@ -10,7 +10,8 @@ import { openExistingStore } from './store/open.js';
 import { readSweep, type TrialRecord } from './store/queries.js';
 
 export type { SweepSummary, TrialRecord };
-export type { AttemptRecord, Series, SystemRecord, TrialStatus } from './store/queries.js';
+export type { AttemptRecord, SystemRecord, TrialStatus } from './store/queries.js';
+export type { Series } from './store/series.js';
 export type { Budget, TrialFacts, TrialParameters } from './protocol.js';
 export { UserError } from './errors.js';
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readJournal, type JournalEntry } from '../src/runner/journal.js';
-import { contains, listTrials, readEvents, smallSweep, sweep, sweepIn, temporaryFolder, until, writeImages } from './support.js'; // prettier-ignore
+import { contains, listTrials, query, readEvents, smallSweep, sweep, sweepIn, temporaryFolder, until, writeImages } from './support.js'; // prettier-ignore
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
@@ -82,7 +82,7 @@ describe('a trial that', () => {
   });
 
   test('cannot be helped by another attempt has none', async () => {
-    const { folder, journals } = project(['exit!64', 'exit!65', 'diverge', 'out-of-memory']);
+    const { folder, results, journals } = project(['exit!64', 'exit!65', 'diverge', 'out-of-memory']);
     const { exitCode, all } = await sweep(folder, 'run', 'a.yaml');
     expect(exitCode, all).toBe(1);
     const found = journals();
@@ -91,6 +91,13 @@ describe('a trial that', () => {
     expect(ends(found.diverge!)).toEqual(['failed diverged']);
     expect(ends(found['out-of-memory']!)).toEqual(['failed out-of-memory']);
     expect(all).toContain('what to do: set resources: {memory: low}');
+
+    // The last lines that it printed are kept, and found again when the database is made anew.
+    expect((await sweep(folder, 'fsck', '--rebuild')).exitCode).toBe(0);
+    const lines = query(results, "select last_lines from attempts where class = 'out-of-memory'");
+    expect(lines).toEqual([{ last_lines: 'attempt 1 from 0\ntorch.OutOfMemoryError: CUDA out of memory.' }]);
+    const end = found['out-of-memory']!.find((entry) => entry.t === 'end');
+    expect(end).toMatchObject({ lastLines: lines[0]!.last_lines });
   });
 
   test('lost its device or asks for another attempt is told so', async () => {

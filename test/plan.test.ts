@@ -1,9 +1,12 @@
 /** @file Before a sweep runs: plan, dry run, a part of the trials, init; and a trainer that is not ours. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  CLI,
+  TERMINAL,
   contains,
   listTrials,
   readEvents,
@@ -144,6 +147,29 @@ describe('sweep init', () => {
     expect([many.exitCode, many.all]).toEqual([2, expect.stringContaining('3 folders with images: a, b, c')]);
     const forced = await sweep(folder, 'init', '--x', 'x', '--y', 'y', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ images: [6, 6], side: 48, pairs: 6 });
+  });
+
+  test.each(['patch', 'weights', 'generators'])('compares %s, on the phantom, too', async (compare) => {
+    const made = await sweep(folder, 'init', '--phantom', '--compare', compare, '--out', `${compare}.yaml`);
+    expect(made.exitCode, made.all).toBe(0);
+    const plan = await sweep(folder, 'plan', `${compare}.yaml`, '--json');
+    expect(plan.exitCode, plan.all).toBe(0);
+  });
+
+  test('asks in a terminal, and again where the answer cannot be', ({ skip }) => {
+    requirePython(skip);
+    const steps = [
+      ['1. Folder', 'nowhere\r'],
+      ['nowhere is not a folder', ''],
+      ['1. Folder', 'x\r'],
+      ['2. Folder', 'y\r'],
+      ['3. What to compare', 'weights\r'],
+    ];
+    const init = [process.execPath, CLI, 'init', '--out', 'asked.yaml'];
+    execFileSync('python3', [TERMINAL, JSON.stringify(steps), ...init], { cwd: folder });
+    const text = fs.readFileSync(path.join(folder, 'asked.yaml'), 'utf8');
+    expect(text).toContain('x: x\n  y: y\n  pairing: by-name');
+    expect(text).toContain('lambda: [5, 10]');
   });
 });
 

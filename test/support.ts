@@ -4,11 +4,15 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { execa, type Options, type ResultPromise } from 'execa';
 import type { TrialEvent } from '../src/protocol.js';
 import { writePng } from '../src/imaging/png.js';
 
 export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+
+/** Runs a command in a terminal and types into it; for python3. */
+export const TERMINAL = fileURLToPath(new URL('./fixtures/terminal.py', import.meta.url));
 
 const OPTIONS = { reject: false, all: true, stdin: 'ignore' } as const satisfies Options;
 
@@ -110,4 +114,12 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 /** A condition on files that may not be there yet. */
 export function contains(file: string, text: string): boolean {
   return fs.existsSync(file) && fs.readFileSync(file, 'utf8').includes(text);
+}
+
+/** Rows of the database of a results folder. */
+export function query(results: string, sql: string): Record<string, unknown>[] {
+  const db = new Database(path.join(results, 'sweep.db'), { readonly: true });
+  const rows = db.prepare<[], Record<string, unknown>>(sql).all();
+  db.close();
+  return rows;
 }

@@ -1,11 +1,11 @@
 /** @file The whole program as a user runs it: real trials in real processes on real pixels. */
 import fs from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   contains,
   listTrials,
+  query,
   readEvents,
   smallSweep,
   sweep,
@@ -36,13 +36,6 @@ function weights(results: string): Record<string, Buffer> {
       return [key, fs.readFileSync(path.join(folder, steps[0]!, 'weights.safetensors'))];
     }),
   );
-}
-
-function query(results: string, sql: string): Record<string, unknown>[] {
-  const db = new Database(path.join(results, 'sweep.db'), { readonly: true });
-  const rows = db.prepare<[], Record<string, unknown>>(sql).all();
-  db.close();
-  return rows;
 }
 
 describe('a sweep that nothing disturbs', () => {

@@ -158,10 +158,13 @@ async function known(yargs: Argv, words: readonly string[]): Promise<Candidate[]
     void yargs.parse([...before, '--help'], {}, (_error, _argv, output) => resolve(output));
   });
   const shape = words.at(-1)?.startsWith('-') ? OPTION : commandAfter(before);
-  return help.split('\n').flatMap((line) => {
+  const found = new Map<string, Candidate>();
+  for (const line of help.split('\n')) {
     const { value, describe } = shape.exec(line)?.groups ?? {};
-    return value === undefined ? [] : [{ value, describe }];
-  });
+    // Examples name commands again, further down.
+    if (value !== undefined && !found.has(value)) found.set(value, { value, describe });
+  }
+  return [...found.values()];
 }
 
 /** `  -h, --help  Show help  [boolean]` */

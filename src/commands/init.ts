@@ -1,6 +1,7 @@
-/** @file `sweep init FOLDER`: writes a commented sweep file from the data folder that it is pointed at. */
+/** @file `sweep init`: writes a commented sweep file from the data folder that it is pointed at, or after three questions. */
 import fs from 'node:fs';
 import path from 'node:path';
+import readline from 'node:readline/promises';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { readDefinition } from '../definition/read.js';
 import { messageOf, systemCode, UserError } from '../errors.js';
@@ -15,6 +16,8 @@ interface InitArguments {
   folder?: string;
   x?: string;
   y?: string;
+  phantom: boolean;
+  compare: Comparison;
   out: string;
   name?: string;
   force: boolean;
@@ -27,7 +30,8 @@ export const initCommand: CommandModule<object, InitArguments> = {
   builder: (yargs: Argv) =>
     yargs
       .usage(
-        '$0 init [folder]\n\nLooks at a folder that holds the two domains as folders of images, and writes a sweep file to start from.',
+        '$0 init [folder]\n\nLooks at a folder that holds the two domains as folders of images, and writes a sweep file to start from.\n' +
+          'In a terminal and without a folder it asks three questions.',
       )
       .positional('folder', { type: 'string', describe: 'Folder that holds a folder for each domain' })
       .option('x', {
@@ -39,6 +43,16 @@ export const initCommand: CommandModule<object, InitArguments> = {
         type: 'string',
         requiresArg: true,
         describe: 'Folder of domain Y, instead of FOLDER’s second',
+      })
+      .option('phantom', {
+        type: 'boolean',
+        default: false,
+        describe: 'No folders: radiographs that the program draws itself',
+      })
+      .option('compare', {
+        choices: Object.keys(COMPARISONS) as Comparison[],
+        default: 'patch' as const,
+        describe: 'What varies: patch and batch, the weights lambda and gamma, or the generators',
       })
       .option('out', {
         type: 'string',
@@ -54,19 +68,20 @@ export const initCommand: CommandModule<object, InitArguments> = {
       .option('force', { type: 'boolean', default: false, describe: 'Write over a file that is there' })
       .option('json', jsonOption)
       .example('$0 init data/chest', 'data/chest/A and data/chest/B become sweep.yaml')
+      .example('$0 init --phantom --compare weights', 'no data of your own')
       .example('$0 init --x data/soft --y data/sharp --out kernels.yaml', 'two folders anywhere'),
   handler: init,
 };
 
 async function init(args: ArgumentsCamelCase<InitArguments>): Promise<void> {
   const out = path.resolve(args.out);
-  const [x, y] = domains(args);
   if (fs.existsSync(out) && !args.force) {
     throw new UserError(
       `${args.out} is there already; nothing was overwritten. Give another --out, or --force.`,
     );
   }
-  const found = await examine(x, y);
+  const asked = isBare(args) ? await ask() : args;
+  const found = asked.phantom ? undefined : await examine(...domains(asked));
   const name =
     args.name ??
     (path
@@ -74,7 +89,7 @@ async function init(args: ArgumentsCamelCase<InitArguments>): Promise<void> {
       .replace(/[^A-Za-z0-9_-]+/g, '-')
       .replace(/^[-_]+/, '') ||
       'sweep');
-  const text = sweepText(name, path.dirname(out), found);
+  const text = sweepText(name, path.dirname(out), found, COMPARISONS[asked.compare]);
   readDefinition(text, args.out); // what is written can be run
   try {
     fs.writeFileSync(out, text);
@@ -83,41 +98,108 @@ async function init(args: ArgumentsCamelCase<InitArguments>): Promise<void> {
       cause: error,
     });
   }
-  const { images, side, pairs, pairing } = found;
-  if (args.json) console.log(JSON.stringify({ file: out, x, y, images, side, pairs }));
-  else {
+  if (args.json) {
+    const { x, y, images, side, pairs } = found ?? {};
+    console.log(JSON.stringify({ file: out, x, y, images, side, pairs, phantom: found === undefined }));
+  } else {
     console.log(
-      `Wrote ${args.out}: ${images[0]} images of X, ${images[1]} of Y, ${pairs === 0 ? 'unpaired' : `${pairs} pairs ${pairing.replace('-', ' ')}`}.\n` +
-        `Look at it, then: sweep plan ${args.out}`,
+      `Wrote ${args.out}: ${foundInWords(found)}.\nWhat it runs and how long that takes: sweep plan ${args.out}\nRun it: sweep run ${args.out}`,
     );
   }
+}
+
+function foundInWords(found: Found | undefined): string {
+  if (found === undefined) return 'phantom radiographs in the styles of two vendors';
+  const { images, pairs, pairing } = found;
+  return `${images[0]} images of X, ${images[1]} of Y, ${pairs === 0 ? 'unpaired' : `${pairs} pairs ${pairing.replace('-', ' ')}`}`;
+}
+
+/** Whether nobody said which data, and somebody is there to ask. */
+function isBare({ folder, x, y, phantom, json }: InitArguments): boolean {
+  const said = folder !== undefined || x !== undefined || y !== undefined || phantom;
+  return !said && !json && process.stdin.isTTY === true && process.stdout.isTTY === true;
+}
+
+type Answers = Pick<InitArguments, 'folder' | 'x' | 'y' | 'phantom' | 'compare'>;
+
+/** Three questions. An answer that cannot be is told, and asked for again. */
+async function ask(): Promise<Answers> {
+  const terminal = readline.createInterface({ input: process.stdin, output: process.stdout });
+  // The end of what can be read, or Ctrl-C: nothing was written, and nothing is.
+  const left = new Promise<never>((_, reject) => {
+    terminal.once('close', () => reject(new UserError('Nothing was written.')));
+  });
+  left.catch(() => undefined);
+  const question = async (text: string, check: (answer: string) => string | undefined) => {
+    for (;;) {
+      const answer = (await Promise.race([terminal.question(text), left])).trim();
+      const wrong = check(answer);
+      if (wrong === undefined) return answer;
+      console.log(wrong);
+    }
+  };
+  const isFolder = (answer: string) =>
+    fs.statSync(answer, { throwIfNoEntry: false })?.isDirectory() === true
+      ? undefined
+      : `${answer === '' ? 'Nothing' : answer} is not a folder.`;
+  const none = 'Enter alone: radiographs that the program draws itself';
+  try {
+    const x = await question(`1. Folder of the images in style X, or of both styles (${none}): `, (answer) =>
+      answer === '' ? undefined : isFolder(answer),
+    );
+    const y =
+      x === '' || holdsDomains(x)
+        ? undefined
+        : await question('2. Folder of the images in style Y: ', isFolder);
+    const kinds = Object.keys(COMPARISONS) as Comparison[];
+    const kind = await question(
+      `${y === undefined ? 2 : 3}. What to compare, ${kinds.join(', ')} (Enter alone: ${kinds[0]}): `,
+      (answer) => (answer === '' || answer in COMPARISONS ? undefined : `Expected ${kinds.join(', ')}.`),
+    );
+    const compare = (kind || 'patch') as Comparison;
+    if (x === '') return { phantom: true, compare };
+    return y === undefined ? { folder: x, phantom: false, compare } : { x, y, phantom: false, compare };
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Whether a folder holds two folders of images. */
+function holdsDomains(folder: string): boolean {
+  return imageFolders(folder).length === 2;
+}
+
+/** Names of the folders within that hold images. */
+function imageFolders(folder: string): string[] {
+  const below = fs.readdirSync(folder, { withFileTypes: true });
+  return below
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name)
+    .filter((name) => holdsImages(path.join(folder, name)))
+    .sort();
 }
 
 /** Names of domains that come first, where a folder holds exactly such two. */
 const FIRST = /^(x|a|.*[^a-z](x|a)|train_?a|source|low|soft)$/i;
 
 /** @throws UserError if it is not clear which two folders are meant */
-function domains({ folder, x, y }: InitArguments): [string, string] {
+function domains({ folder, x, y }: Answers): [string, string] {
   if (x !== undefined && y !== undefined) return [path.resolve(x), path.resolve(y)];
   if (x !== undefined || y !== undefined)
     throw new UserError('--x and --y go together: a folder for each domain.');
   if (folder === undefined) {
     throw new UserError(
-      'Which data? sweep init FOLDER, or sweep init --x FOLDER --y FOLDER. See sweep init --help.',
+      'Which data? sweep init FOLDER, sweep init --x FOLDER --y FOLDER, or sweep init --phantom. See sweep init --help.',
     );
   }
-  let entries: fs.Dirent[];
+  let names: string[];
   try {
-    entries = fs.readdirSync(folder, { withFileTypes: true });
+    names = imageFolders(folder);
   } catch (error) {
     throw new UserError(
       `${folder}: not a folder that can be read (${systemCode(error) ?? messageOf(error)}).`,
     );
   }
-  const below = entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-    .map(({ name }) => name);
-  const names = below.filter((name) => holdsImages(path.join(folder, name))).sort();
   if (names.length !== 2) {
     const what =
       names.length === 0
@@ -232,25 +314,80 @@ function evenly<T>(items: T[], count: number): T[] {
   return Array.from({ length: Math.min(count, items.length) }, (_, at) => items[Math.floor(at * step)]!);
 }
 
-function sweepText(name: string, folder: string, found: Found): string {
-  const { x, y, images, side, bits, hounsfield, least, largest, pairs, pairing, patient, headers, splits } =
-    found;
-  const relative = (to: string) => quoted(path.relative(folder, to).split(path.sep).join('/') || '.');
+/** What a sweep file compares: a question, and what of it varies, from the smaller and the larger patch that fit. */
+interface Compared {
+  question: string;
+  body: (small: number, large: number, fixed: string) => string;
+}
+
+type Comparison = 'patch' | 'weights' | 'generators';
+
+const COMPARISONS: Record<Comparison, Compared> = {
+  patch: {
+    question: 'Does a larger patch matter more than a larger batch?',
+    body: (small, large, fixed) => `fixed: { ${fixed}, blocks: 3 }
+
+# What varies: a mapping is crossed. A list holds parameters that go together: [{ patch: 64, batch: 16 }, ...]
+grid:
+  patch: [${[...new Set([small, large])].join(', ')}]
+  batch: [2, 8]
+`,
+  },
+  weights: {
+    question: 'How much should the cycle and the identity loss weigh?',
+    body: (_small, large, fixed) => `fixed: { ${fixed}, blocks: 3, patch: ${large}, batch: 2 }
+
+# What varies: every lambda with every gamma. Networks see intensities in [-1, 1].
+grid:
+  lambda: [5, 10]
+  gamma: [0, 5]
+`,
+  },
+  generators: {
+    question: 'Which generator?',
+    body: (_small, large, fixed) => `fixed: { ${fixed}, patch: ${large}, batch: 2 }
+
+# What varies: parameters that go together.
+grid:
+  - { generator: resnet, blocks: 3 }
+  - { generator: unet, blocks: ${Math.max(1, Math.min(5, Math.log2(large & -large)))} }
+`,
+  },
+};
+
+/** @param found undefined: the phantom */
+function sweepText(name: string, folder: string, found: Found | undefined, compared: Compared): string {
   const schema = path.relative(folder, SCHEMA).split(path.sep).join('/');
+  const side = found?.side ?? 1024;
   // Two patches that fit, the larger at most half of the side.
   const large =
     [256, 128, 64, 32].find((patch) => patch <= side / 2) ?? 16 * Math.max(1, Math.floor(side / 16));
   const small = Math.max(16, large / 2);
-  const patches = [...new Set([small, large])];
-  const range = rangeLines(bits, hounsfield, least, largest);
   return `# yaml-language-server: $schema=${schema.startsWith('.') ? schema : `./${schema}`}
 #
 # Written by sweep init. What it would run and how long that takes: sweep plan THIS_FILE. Everything that can stand
 # here: docs/sweep-files.md.
 name: ${name}
-question: Does a larger patch matter more than a larger batch?
+question: ${compared.question}
 
-# ${images[0]} images of X and ${images[1]} of Y, ${bits} bits, ${side} pixels and more a side. Paths start from this file.
+${found === undefined ? PHANTOM : dataText(folder, found)}
+# The same in every trial. A small network, to see that all works; the paper's is filters 64, blocks 9.
+${compared.body(small, large, `filters: 8${side < 64 ? ', disc_layers: 1' : ''}`)}
+seeds: 3 # with one, a difference cannot be told from chance; a verdict takes eight
+budget: { pixels: 4M } # of each domain, the same for every trial; or updates, epochs, minutes
+`;
+}
+
+const PHANTOM = `# Radiographs that the program draws, the same anatomy in the styles of two vendors; or { x: FOLDER, y: FOLDER }.
+data: { phantom: radiograph, count: 24, size: 1024 }
+`;
+
+function dataText(folder: string, found: Found): string {
+  const { x, y, images, side, bits, hounsfield, least, largest, pairs, pairing, patient, headers, splits } =
+    found;
+  const relative = (to: string) => quoted(path.relative(folder, to).split(path.sep).join('/') || '.');
+  const range = rangeLines(bits, hounsfield, least, largest);
+  return `# ${images[0]} images of X and ${images[1]} of Y, ${bits} bits, ${side} pixels and more a side. Paths start from this file.
 data:
   x: ${relative(x)}
   y: ${relative(y)}
@@ -268,18 +405,7 @@ ${
     splits
       ? '  # split: { train: 0.7, validation: 0.15, test: 0.15 } # shares, or lists of names\n'
       : '  # There are too few images or patients for the default split: list names instead.\n  # split: { train: [NAME], validation: [NAME], test: [NAME] }\n'
-  }
-# The same in every trial. A small network, to see that all works; the paper's is filters 64, blocks 9.
-fixed: { filters: 8, blocks: 3${side < 64 ? ', disc_layers: 1' : ''} }
-
-# What varies: a mapping is crossed. A list holds parameters that go together: [{ patch: 64, batch: 16 }, ...]
-grid:
-  patch: [${patches.join(', ')}]
-  batch: [2, 8]
-
-seeds: 3 # with one, a difference cannot be told from chance
-budget: { pixels: 4M } # of each domain, the same for every trial; or updates, epochs, minutes
-`;
+  }`;
 }
 
 /** The line that gives the range, or says what it is without. */

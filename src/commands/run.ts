@@ -23,8 +23,8 @@ export interface RunArguments extends SweepFileArguments {
   'dry-run': boolean;
   extend: boolean;
   json: boolean;
-  executor: 'local' | 'slurm';
-  detach: boolean;
+  executor?: 'local' | 'slurm';
+  detach?: boolean;
 }
 
 export const runCommand: CommandModule<object, RunArguments> = {
@@ -120,7 +120,7 @@ export async function runSweepFile(
   { say, stream, signal }: Pick<SweepRun, 'say' | 'stream' | 'signal'>,
 ): Promise<{ summary: SweepSummary; source: string }> {
   refuseStray(args);
-  const slurm = args.executor === 'slurm' ? { detach: args.detach } : undefined;
+  const slurm = args.executor === 'slurm' ? { detach: args.detach === true } : undefined;
   const { source, definition, only, memoryLimit, devices } = readSweepFile(args);
   const summary = await runSweep({
     definition,
@@ -157,7 +157,7 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
     ...(args['skip-bad'] ? [' --skip-bad'] : []),
     ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
-    ...(args.executor === 'local' ? [] : [` --executor ${args.executor}`]),
+    ...(args.executor === 'slurm' ? [' --executor slurm'] : []),
     ...slurmFlags(args),
   ].join('');
   const again = `sweep run ${args.file}${flags}`;

@@ -5,6 +5,7 @@ import { readStoredSweep, type StoredSweep } from '../store/stream.js';
 import { packageVersion } from '../version.js';
 import { writeExport, type Card } from './folder.js';
 import { copyImages } from './images.js';
+import { writeMlflow } from './mlflow.js';
 import { writeParquet } from './parquet.js';
 import { tablesOf, type Table } from './tables.js';
 import { newBoard, writeBoard } from './tensorboard.js';
@@ -12,7 +13,7 @@ import { writeCsv, writeJson, writeNdjson } from './text.js';
 
 type Reader = Pick<Store, 'db' | 'results'>;
 
-export const FORMATS = ['csv', 'json', 'ndjson', 'parquet', 'tensorboard'] as const;
+export const FORMATS = ['csv', 'json', 'ndjson', 'parquet', 'tensorboard', 'mlflow'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /**
@@ -48,6 +49,7 @@ const write: Record<Format, Write> = {
   tensorboard(folder, store, sweep) {
     writeBoard(newBoard(folder, Date.now() / 1000), store, sweep);
   },
+  mlflow: writeMlflow,
 };
 
 function fileATable(ending: string, writeTable: (file: string, table: Table) => void | Promise<void>): Write {

@@ -26,6 +26,7 @@ import {
 } from './events.js';
 import { pictureFile } from './images.js';
 import { record } from './records.js';
+import { runNames, scoresByImage } from './runs.js';
 
 type Reader = Pick<Store, 'db' | 'results'>;
 
@@ -66,7 +67,7 @@ export function newBoard(folder: string, now: number): Board {
 
 /** What a board will hold in its folder. */
 export function entriesOfBoard({ fileName }: Board, sweep: StoredSweep): string[] {
-  return [fileName, ...sweep.trials.map((trial) => runName(sweep, trial))];
+  return [fileName, ...runNames(sweep).values()];
 }
 
 /**
@@ -74,7 +75,8 @@ export function entriesOfBoard({ fileName }: Board, sweep: StoredSweep): string[
  * @throws the system's error if a file cannot be written
  */
 export function writeBoard(board: Board, store: Reader, sweep: StoredSweep): void {
-  for (const trial of sweep.trials) writeRun(board, store, sweep, trial);
+  const names = runNames(sweep);
+  for (const trial of sweep.trials) writeRun(board, store, trial, names.get(trial)!);
   if (!board.described && sweep.trials.some(isFinal)) {
     board.described = true;
     const { updated, question } = sweep;
@@ -93,12 +95,12 @@ export function isFinal({ status }: StoredTrial): boolean {
   return status === 'done' || status === 'failed' || status === 'early-stopped';
 }
 
-function writeRun(board: Board, store: Reader, sweep: StoredSweep, trial: StoredTrial): void {
+function writeRun(board: Board, store: Reader, trial: StoredTrial, name: string): void {
   const started = trial.attempts[0]?.started;
   let run = board.runs.get(trial.key);
   if (started === undefined || run?.ended) return;
   if (run === undefined) {
-    const file = path.join(board.folder, runName(sweep, trial), board.fileName);
+    const file = path.join(board.folder, name, board.fileName);
     run = { file, seen: new Map(), attempt: 0, step: -1, wall: started, written: new Set(), ended: false };
     board.runs.set(trial.key, run);
     const { parameters, seed } = trial;
@@ -133,10 +135,8 @@ function* news(run: Run, store: Reader, trial: StoredTrial): Generator<Uint8Arra
       yield scalarEvent(run.wall, step, split === 'test' ? name : `${split}/${name}`, value ?? NaN);
   }
   if (!isFinal(trial)) return;
-  // A chart for each score, with the image's number in the place of the step.
-  for (const { index, domain, v } of exams.findLast(({ split }) => split === 'test')?.images ?? [])
-    for (const [name, value] of Object.entries(v))
-      yield scalarEvent(run.wall, index, imageTag(name, domain), value ?? NaN);
+  for (const { tag, index, value } of scoresByImage(exams))
+    yield scalarEvent(run.wall, index, tag, value ?? NaN);
   yield sessionEndEvent(
     trial.attempts.at(-1)?.ended ?? run.wall,
     trial.status === 'failed' ? 'failure' : 'success',
@@ -144,24 +144,8 @@ function* news(run: Run, store: Reader, trial: StoredTrial): Generator<Uint8Arra
   run.ended = true;
 }
 
-function imageTag(name: string, domain = 'x'): string {
-  return `exam by image/${name.replace(/^exam\//, '')}${domain === 'x' ? '' : `, domain ${domain}`}`;
-}
-
 function isNew({ written }: Run, what: string): boolean {
   return !written.has(what) && written.add(what) !== undefined;
-}
-
-/** e.g. `patch 64 batch 16 seed 1`: a folder, so without what no folder's name may hold everywhere. */
-function runName({ varied, trials }: StoredSweep, trial: StoredTrial): string {
-  const nameOf = ({ parameters, seed }: StoredTrial): string =>
-    [...varied.map((name) => `${name} ${parameters[name] ?? '-'}`), `seed ${seed}`]
-      .join(' ')
-      .replace(/[^\p{L}\p{N} .,+=_-]+/gu, '_')
-      .slice(0, 100);
-  const name = nameOf(trial);
-  const alone = trials.filter((one) => nameOf(one) === name).length === 1;
-  return alone ? name : `${name} ${trial.key}`;
 }
 
 /** Those that differ between trials first. */

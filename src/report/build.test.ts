@@ -9,6 +9,8 @@ import { cellsOf, changingTogether, stylesOf } from './cells.js';
 import { decimal, duration, signed, withoutPaths } from './format.js';
 import { contentHash, scriptJson } from './policy.js';
 import { examView } from './sections/exam.js';
+import { figuresOf } from './figures/curves.js';
+import type { Grouping } from './figures/groups.js';
 import { leftOut } from './tables.js';
 
 const options = { images: false, version: '0.1.0', readFile: syntheticPicture };
@@ -18,6 +20,11 @@ const unescaped = (html: string) =>
     .replace(/&#x([0-9A-F]+);/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
     .replace(/&quot;/g, '"');
 
+/** 32-bit floats from base64. */
+const unpacked = (text: string) => {
+  const bytes = Buffer.from(text, 'base64');
+  return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4));
+};
 const withoutScripts = (html: string) => html.replace(/<script[\s\S]*?<\/script>/g, '');
 
 describe('the page', () => {
@@ -78,7 +85,7 @@ describe('the page', () => {
     const data = /id="data">([^<]*)</.exec(page)![1]!;
     expect(data).not.toContain('\u2028');
     expect(
-      (JSON.parse(data) as [{ curves: { cells: { label: string }[] } }])[0].curves.cells[0]!.label,
+      (JSON.parse(data) as [{ curves: { groupings: Grouping[] } }])[0].curves.groupings[0]!.groups[0]!.label,
     ).toContain(evil);
   });
 
@@ -123,7 +130,7 @@ describe('what it says', () => {
       /Discriminator loss over the last tenth of the budget is 0\.\d+ higher with patch 128, batch 2 than with patch 64, batch 16 \(95\u00a0% interval \+0\.\d+ to \+0\.\d+, three seeds\)\./,
     );
     expect(page).toContain('<span class="sign" aria-hidden="true">~</span> estimate, no verdict');
-    expect(page).toContain('Three seeds: an estimate; a verdict needs 8.');
+    expect(page).toContain('Three seeds: an estimate; a verdict needs eight.');
     expect(page).toContain('The sweep file names no claims');
     expect(page).toContain('Patch and batch change together: their effects cannot be told apart.');
     expect(page).toContain('grid: {patch: [64, 128], batch: [2, 16]}');
@@ -167,10 +174,10 @@ describe('what it says', () => {
     const before = { ...done!, outcome: 'failed', class: 'out-of-memory', microBatch: 16 } as const;
     trial!.attempts = [before, { ...done!, attempt: 2, from: 100, microBatch: 8 }];
     const page = unescaped(buildReport([sweep], options));
-    expect(page).toContain('where a trial went on with a smaller micro-batch');
-    expect(page).toContain('64×64, batch 16, seed 1: from update 100');
-    expect(page).toMatch(/"halvings":\[\{"updates":100,"pixels":6553600,"seconds":\d/);
-    expect(unescaped(buildReport([syntheticSweep()], options))).not.toContain('smaller micro-batch');
+    expect(page).toContain('where a trial went on after a stop (dotted) or with another micro-batch (dashed');
+    expect(page).toContain('64×64, batch 16, seed 1: from update 100, micro-batch 16 to 8');
+    expect(page).toMatch(/"seams":\[\{"updates":100,"pixels":6553600,"wall":\d/);
+    expect(unescaped(buildReport([syntheticSweep()], options))).not.toContain('another micro-batch');
   });
 
   test('says plainly where the untranslated image is better', () => {
@@ -193,7 +200,9 @@ describe('what it says', () => {
         status: 'failed',
         reason: 'no images in domain X',
         series: {},
+        head: {},
         tail: {},
+        missing: {},
         facts: null,
         exams: [],
         exam: null,
@@ -213,13 +222,13 @@ describe('what it says', () => {
 
   test('has gaps, not crashes, for values that are no number', () => {
     const sweep = troubledSweep();
-    const data = JSON.parse(/id="data">([^<]*)</.exec(buildReport([sweep], options))![1]!) as [
-      { curves: { cells: { curves: Record<string, { values: (number | null)[][] }> }[] } },
-    ];
-    const { cells } = data[0].curves;
-    const [values] = cells[0]!.curves['loss/D']!.values;
-    expect(values!.filter((value) => value === null)).toHaveLength(12);
-    expect(cells[0]!.curves['grad/G']!.values).toHaveLength(1);
+    const { data } = figuresOf(sweep, cellsOf(sweep));
+    const panel = (metric: string) => data.panels.find((one) => one.metric === metric)!;
+    const numbers = unpacked(panel('loss/D').values);
+    const [first] = sweep.trials;
+    const own = numbers.slice(0, first!.series['loss/D']!.step.length);
+    expect(own.filter(Number.isNaN)).toHaveLength(12);
+    expect(panel('grad/G').curves.map(({ trial }) => trial)).toEqual([0]);
   });
 });
 

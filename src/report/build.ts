@@ -100,7 +100,7 @@ export function writeReport(
   return page.length;
 }
 
-/** Colours of the cells as custom properties, so that legend and curves agree in both schemes and on paper. */
+/** Colours of the cells as custom properties, so that legends and figures agree in both schemes and on paper. */
 function cellColours(cells: readonly Cell[], at: number): string {
   const rule = (scheme: 'light' | 'dark') =>
     `#sweep-${at}{${cells.map((cell, i) => `--cell-${i}:${cell.style[scheme]}`).join(';')}}`;

@@ -1,4 +1,5 @@
 /** @file A sweep's cells: trials that differ in nothing but their seed. What a report compares. */
+import type { ParameterValues } from '../protocol.js';
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
 
 export interface Cell {
@@ -115,4 +116,19 @@ function risingOrder(kinds: readonly string[]): string {
 /** Why a trial is not among the means. */
 export function unfinished(sweep: SweepRecord): TrialRecord[] {
   return sweep.trials.filter((trial) => trial.status !== 'done');
+}
+
+/** The parameters of each setting. */
+export function settingsOf(cells: readonly Cell[]): ParameterValues[] {
+  return cells.map(({ trials }) => trials[0]!.parameters as unknown as ParameterValues);
+}
+
+/** Parameters in which settings differ, with the value of each. */
+export function factorsOf(cells: readonly Cell[], sweep: SweepRecord) {
+  return sweep.varied
+    .map((name) => ({
+      name: String(name),
+      levels: cells.map(({ trials }) => parameter(trials[0]!, name) ?? null),
+    }))
+    .filter(({ levels }) => new Set(levels).size > 1);
 }

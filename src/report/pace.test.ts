@@ -1,6 +1,6 @@
 /** @file Pace at the end and time to a level, on curves that are straight lines. */
 import { describe, expect, test } from 'vitest';
-import { syntheticSweep } from '../../test/fixtures/sweep-record.js';
+import { syntheticSweep, unthinned } from '../../test/fixtures/sweep-record.js';
 import { cellsOf } from './cells.js';
 import { commonLevel, overtaking, pacesOf, reachOf, slopeOf, tracksOf } from './pace.js';
 
@@ -11,12 +11,12 @@ function sweepOf(first: (tenth: number) => number, second: (tenth: number) => nu
     const tenths = Array.from({ length: 10 }, (_, i) => i + 1);
     trial.updates = 1000;
     trial.series = {
-      'val/psnr': {
+      'val/psnr': unthinned({
         step: tenths.map((tenth) => 100 * tenth),
         pixels: tenths,
         seconds: tenths.map((tenth) => 100 * tenth),
         value: tenths.map((tenth) => (at < 2 ? first : second)(tenth) + 0.1 * (at % 2)),
-      },
+      }),
     };
     trial.exams = trial.exams.slice(0, 1);
   });

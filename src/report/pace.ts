@@ -2,7 +2,7 @@
 import { examScore, metricOf } from '../metrics.js';
 import type { TrialRecord } from '../store/queries.js';
 import type { Cell } from './cells.js';
-import { interpolate } from './grid.js';
+import { interpolate } from './interpolate.js';
 import { intervalOf, isBetter, type Interval, type Quality } from './quality.js';
 import { mean, quantile } from './statistics.js';
 

@@ -99,7 +99,7 @@ describe('no verdict', () => {
   test.each([1, 2, 3, 5, 7])('of %d seeds, whatever the effect: an estimate', (seeds) => {
     const verdict = first(sweepOf(two(5, { seeds })));
     expect(verdict.kind).toBe('estimate');
-    expect(verdict.reasons.join(' ')).toContain('a verdict needs 8');
+    expect(verdict.reasons.join(' ')).toContain('a verdict needs eight');
     expect(verdict.interval === null).toBe(seeds === 1);
   });
 
@@ -253,6 +253,9 @@ describe('parameters that changed together', () => {
   ];
 
   test('are named, with the grid that would tell them apart', () => {
+    expect(first(sweepOf(pair)).reasons).toEqual([
+      'Patch and batch differ between the two settings: the effect may be of either.',
+    ]);
     expect(first(sweepOf(pair)).confounded).toEqual({
       names: ['patch', 'batch'],
       grid: '{patch: [64, 128], batch: [2, 16]}',

@@ -1,12 +1,12 @@
 /** @file A sweep's claims judged: numbers and words of each verdict. docs/statistics.md says how, and where to doubt it. */
-import { defaultMargin, SEEDS_FOR_A_VERDICT, type Claim } from '../definition/compare.js';
+import { SEEDS_FOR_A_VERDICT, type Claim } from '../definition/compare.js';
 import { resolveContrast, type Weights } from '../definition/contrast.js';
 import { readClaims } from '../definition/read.js';
 import { examScore, metricOf } from '../metrics.js';
-import type { ParameterValues } from '../protocol.js';
-import type { SweepRecord, TrialRecord } from '../store/queries.js';
-import { cellsOf, parameter, type Cell } from './cells.js';
-import { capital, count, exact, fixed, list, signed } from './format.js';
+import type { SweepRecord } from '../store/queries.js';
+import { cellsOf, factorsOf, settingsOf, type Cell } from './cells.js';
+import { tableOf } from './counting.js';
+import { capital, count, list, signed, spelled } from './format.js';
 import {
   blockedAnova,
   correlationWithin,
@@ -22,8 +22,10 @@ import {
   type RankCorrelation,
 } from './inference.js';
 import { mean, meanInterval, standardDeviation } from './statistics.js';
+import { ownClaims } from './own-claims.js';
 import { qualityOf } from './quality.js';
 import { examValue, finalValue } from './summary.js';
+import { contrastWords, effectText, marginText, pText, sentenceOf } from './verdict-words.js';
 
 export type VerdictKind =
   | 'supported'
@@ -131,44 +133,6 @@ function judgeSweep(sweep: SweepRecord) {
     drafts: claims.map((claim) => draftOf(claim, written.length > 0, sweep, cells)),
     discriminator: discriminatorOf(cells),
   };
-}
-
-/** The claims of the study that this project repeats, as far as a grid can answer them: what a report asks by itself. */
-function ownClaims(sweep: SweepRecord, cells: readonly Cell[]): Claim[] {
-  const quality = qualityOf(cells);
-  const of = (
-    claim: string,
-    outcome: string,
-    contrast: Claim['contrast'],
-    expect: Claim['expect'],
-  ): Claim => ({
-    claim,
-    outcome,
-    contrast,
-    expect,
-    margin: defaultMargin(outcome),
-    primary: false,
-  });
-  const factor = (name: string) => ({ kind: 'factor', name }) as const;
-  const helps = (claim: string, contrast: Claim['contrast']) =>
-    quality === undefined ? [] : [of(claim, quality.name, contrast, quality.better)];
-  const asked = [
-    ...helps('The larger patch gives better whole images', factor('patch')),
-    ...helps('The patch matters more than the batch', { kind: 'patch-against-batch' }),
-    of('The discriminator loss is lower at the smaller patch', 'loss/D', factor('patch'), 'higher'),
-    of('The generator loss is lower at the larger patch', 'loss/G', factor('patch'), 'lower'),
-    ...helps('More images help', factor('images')),
-    ...helps('A loss on known pairs helps', factor('paired')),
-    ...helps('More known pairs help', factor('pairs')),
-    ...helps('A larger lambda gives better images', factor('lambda')),
-    ...helps('A larger gamma gives better images', factor('gamma')),
-  ];
-  const settings = settingsOf(cells);
-  return asked.filter(({ contrast }) => !('problem' in resolveContrast(contrast, settings, sweep.varied)));
-}
-
-export function settingsOf(cells: readonly Cell[]): ParameterValues[] {
-  return cells.map(({ trials }) => trials[0]!.parameters as unknown as ParameterValues);
 }
 
 function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readonly Cell[]): Draft {
@@ -281,94 +245,6 @@ function effectOf(
   return { effect: difference, low, high };
 }
 
-/** Parameters by which the settings of a contrast are crossed. */
-function factorsOf(cells: readonly Cell[], sweep: SweepRecord) {
-  return sweep.varied
-    .map((name) => ({
-      name: String(name),
-      levels: cells.map(({ trials }) => parameter(trials[0]!, name) ?? null),
-    }))
-    .filter(({ levels }) => new Set(levels).size > 1);
-}
-
-/** Ends of trials that say nothing of their setting: another machine, or another day, and they would have gone on. */
-const NOT_ITS_FAULT = new Set(['data', 'configuration', 'disk-full', 'device-lost', 'killed']);
-
-interface OutcomeTable {
-  /** All seeds of the settings. */
-  seeds: number[];
-  /** By seed: NaN where the trial does not count; failures and collapses as the worst that any finished trial of the sweep has. */
-  value: (cell: Cell, seed: number) => number;
-  /** The same without those that count as the worst. */
-  measured: (cell: Cell, seed: number) => number;
-  worst: number;
-  unfinished: number;
-  notes: string[];
-}
-
-function tableOf(used: readonly Cell[], all: readonly Cell[], outcome: string): OutcomeTable {
-  const read = outcome.startsWith('exam/') ? examValue(outcome) : finalValue(outcome);
-  const direction = metricOf(outcome)?.direction ?? 'neither';
-  const numbers = all.flatMap(({ done }) => done.map(read)).filter(Number.isFinite);
-  const worst =
-    direction === 'neither' || numbers.length === 0
-      ? NaN
-      : numbers.reduce((a, b) => (direction === 'higher' ? Math.min(a, b) : Math.max(a, b)));
-  const trialOf = (cell: Cell, seed: number) => cell.trials.find((trial) => trial.seed === seed);
-  const ranksWorst = (trial: TrialRecord) =>
-    Number.isFinite(worst) && (hasFailed(trial) || hasCollapsed(trial));
-  const trials = used.flatMap((cell) => cell.trials);
-  const counted = (which: (trial: TrialRecord) => boolean) => trials.filter(which).length;
-  const [failed, collapsed] = [counted(hasFailed), counted(hasCollapsed)];
-  const [early, elsewhere] = [
-    counted(({ status }) => status === 'early-stopped'),
-    counted((trial) => trial.status === 'failed' && !hasFailed(trial)),
-  ];
-  const words = [
-    ...(failed > 0 ? [`${count(failed, 'trial')} failed`] : []),
-    ...(collapsed > 0 ? [`${count(collapsed, 'trial')} collapsed`] : []),
-  ];
-  const enters = Number.isFinite(worst)
-    ? 'counted as the worst that any finished trial of this sweep has'
-    : 'not among the numbers, since nothing says which value of this outcome is worst';
-  return {
-    seeds: [...new Set(trials.map(({ seed }) => seed))].sort((a, b) => a - b),
-    value: (cell, seed) => {
-      const trial = trialOf(cell, seed);
-      if (trial === undefined) return NaN;
-      if (ranksWorst(trial)) return worst;
-      return trial.status === 'done' ? read(trial) : NaN;
-    },
-    measured: (cell, seed) => {
-      const trial = trialOf(cell, seed);
-      return trial?.status === 'done' && !ranksWorst(trial) ? read(trial) : NaN;
-    },
-    worst: Number.isFinite(worst) ? failed + collapsed : 0,
-    unfinished: counted(({ status }) => ['pending', 'running', 'stopped'].includes(status)),
-    notes: [
-      ...(words.length > 0 ? [`${capital(list(words))}: ${enters}.`] : []),
-      ...(elsewhere > 0
-        ? [
-            `${capital(count(elsewhere, 'trial'))} ended by no fault of the setting (data, disk, device, a kill) and left out, with the seed.`,
-          ]
-        : []),
-      ...(early > 0
-        ? [
-            `${capital(count(early, 'trial'))} stopped early and left out, with the seed: what is left may be the luckier seeds.`,
-          ]
-        : []),
-    ],
-  };
-}
-
-export function hasFailed(trial: TrialRecord): boolean {
-  return trial.status === 'failed' && !NOT_ITS_FAULT.has(trial.attempts.at(-1)?.class ?? '');
-}
-
-export function hasCollapsed(trial: TrialRecord): boolean {
-  return trial.status === 'done' && trial.messages.some(({ code }) => code === 'g-collapsed');
-}
-
 /** The same contrast on the outcome with norm statistics of tiles; null where trials have no such number, or the outcome is one already. */
 function tilesOf(
   outcome: string,
@@ -388,7 +264,7 @@ function tilesOf(
 /** A draft becomes a verdict: nothing is settled that one of the checks puts in doubt. */
 function concluded(draft: Draft, adjusted: number | null, family: number): Verdict {
   const { claim, found, withoutWorst, unfinished, contrastWords, problem, ...numbers } = draft;
-  const { n, interval, tiles } = draft;
+  const { n, interval, tiles, confounded } = draft;
   const unsure: string[] = [];
   if (problem !== undefined) unsure.push(`This sweep cannot answer it: ${problem}.`);
   else if (n === 0) unsure.push('No seed has this outcome in all settings that are compared.');
@@ -398,7 +274,9 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
   if (n > 0 && n < SEEDS_FOR_A_VERDICT) {
     const interval =
       n === 1 ? 'one seed has no interval, and its difference may be nothing but chance' : 'an estimate';
-    unsure.push(`${capital(count(n, 'seed'))}: ${interval}; a verdict needs ${SEEDS_FOR_A_VERDICT}.`);
+    unsure.push(
+      `${capital(count(n, 'seed'))}: ${interval}; a verdict needs ${spelled(SEEDS_FOR_A_VERDICT)}.`,
+    );
   }
   const doubts: string[] = [];
   if (n > 0 && unsure.length === 0) {
@@ -409,6 +287,10 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     }
     if (tiles !== null && tiles.found !== found) doubts.push(`It flips with the norm statistics: by tiles of the training patch the effect is ${effectText(tiles.effect, tiles, draft)}.`); // prettier-ignore
   }
+  const apart =
+    n > 0 && confounded !== null
+      ? [`${capital(list(confounded.names))} differ between the two settings: the effect may be of either.`]
+      : [];
   const kind: VerdictKind =
     problem !== undefined || n === 0
       ? 'open'
@@ -423,7 +305,7 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     primary: claim.primary,
     kind,
     sentence: n === 0 ? '' : sentenceOf(draft, contrastWords),
-    reasons: [...unsure, ...doubts, ...numbers.reasons],
+    reasons: [...unsure, ...doubts, ...apart, ...numbers.reasons],
     interval,
     holm: adjusted,
   };
@@ -432,63 +314,6 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
 function verdictBy(found: Finding, expect: Claim['expect']): VerdictKind {
   if (found === expect) return 'supported';
   return found === 'same' ? 'no relevant difference' : 'contradicted';
-}
-
-/** Between which settings, e.g. `with patch 128 than with patch 64, averaged over batch 2 and 16`. */
-function contrastWords(
-  { contrast }: Claim,
-  { a, b }: Weights,
-  used: readonly Cell[],
-  sweep: SweepRecord,
-): string {
-  if (contrast.kind === 'patch-against-batch') return `by the ${b} than by the ${a}`;
-  const others = factorsOf(used, sweep).filter(
-    ({ name }) => contrast.kind === 'factor' && name !== contrast.name,
-  );
-  const averaged = used.length > 2 ? others.map(({ name, levels }) => `${name} ${list([...new Set(levels)].map(String))}`) : []; // prettier-ignore
-  return `with ${b} than with ${a}${averaged.length > 0 ? `, averaged over ${list(averaged)}` : ''}`;
-}
-
-function sentenceOf(draft: Draft, contrast: string): string {
-  const { claim, effect, interval, n, outcome, outcomeLabel, unit } = draft;
-  if (effect === null) return '';
-  const places = placesFor(draft);
-  const size = `${fixed(Math.abs(effect), places)}${unit === '' ? '' : `\u00a0${unit}`}`;
-  const name = `${outcomeLabel}${outcome.startsWith('exam/') ? '' : ' over the last tenth of the budget'}`;
-  const says =
-    claim.contrast.kind === 'patch-against-batch'
-      ? `Per doubling of the pixels of an update, ${name} rises ${size} ${effect < 0 ? 'less' : 'more'}`
-      : `${name} is ${size} ${effect < 0 ? 'lower' : 'higher'}`;
-  const range =
-    interval === null
-      ? 'one seed, so no interval'
-      : `95\u00a0% interval ${signed(interval.low, places)} to ${signed(interval.high, places)}, ${count(n, 'seed')}`;
-  return `${says} ${contrast} (${range}).`;
-}
-
-/** Places after the point by which effect and margin can be told apart. */
-export function placesFor({ margin, unit }: Pick<Verdict, 'margin' | 'unit'>): number {
-  if (unit === 'dB') return 2;
-  if (!(margin > 0)) return 3;
-  return Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(margin))));
-}
-
-export function marginText(verdict: Pick<Verdict, 'margin' | 'unit'>): string {
-  const { margin, unit } = verdict;
-  return `${exact(Number(margin.toPrecision(2)))}${unit === '' ? '' : `\u00a0${unit}`}`;
-}
-
-export function effectText(
-  effect: number,
-  { low, high }: Range,
-  verdict: Pick<Verdict, 'margin' | 'unit'>,
-): string {
-  const places = placesFor(verdict);
-  return `${signed(effect, places)} (${signed(low, places)} to ${signed(high, places)})`;
-}
-
-export function pText(p: number): string {
-  return p < 0.001 ? 'below 0.001' : p.toFixed(3);
 }
 
 /** `Too small a discriminator loss is bad`, as a correlation within settings: descriptive, and never a verdict. */

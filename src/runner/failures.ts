@@ -41,11 +41,11 @@ export const FAILURES = {
   },
   'time-limit': {
     reason: 'it reached its time limit',
-    sign: 'it ran for longer than `resources: {time: 8h}`, all attempts of one `sweep run` together',
+    sign: 'it ran for longer than `resources: {time: 8h}`, all attempts of one `sweep run` together; or, under Slurm, its job’s time limit came before it had got any further',
     policy: 'asked to save and leave; no further attempt',
     wait: null,
     guarded: false,
-    advice: 'raise resources.time',
+    advice: 'raise resources.time; under Slurm --time',
   },
   lost: {
     reason: 'its job was lost',

@@ -44,7 +44,9 @@ export type JournalEntry =
   | RetryEntry
   | RungEntry
   | EarlyStopEntry
-  | ExtendedEntry;
+  | ExtendedEntry
+  /** A user had checkpoints removed, by their paths relative to the trial's folder. */
+  | { t: 'removed'; wall: number; checkpoints: string[] };
 
 /** It is handed to a scheduler, which starts attempts of it from this number on. */
 export interface QueuedEntry {

@@ -25,6 +25,8 @@ describe('the last lines of a failed trial', () => {
     ["cannot decode 'IM-0001.DCM'", "cannot decode '[file]'"],
     ['object 1.2.840.113619.2.55.3 is broken', 'object [identifier] is broken'],
     ["(0010,0010) Patient's Name: Doe^Jane", "(0010,0010) Patient's Name: [left out]"],
+    ['read Doe^Jane^M, 12 slices', 'read [name], 12 slices'],
+    ['      ^^^^^^', '      ^^^^^^'],
     ['PatientID = 4711, more', 'PatientID = [left out]'],
     [`started on ${os.hostname()}`, 'started on [machine]'],
     ['CUDA out of memory. Tried to allocate 2.00 GiB', 'CUDA out of memory. Tried to allocate 2.00 GiB'],

@@ -12,6 +12,8 @@ const LENGTH = 240;
 const FILE_NAME = /[^\s"'`,;:()[\]{}=/\\]+\.(?:dcm|dicom|ima|png|tiff?|nii(?:\.gz)?|jpe?g)\b/gi;
 /** Unique identifiers of DICOM objects. */
 const UID = /\b[0-2](?:\.\d+){4,}\b/g;
+/** A person's name as DICOM writes it: family^given. */
+const PERSON = /\p{L}[\p{L}'’-]+\^\p{L}[\p{L}'’^-]+/gu;
 /** Patient, study and series, as a DICOM element or a dump of it gives them. */
 const PATIENT_FIELD =
   /\b((?:Patient|Study|Series|Acquisition|Content|Referring|Institution|Accession|Performing)[A-Za-z'’ ]*?(?:Name|ID|Date|BirthDate|Birth Date|Time|Sex|Age|Number|Address|Physician|Comments))\b(["'’\])]*\s*[=:]\s*).*$/gi;
@@ -31,6 +33,7 @@ export function lastLines(output: string, data: TrialData | undefined): string |
   return withoutPaths(hidden)
     .replace(FILE_NAME, '[file]')
     .replace(UID, '[identifier]')
+    .replace(PERSON, '[name]')
     .replace(machine, '[machine]')
     .split('\n')
     .map((line) => line.replace(PATIENT_FIELD, '$1$2[left out]'))

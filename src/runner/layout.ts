@@ -24,6 +24,11 @@ export function systemFile(results: string, key: string, attempt: number): strin
   return path.join(attemptDirectory(results, key, attempt), 'system.ndjson');
 }
 
+/** How an attempt of a task of Slurm's ended, as the task wrote it down. */
+export function resultFile(results: string, key: string, attempt: number): string {
+  return path.join(attemptDirectory(results, key, attempt), 'result.json');
+}
+
 /** What the runner decided and measured for a trial; the trial itself writes only its events. */
 export function journalFile(results: string, key: string): string {
   return path.join(trialDirectory(results, key), 'runner.ndjson');
@@ -43,6 +48,23 @@ export function listTrials(results: string): string[] {
   return namesIn(path.join(results, 'trials'))
     .filter((name) => /^[0-9a-f]+$/.test(name))
     .sort();
+}
+
+/** A trial's folder while it is removed: nobody takes it for a trial. */
+export function removedDirectory(results: string, key: string): string {
+  return path.join(results, 'trials', `removed-${key}`);
+}
+
+/** Folders of trials whose removal was not finished. */
+export function listRemoved(results: string): string[] {
+  return namesIn(path.join(results, 'trials'))
+    .filter((name) => name.startsWith('removed-'))
+    .map((name) => path.join(results, 'trials', name));
+}
+
+/** Names of a trial's checkpoints, and of what a kill left beside them. */
+export function listCheckpoints(results: string, key: string): string[] {
+  return namesIn(path.join(trialDirectory(results, key), 'checkpoints'));
 }
 
 /** Names of the sweeps that have a record, sorted. */

@@ -22,6 +22,8 @@ describe('every class of failure is recognised by its signs', () => {
     ['diverged', { ...code(EXIT.fault), last: diverged }],
     ['hang', { ...signal('SIGKILL'), limit: 'hang' }],
     ['time-limit', { ...code(EXIT.done), last: stopped, limit: 'time-limit' }],
+    ['time-limit', { exit: { exitCode: 0, signal: null, outOfTime: true }, last: stopped }],
+    ['lost', { exit: { exitCode: null, signal: null, lost: 'its node failed' } }],
     ['disk-full', code(EXIT.diskFull)],
     ['disk-full', { ...code(1), output: 'OSError: [Errno 28] No space left on device' }],
     ['disk-full', { ...code(1), diskFull: true }],
@@ -156,8 +158,17 @@ describe('another attempt', () => {
     fs.rmSync(results, { recursive: true });
   });
 
+  it('costs nothing where a scheduler lost the trial, five times in a row', () => {
+    const lost = { ...failed('lost'), outcome: 'lost' } as const;
+    expect(nextAttempt(foreign, 1, lost, { ...first, failures: 9, losses: 4, limit: 0 })).toEqual({
+      delay: 1,
+    });
+    expect(nextAttempt(foreign, 1, lost, { ...first, losses: 5 })).toBeUndefined();
+  });
+
   it('is made up to the limit, for the classes that have a wait', () => {
     for (const [name, { wait }] of Object.entries(FAILURES)) {
+      if (name === 'lost') continue; // it is not counted
       if (name === 'out-of-memory') continue;
       const next = (failures: number) =>
         nextAttempt(foreign, 1, failed(name as FailureClass), { ...first, failures });

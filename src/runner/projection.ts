@@ -26,10 +26,18 @@ import {
   transact,
 } from '../store/writer.js';
 import { rowOfEarlyStop } from './decisions.js';
-import { readClaim, readResult, resultFile } from './executors/slurm/files.js';
+import { readClaim, readResult } from './executors/slurm/files.js';
 import { ingestWhole } from './ingest.js';
 import { readJournal, type JournalEntry } from './journal.js';
-import { eventsFile, journalFile, listAttempts, listSweeps, listTrials, systemFile } from './layout.js';
+import {
+  eventsFile,
+  journalFile,
+  listAttempts,
+  listSweeps,
+  listTrials,
+  resultFile,
+  systemFile,
+} from './layout.js';
 import { lockForReading } from './lock.js';
 import { readSweepRecord, readTrialEntry } from './recover.js';
 import { readSystem } from './system.js';

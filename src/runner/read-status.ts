@@ -4,7 +4,8 @@ import { UserError } from '../errors.js';
 import { availableCores, hostHash } from '../machine.js';
 import { readStore } from '../store/open.js';
 import { readLoad, readStoredTrials, readTold, selectSweep, type StoredTrial } from '../store/progress.js';
-import { readJournal, type JournalEntry } from './journal.js';
+import { readWholeJournal } from './executors/slurm/settle.js';
+import { openJob, type JournalEntry } from './journal.js';
 import { runRecordFile } from './layout.js';
 import { liveRunner } from './lock.js';
 import { isSame } from './processes.js';
@@ -21,12 +22,15 @@ export function readStatus(results: string, name?: string, now = Date.now() / 10
     const run = readRun(results, sweep.name);
     const here = run === undefined || run.host === hostHash();
     const trials = readStoredTrials(store, sweep.id).map((trial): TrialFacts => {
-      const journal = isSettled(trial, run) ? [] : readJournal(results, trial.key);
+      const journal = isSettled(trial, run) ? [] : readWholeJournal(results, trial.key);
       const attempt = openAttempt(journal);
       return {
         ...trial,
         journal,
-        alive: attempt === undefined || !here ? undefined : isAlive(journal, attempt),
+        alive:
+          attempt === undefined || !here || openJob(journal) !== undefined
+            ? undefined
+            : isAlive(journal, attempt),
         told: attempt === undefined ? undefined : readTold(store, trial.id, attempt),
         load: attempt === undefined ? undefined : loadOf(readLoad(store, trial.id, attempt)),
       };
@@ -41,7 +45,7 @@ function readRun(results: string, name: string): RunRecord | undefined {
   if (runner === undefined) return undefined;
   try {
     const run = JSON.parse(fs.readFileSync(runRecordFile(results, name), 'utf8')) as RunRecord;
-    return String(run.pid) === runner ? run : undefined;
+    return String(run.pid) === runner.split(' ')[0] ? run : undefined;
   } catch {
     return undefined; // it has not begun, or there is nothing to run
   }

@@ -230,6 +230,7 @@ async function runLocked(
     };
     const spaceTimer = setInterval(lookAtSpace, LOOK_AT_SPACE_EVERY);
     let fault: Error | undefined;
+    let unfinished = false;
     let placer: Pick<Placer, 'offer' | 'close'> | undefined;
     let scheduler: Scheduler | undefined;
     let forecast: ReturnType<Forecaster> | undefined;
@@ -264,6 +265,9 @@ async function runLocked(
           steering,
           system,
         });
+        if (verdict === undefined) return;
+        // Nobody asked this runner: the same command takes it up again.
+        if (verdict.outcome === 'stopped' || verdict.outcome === 'lost') unfinished ||= !stopping.requested;
         const guarded = guard.saw(config, verdict);
         if (guarded !== undefined) stopping.request(guarded);
         if (run.failFast && verdict.outcome === 'failed') stopping.request('A trial failed (--fail-fast).');
@@ -322,7 +326,8 @@ async function runLocked(
       system.close();
       progress.close();
     }
-    return summarise(store, plan.trials, { label, stopping, steering, only });
+    const summary = summarise(store, plan.trials, { label, stopping, steering, only });
+    return unfinished && summary.exitCode === 0 ? { ...summary, exitCode: 1 } : summary;
   } finally {
     store.close();
   }

@@ -65,13 +65,16 @@ export interface TrialWork {
   system: SystemWatch;
 }
 
-/** Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep. */
-export async function runTrial(work: TrialWork): Promise<Verdict> {
+/**
+ * Runs a trial until it is done, stopped, or has used up its attempts. Where its disk is full it stops the sweep.
+ * @returns undefined if it goes on without this runner
+ */
+export async function runTrial(work: TrialWork): Promise<Verdict | undefined> {
   const { store, config, slot, label, progress, stopping } = work;
   const begun = performance.now();
   if (work.scheduler === undefined) progress.started(config.key, label);
   const { verdict, results, left, device = slot.device } = await runAttempts(work);
-  if (left) return verdict;
+  if (left) return undefined;
   if (verdict.class === 'disk-full') stopping.request(diskFull(store.results).message);
   const { outcome, reason } = verdict;
   // One that somebody else stopped has a reason that its numbers do not tell.

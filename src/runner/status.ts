@@ -4,7 +4,7 @@
  */
 import type { MetricValues, ParameterValues } from '../protocol.js';
 import type { StoredTrial, Told } from '../store/progress.js';
-import type { JournalEntry } from './journal.js';
+import { openJob, type JournalEntry } from './journal.js';
 import type { Reservation } from './registry.js';
 
 /** What a runner has taken on: `results/sweeps/NAME/run.json`, written when it starts. */
@@ -90,6 +90,8 @@ export interface TrialProgress {
   attempt: number | null;
   device: string | null;
   engine: string | null;
+  /** Seconds that its attempts took so far, all together. */
+  seconds: number;
   /** Updates done, and those that the budget allows. */
   step: number;
   updates: number | null;
@@ -246,6 +248,7 @@ function progressOf(
     attempt: last?.begun.attempt ?? attempt?.attempt ?? null,
     device: attempt?.device ?? last?.begun.device ?? null,
     engine: attempt?.engine ?? null,
+    seconds: spent,
     step,
     updates: trial.updates,
     share: state === 'done' ? 1 : (share ?? 0),
@@ -268,13 +271,15 @@ function stateOf(
   now: number,
 ): { state: TrialState; reason: string | null } {
   if (status === 'done' || (status === 'early-stopped' && !wanted)) return { state: status, reason };
+  const queued = openJob(journal);
+  if (queued !== undefined && (last === undefined || last.end !== undefined)) {
+    return { state: 'queued', reason: `in the queue of Slurm${job === null ? '' : `, job ${job}`}` };
+  }
   if (last !== undefined && last.end === undefined) {
     // Of another machine, and of a process that is not written down yet, only the runner knows.
     const lives = alive ?? (run !== undefined || job !== null);
     if (!lives) return { state: 'interrupted', reason: 'its runner and its process are gone' };
     const spoke = told !== undefined && attempt?.attempt === last.begun.attempt;
-    if (job !== null && attempt?.engine == null && !spoke)
-      return { state: 'queued', reason: `in the queue of the batch system, job ${job}` };
     return { state: spoke ? 'running' : 'starting', reason: null };
   }
   if (last?.retry !== undefined && run !== undefined && wanted) {
@@ -312,9 +317,7 @@ function withTimes(
   told: readonly TrialProgress[],
   now: number,
 ): TrialProgress[] {
-  const spent = facts.map(({ seconds, attempt }, at) =>
-    runs(told[at]!) && attempt !== null ? seconds + Math.max(0, now - attempt.started) : seconds,
-  );
+  const spent = told.map(({ seconds }) => seconds);
   const own = told.map((trial, at): number | null => {
     const { budget } = facts[at]!;
     if ('minutes' in budget) return Math.max(0, 60 * budget.minutes - spent[at]!);

@@ -1,10 +1,19 @@
 /** @file What is asked of the store while a sweep runs: where each trial is, how fast, and what it last told. Reads little, however much is stored. */
-import { and, asc, desc, eq, sql } from 'drizzle-orm';
+import { and, asc, desc, eq } from 'drizzle-orm';
 import { UserError } from '../errors.js';
 import type { Budget, MetricValues, ParameterValues } from '../protocol.js';
 import type { ReadStore } from './open.js';
 import type { TrialStatus } from './queries.js';
-import { attempts, metricNames, metrics, sweeps, sweepTrials, systemSamples, trials } from './schema.js';
+import {
+  attempts,
+  exams,
+  metricNames,
+  metrics,
+  sweeps,
+  sweepTrials,
+  systemSamples,
+  trials,
+} from './schema.js';
 
 export interface StoredTrial {
   id: number;
@@ -33,12 +42,18 @@ export interface StoredTrial {
   } | null;
 }
 
+/** All sweeps, the latest first. */
+export function readSweeps({ db }: ReadStore): (typeof sweeps.$inferSelect)[] {
+  return db.select().from(sweeps).orderBy(desc(sweeps.updated)).all();
+}
+
 /**
  * The row of a sweep; without a name, of the one that was run last.
  * @throws UserError if there is no such sweep
  */
-export function selectSweep({ db, results }: ReadStore, name?: string): typeof sweeps.$inferSelect {
-  const known = db.select().from(sweeps).orderBy(desc(sweeps.updated)).all();
+export function selectSweep(store: ReadStore, name?: string): typeof sweeps.$inferSelect {
+  const { results } = store;
+  const known = readSweeps(store);
   const sweep = name === undefined ? known[0] : known.find((row) => row.name === name);
   if (sweep !== undefined) return sweep;
   const names = known.map((row) => row.name).join(', ');
@@ -121,7 +136,48 @@ export function readLoad({ db }: ReadStore, trial: number, attempt: number) {
     .get();
 }
 
-/** A number that changes with every change that is stored, by whomever. */
-export function storeVersion({ db }: ReadStore): number {
-  return db.get<{ data_version: number }>(sql`PRAGMA data_version`).data_version;
+/** What two trials are compared by: results of all attempts, the surroundings of the last. */
+export interface TrialResult {
+  status: TrialStatus;
+  step: number;
+  seconds: number;
+  /** The last value of each metric, and of the last exam on the test split. */
+  values: MetricValues;
+  /** Engine, device, machine, versions and the like; what is not known is left out. */
+  environment: Record<string, string>;
+}
+
+/** Undefined for a trial that the store does not know. */
+export function readResult({ db }: ReadStore, key: string): TrialResult | undefined {
+  const trial = db.select().from(trials).where(eq(trials.key, key)).get();
+  if (trial === undefined) return undefined;
+  const tries = db.select().from(attempts).where(eq(attempts.trial, trial.id)).orderBy(asc(attempts.attempt)).all(); // prettier-ignore
+  const values: MetricValues = {};
+  for (const { id, name } of db.select().from(metricNames).orderBy(asc(metricNames.name)).all()) {
+    const last = db
+      .select({ value: metrics.value })
+      .from(metrics)
+      .where(and(eq(metrics.trial, trial.id), eq(metrics.name, id)))
+      .orderBy(desc(metrics.step), desc(metrics.attempt))
+      .get();
+    if (last?.value != null) values[name] = last.value;
+  }
+  const exam = db
+    .select({ values: exams.values })
+    .from(exams)
+    .where(and(eq(exams.trial, trial.id), eq(exams.split, 'test')))
+    .orderBy(desc(exams.attempt), desc(exams.step))
+    .get();
+  const last = tries.at(-1);
+  const { engine, device, threads, host, cpu, form, microBatch, peakMemory, versions } = last ?? {};
+  const told = { engine, device, threads, host, cpu, form, 'micro-batch': microBatch, 'peak memory': peakMemory, ...versions }; // prettier-ignore
+  return {
+    status: trial.status,
+    step: trial.step,
+    seconds: tries.reduce((sum, { started, ended }) => sum + (ended === null ? 0 : ended - started), 0),
+    values: { ...values, ...exam?.values },
+    environment: Object.fromEntries(
+      Object.entries(told).flatMap(([name, value]) => (value == null ? [] : [[name, String(value)]])),
+    ),
+  };
 }

@@ -1,6 +1,6 @@
 /** @file What a report reads from the store: plain data, nothing of SQL. */
 import path from 'node:path';
-import { and, asc, desc, eq, isNotNull } from 'drizzle-orm';
+import { and, asc, count, desc, eq, isNotNull } from 'drizzle-orm';
 import type { Budget, MetricValues, ParameterValues, TrialFacts, TrialParameters } from '../protocol.js';
 import type { Store } from './open.js';
 import { selectSweep } from './progress.js';
@@ -11,24 +11,14 @@ import {
   metricNames,
   metrics,
   samples,
+  sweeps,
   sweepTrials,
   systemSamples,
   trials,
 } from './schema.js';
+import { readCurves, type Before, type Curves, type Series } from './series.js';
 
 export type TrialStatus = 'pending' | 'running' | 'done' | 'failed' | 'stopped' | 'early-stopped';
-
-/** One metric over a trial: parallel columns in the order of steps, later attempts superseding what they repeat. */
-export interface Series {
-  /** Updates done. */
-  step: number[];
-  /** Pixels seen of each domain. */
-  pixels: number[];
-  /** Seconds of training since the trial's first attempt started, pauses between attempts left out. */
-  seconds: number[];
-  /** NaN where the trial reported no number. */
-  value: number[];
-}
 
 export interface AttemptRecord {
   attempt: number;
@@ -106,10 +96,13 @@ export interface TrialRecord {
   extended: { from: string; step: number } | null;
   facts: TrialFacts | null;
   attempts: AttemptRecord[];
-  /** By metric name. */
+  /** By metric name; thinned, so for drawing alone. */
   series: Record<string, Series>;
-  /** By metric name, the mean over the last tenth of the budget: of all records after update 0.9 · updates that are numbers; NaN where none is. */
+  /** By metric name, the mean over the first and the last tenth of the budget: of all records that are numbers; NaN where none is. */
+  head: Record<string, number>;
   tail: Record<string, number>;
+  /** By metric name, how many records of the last tenth are no numbers. */
+  missing: Record<string, number>;
   /** All exams on the test split, the oldest first. */
   exams: ExamRecord[];
   /** The last of them. */
@@ -138,6 +131,22 @@ export interface SweepRecord {
  * @throws UserError if there is no such sweep
  */
 export function readSweep(store: Store, name?: string): SweepRecord {
+  return readSweepOf(store, name, 1);
+}
+
+/**
+ * Several sweeps, or all in the order of their names; of no name, the one that was run last.
+ * @throws UserError if there is no such sweep
+ */
+export function readSweeps(store: Store, names: readonly string[] | 'all'): SweepRecord[] {
+  const known = () => store.db.select({ name: sweeps.name }).from(sweeps).orderBy(asc(sweeps.name)).all();
+  const wanted = names === 'all' ? known().map(({ name }) => name) : [...new Set(names)];
+  if (wanted.length === 0) return [readSweepOf(store, undefined, 1)];
+  return wanted.map((name) => readSweepOf(store, name, wanted.length));
+}
+
+/** One of `among` sweeps of a page, whose curves share what it can hold. */
+function readSweepOf(store: Store, name: string | undefined, among: number): SweepRecord {
   const sweep = selectSweep(store, name);
   const rows = store.db
     .select({ trial: trials })
@@ -146,21 +155,22 @@ export function readSweep(store: Store, name?: string): SweepRecord {
     .where(eq(sweepTrials.sweep, sweep.id))
     .orderBy(asc(sweepTrials.position))
     .all();
+  const points = pointsOf(store, rows.length * among);
   return {
     name: sweep.name,
     question: sweep.question,
     source: sweep.source,
     varied: sweep.varied as (keyof TrialParameters)[],
     updated: sweep.updated,
-    trials: rows.map(({ trial }) => readTrial(store, trial)),
+    trials: rows.map(({ trial }) => readTrial(store, trial, points)),
   };
 }
 
-function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord {
+function readTrial(store: Store, trial: typeof trials.$inferSelect, points: number): TrialRecord {
   const { db, results } = store;
   const { id, key, parameters, seed, budget, dataFingerprint, status, reason, step, updates } = trial;
   const tries = readAttempts(store, id);
-  const series = seriesOf(store, trial, tries);
+  const curves = curvesOf(store, trial, tries, points);
   const examined = readExams(store, id);
   return {
     key,
@@ -196,8 +206,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect): TrialRecord
       microBatch: row.microBatch,
       exitCode: row.exitCode,
     })),
-    series,
-    tail: tailOf(series, updates),
+    ...curves,
     exams: examined,
     exam: examined.at(-1) ?? null,
     samples: db
@@ -231,17 +240,6 @@ function readExams({ db }: Store, trial: number): ExamRecord[] {
     .orderBy(asc(exams.step), asc(exams.attempt))
     .all();
   return rows.filter(({ step }, at) => rows[at + 1]?.step !== step);
-}
-
-/** The mean of each metric over the last tenth of the budget; where no budget is known, of what there is. */
-export function tailOf(series: Record<string, Series>, updates: number | null): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(series).map(([name, { step, value }]) => {
-      const end = updates ?? step.at(-1) ?? 0;
-      const numbers = value.filter((one, i) => step[i]! > 0.9 * end && Number.isFinite(one));
-      return [name, numbers.reduce((sum, one) => sum + one, 0) / numbers.length];
-    }),
-  );
 }
 
 function readSystem({ db }: Store, trial: number): SystemRecord | null {
@@ -297,94 +295,37 @@ export function extensionOf(
   return { from: extendedFrom, step: extendedAt };
 }
 
-/** A trial's curves, begun by those of the trial that it went on from. */
-function seriesOf(
+/** A trial's curves, begun by those of the trials that it went on from. */
+function curvesOf(
   store: Store,
   trial: typeof trials.$inferSelect,
   tries: (typeof attempts.$inferSelect)[],
-): Record<string, Series> {
-  const own = readSeries(store, trial.id, tries);
-  const extended = extensionOf(trial, tries);
-  if (extended === null) return own;
-  const before = store.db.select().from(trials).where(eq(trials.key, extended.from)).get();
-  if (before === undefined) return own;
-  const first = seriesOf(store, before, readAttempts(store, before.id));
-  const spent = Math.max(0, ...Object.values(first).map(({ seconds }) => seconds.at(-1) ?? 0));
-  const names = [...new Set([...Object.keys(first), ...Object.keys(own)])].sort();
-  return Object.fromEntries(
-    names.map((name) => {
-      const [a, b] = [first[name] ?? EMPTY, own[name] ?? EMPTY];
-      const kept = a.step.filter((step) => step <= extended.step).length;
-      return [
-        name,
-        {
-          step: [...a.step.slice(0, kept), ...b.step],
-          pixels: [...a.pixels.slice(0, kept), ...b.pixels],
-          seconds: [...a.seconds.slice(0, kept), ...b.seconds.map((second) => spent + second)],
-          value: [...a.value.slice(0, kept), ...b.value],
-        },
-      ];
-    }),
-  );
-}
-
-const EMPTY: Series = { step: [], pixels: [], seconds: [], value: [] };
-
-/** Of each (name, step) the row of the highest attempt counts: a later attempt supersedes the steps that it repeats. */
-function readSeries(
-  { db }: Store,
-  trial: number,
-  tries: (typeof attempts.$inferSelect)[],
-): Record<string, Series> {
-  const rows = db
-    .select({
-      name: metricNames.name,
-      step: metrics.step,
-      attempt: metrics.attempt,
-      wall: metrics.wall,
-      pixels: metrics.pixels,
-      value: metrics.value,
-    })
-    .from(metrics)
-    .innerJoin(metricNames, eq(metricNames.id, metrics.name))
-    .where(eq(metrics.trial, trial))
-    .orderBy(asc(metricNames.name), asc(metrics.step), asc(metrics.attempt))
-    .all();
-  const pauses = pausesBefore(rows, tries);
-  const series: Record<string, Series> = {};
-  rows.forEach((row, at) => {
-    const next = rows[at + 1];
-    if (next?.name === row.name && next.step === row.step) return; // superseded
-    const column = (series[row.name] ??= { step: [], pixels: [], seconds: [], value: [] });
-    column.step.push(row.step);
-    column.pixels.push(row.pixels);
-    column.seconds.push(row.wall - (pauses.get(row.attempt) ?? 0));
-    column.value.push(row.value ?? NaN);
-  });
-  return series;
+  points: number,
+): Curves {
+  const chain: Before[] = [{ trial: trial.id, tries, until: Number.MAX_SAFE_INTEGER }];
+  let extended = extensionOf(trial, tries);
+  while (extended !== null) {
+    const before = store.db.select().from(trials).where(eq(trials.key, extended.from)).get();
+    if (before === undefined) break;
+    const own = readAttempts(store, before.id);
+    chain.unshift({ trial: before.id, tries: own, until: extended.step });
+    extended = extensionOf(before, own);
+  }
+  return readCurves(store.db, chain, { points, end: Math.max(1, trial.updates ?? trial.step) });
 }
 
 /**
- * Unix time to take off an attempt's clock, so that seconds count training alone: an attempt goes on where the
- * one before had got to at the step that it starts from.
+ * Points of a curve: as many as a chart has pixels, fewer where there are very many curves, or the page would be too large to
+ * open. A multiple of ten, as `Thinning` says.
  */
-function pausesBefore(
-  rows: { attempt: number; step: number; wall: number }[],
-  tries: (typeof attempts.$inferSelect)[],
-): Map<number, number> {
-  const offsets = new Map<number, number>();
-  tries.forEach((row, at) => {
-    const before = tries[at - 1];
-    let spent = 0;
-    if (before !== undefined) {
-      const walls = rows.filter((r) => r.attempt === before.attempt && r.step <= row.from).map((r) => r.wall);
-      const offset = offsets.get(before.attempt) ?? before.started;
-      spent = walls.length > 0 ? Math.max(...walls) - offset : before.started - offset;
-    }
-    offsets.set(row.attempt, row.started - spent);
-  });
-  return offsets;
+function pointsOf({ db }: Store, trialCount: number): number {
+  const [{ names } = { names: 0 }] = db.select({ names: count() }).from(metricNames).all();
+  const fair = Math.floor(MOST_POINTS / Math.max(1, trialCount * names) / 10) * 10;
+  return Math.min(400, Math.max(50, fair));
 }
+
+/** Of all curves of a page together: 16 bytes each as it is written there. */
+const MOST_POINTS = 240_000;
 
 /** A metric over a trial, as far as it came: what early stopping judges by when a sweep is taken up again. */
 export function readMeasurements({ db }: Store, key: string, name: string) {

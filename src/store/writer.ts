@@ -160,6 +160,44 @@ export function forgetAttempts(store: Store, key: string, numbers: readonly numb
   });
 }
 
+/**
+ * Removes a sweep, and what was read of trials; all of it or nothing. Trials that a sweep still holds stay, as those that have not begun.
+ * What the database does not know is no error.
+ */
+export function storeRemoval(store: Store, sweep: string | undefined, keys: readonly string[]): void {
+  const { db } = store;
+  transact(store, () => {
+    const row = db
+      .select()
+      .from(sweeps)
+      .where(eq(sweeps.name, sweep ?? ''))
+      .get();
+    if (row !== undefined) {
+      db.delete(sweepTrials).where(eq(sweepTrials.sweep, row.id)).run();
+      db.delete(sweeps).where(eq(sweeps.id, row.id)).run();
+    }
+    for (const key of keys) {
+      const trial = statementsOf(store).trialId.get(key);
+      if (trial === undefined) continue;
+      for (const table of [
+        metrics,
+        samples,
+        checkpoints,
+        exams,
+        messages,
+        systemSamples,
+        earlyStops,
+        attempts,
+      ])
+        db.delete(table).where(eq(table.trial, trial)).run();
+      const anew = { status: 'pending', reason: null, step: 0, updates: null, extendedFrom: null, extendedAt: null, projected: null } as const; // prettier-ignore
+      if (db.select().from(sweepTrials).where(eq(sweepTrials.trial, trial)).get() === undefined)
+        db.delete(trials).where(eq(trials.id, trial)).run();
+      else db.update(trials).set(anew).where(eq(trials.id, trial)).run();
+    }
+  });
+}
+
 function sameAttempt(trial: number, attempt: number) {
   return and(eq(attempts.trial, trial), eq(attempts.attempt, attempt));
 }

@@ -38,11 +38,17 @@ export interface Cluster {
   killNode(name: string): Promise<void>;
   /** Ends a node's daemon alone: what runs on it goes on, and nobody hears of it. */
   killDaemon(name: string): Promise<void>;
-  startNode(name: string): void;
+  /** Resolves when it takes jobs. */
+  startNode(name: string): Promise<void>;
+  /** Lets a node take no new jobs, or take them again. */
+  drain(name: string): Promise<void>;
+  undrain(name: string): Promise<void>;
   /** Ends the controller at once, as a crash does. */
   killController(): Promise<void>;
   /** Resolves when it answers. */
   startController(): Promise<void>;
+  /** Ends all jobs, and starts a controller that knows nothing of them and gives their ids again. */
+  forget(): Promise<void>;
   /** Ends everything, and removes the folder. */
   stop(): Promise<void>;
 }
@@ -95,7 +101,12 @@ async function startCluster(): Promise<Cluster> {
       call('scontrol', 'ping').then((said) => said.includes('is UP')),
     );
   };
-  const startNode = (name: string) => start(name, 'slurmd', '-D', '-N', name);
+  const startNode = async (name: string) => {
+    start(name, 'slurmd', '-D', '-N', name);
+    await eventually(`node ${name} takes jobs`, async () =>
+      /^(idle|mixed)$/.test(await call('sinfo', '--noheader', `--nodes=${name}`, '--format=%T')),
+    );
+  };
   /** Whether a process is this cluster's, of one node or any. */
   const isOurs = (pid: number, node?: string) =>
     pid !== process.pid &&
@@ -114,10 +125,24 @@ async function startCluster(): Promise<Cluster> {
       const holders = jobs.map(parentOf).filter((pid) => commandOf(pid) === 'slurmstepd');
       await kill(name);
       end([...holders, ...jobs]);
+      await eventually(`nothing runs on ${name}`, () =>
+        Promise.resolve(!listProcesses().some((pid) => isOurs(pid, name))),
+      );
     },
     startNode,
+    drain: async (name) =>
+      void (await call('scontrol', 'update', `NodeName=${name}`, 'State=DRAIN', 'Reason=test')),
+    undrain: async (name) => void (await call('scontrol', 'update', `NodeName=${name}`, 'State=RESUME')),
     killController: () => kill('controller'),
     startController,
+    async forget() {
+      await kill('controller');
+      await Promise.all(NODES.map((name) => cluster.killNode(name)));
+      for (const name of fs.readdirSync(path.join(folder, 'state')))
+        fs.rmSync(path.join(folder, 'state', name), { recursive: true });
+      await startController();
+      await Promise.all(NODES.map(startNode));
+    },
     async stop() {
       await Promise.all([...daemons.keys()].filter((name) => name !== 'munge').map((name) => kill(name)));
       end(listProcesses().filter((pid) => isOurs(pid)));
@@ -132,11 +157,7 @@ async function startCluster(): Promise<Cluster> {
     start('munge', 'munged', '--foreground', '--force', `--key-file=${path.join(munge, 'key')}`, ...named);
     await eventually('munged listens', () => Promise.resolve(fs.existsSync(path.join(munge, 'socket'))));
     await startController();
-    NODES.forEach(startNode);
-    await eventually('all nodes are idle', async () => {
-      const idle = await call('sinfo', '--noheader', '--Node', '--states=idle', '--format=%N');
-      return new Set(idle.split('\n').filter(Boolean)).size === NODES.length;
-    });
+    await Promise.all(NODES.map(startNode));
     return cluster;
   } catch (error) {
     const said = lastWords(path.join(folder, 'log'));

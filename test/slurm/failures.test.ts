@@ -2,39 +2,77 @@
 import fs from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { until } from '../support.js';
-import { describeWithSlurm } from './cluster.js';
+import { describeWithSlurm, type Cluster } from './cluster.js';
 import { makeWorld, type World } from './world.js';
 
 const UPDATES = 10;
 
-describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
-  const worlds: World[] = [];
-  /** Trials of a sweep that all run, each waiting after it has saved update 4. */
-  const running = async (trials: number) => {
-    const world = makeWorld(cluster());
-    worlds.push(world);
-    world.write({ trials, updates: UPDATES, hold: 5 });
-    const run = world.on('login', 'run', 'sweep.yaml', '--executor', 'slurm');
-    await until(() => world.started().length === trials, 'the trials run');
-    return { ...world, run };
-  };
-  /** That nothing is lost or stored twice, and each trial counted from 1 to the end. */
-  const expectWhole = async ({ numbers }: World, trials: number) =>
-    expect(await numbers('login')).toHaveLength(trials * UPDATES * 2);
-  afterAll(() => worlds.forEach(({ folder }) => fs.rmSync(folder, { recursive: true, force: true })));
+const worlds: World[] = [];
+afterAll(() => worlds.forEach(({ folder }) => fs.rmSync(folder, { recursive: true, force: true })));
 
+/** A sweep whose trials all run, each waiting at update 5, after it has saved update 4. */
+async function running(cluster: Cluster, trials: number) {
+  const world = makeWorld(cluster);
+  worlds.push(world);
+  world.write({ trials, updates: UPDATES, hold: 5 });
+  const run = world.on('login', 'run', 'sweep.yaml', '--executor', 'slurm');
+  let said = '';
+  run.all.on('data', (text: Buffer) => (said += text.toString()));
+  await until(() => world.started().length === trials, 'the trials run');
+  /** That nothing is lost or stored twice, and each trial counted from 1 to the end. */
+  const expectWhole = async () => {
+    expect((await run).all).toContain(`${trials} done, 0 failed, 0 left`);
+    expect(await world.numbers('login')).toHaveLength(trials * UPDATES * 2);
+  };
+  return { ...world, said: () => said, expectWhole };
+}
+
+describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
   test('goes on from the last checkpoints on another node when a node dies', async () => {
-    const world = await running(6);
-    const lost = world.started().filter(({ node }) => node === 'n2');
+    const { started, go, expectWhole } = await running(cluster(), 6);
+    const lost = started().filter(({ node }) => node === 'n2');
     expect(lost.length).toBeGreaterThan(0);
     await cluster().killNode('n2');
-    world.go();
-    const ended = await world.run;
-    expect(ended.all).toContain('6 done, 0 failed, 0 left');
-    const again = world.started().slice(6);
+    go();
+    await expectWhole();
+    const again = started().slice(6);
     expect(again.map(({ key }) => key).sort()).toEqual(lost.map(({ key }) => key).sort());
     expect(new Set(again.map(({ node, from }) => `${node} from ${from}`))).toEqual(new Set(['n1 from 4']));
-    await expectWhole(world, 6);
-    cluster().startNode('n2');
+    await cluster().startNode('n2');
+  });
+
+  test('lets one of two copies of a trial go on, where Slurm takes a node for dead that computes', async () => {
+    await cluster().drain('n1');
+    const { started, expectWhole } = await running(cluster(), 1);
+    await cluster().undrain('n1');
+    await cluster().killDaemon('n2');
+    await expectWhole();
+    // The copy that nobody heard of saved update 5 when it saw the other.
+    expect(started()).toMatchObject([
+      { node: 'n2', attempt: 1 },
+      { node: 'n1', attempt: 2, from: 5 },
+    ]);
+    await cluster().startNode('n2');
+  });
+
+  test('waits for a controller that is gone, and takes what trials wrote meanwhile', async () => {
+    const { go, said, attemptFiles, expectWhole } = await running(cluster(), 3);
+    await cluster().killController();
+    go();
+    await until(() => attemptFiles(1, 'result.json').every((file) => fs.existsSync(file)), 'the trials end');
+    await until(() => said().includes('Slurm does not answer'), 'the runner notices');
+    await cluster().startController();
+    await expectWhole();
+  });
+
+  test('submits again what a controller forgot, and knows another’s jobs from its own though they have the same ids', async () => {
+    const { started, expectWhole } = await running(cluster(), 3);
+    await cluster().forget();
+    await cluster().call('sbatch', '--array=0-2', '--hold', '--job-name=another', '--wrap', 'true');
+    await expectWhole();
+    const again = started().slice(3);
+    expect(again.map(({ attempt, from }) => ({ attempt, from }))).toEqual(Array(3).fill({ attempt: 2, from: 4 })); // prettier-ignore
+    const theirs = await cluster().call('squeue', '--noheader', '--array', '--name=another', '--format=%T');
+    expect(theirs.split('\n')).toEqual(Array(3).fill('PENDING'));
   });
 });

@@ -9,6 +9,7 @@ import {
   type SweepStatus,
   type TrialProgress,
 } from '../../runner/status.js';
+import { columns } from '../columns.js';
 import { KEY_SHOWN } from '../trial/find.js';
 import { clock } from '../trial/words.js';
 
@@ -53,6 +54,18 @@ export function statusLines(status: SweepStatus, { width, height, colour }: Layo
     lines.push('');
   });
   return lines.slice(0, -1).slice(0, height);
+}
+
+/** The same for a page: lines, and tables of at most `MOST` rows. */
+export function statusTables(status: SweepStatus): {
+  lines: string[];
+  tables: { title: string; rows: string[][]; more: number }[];
+} {
+  const tables = listsOf(status).map(({ title, rows }) => {
+    return { title, rows: rows.slice(0, MOST), more: Math.max(0, rows.length - MOST) };
+  });
+  const [, progress = '', ...lines] = summary(status);
+  return { lines: [progress.replace(/^[█░]+ /, ''), ...lines], tables };
 }
 
 function summary(status: SweepStatus): string[] {
@@ -104,12 +117,19 @@ function named({ key, label }: TrialProgress): string[] {
 }
 
 function runningRow(trial: TrialProgress, now: number): string[] {
-  const { state, share: part, rate, secondsLeft, until, device, metrics, job } = trial;
+  const { state, share: part, rate, secondsLeft, until, device, metrics, job, step, updates } = trial;
+  const examined = updates !== null && step >= updates;
   return [
     ...named(trial),
     `${bar(part ?? 0, BAR / 2)} ${way(trial)}`,
-    state === 'starting' ? 'starting' : rate === null ? '' : `${decimal(rate)} updates/s`,
-    until === null ? '' : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
+    state === 'starting'
+      ? 'starting'
+      : examined
+        ? 'at its exam'
+        : rate === null
+          ? ''
+          : `${decimal(rate)} updates/s`,
+    until === null || examined ? '' : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
     `${device ?? ''}${job === null ? '' : ` (job ${job})`}`,
     lossesOf(metrics),
   ];
@@ -173,17 +193,6 @@ function share(lengths: number[], lines: number): number[] {
     shown[next]!++;
   }
   return shown;
-}
-
-/** Cells in columns of the width that the widest needs; empty ends are left out. */
-function columns(rows: string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, at) => (widths[at] === 0 ? '' : cell.padEnd(widths[at]! + 2)))
-      .join('')
-      .trimEnd(),
-  );
 }
 
 function cut(line: string, width: number): string {

@@ -1,7 +1,8 @@
 /** @file All that is known of one trial, from its folder alone: works beside a live runner, and writes nothing. */
 import { eventsFile, listAttempts } from '../../runner/layout.js';
 import type { MetricValues, TrialEvent } from '../../protocol.js';
-import { readJournal, type JournalEntry } from '../../runner/journal.js';
+import { readWholeJournal } from '../../runner/executors/slurm/settle.js';
+import { openJob, type JournalEntry } from '../../runner/journal.js';
 import { readLines } from '../../runner/lines.js';
 import { isSame } from '../../runner/processes.js';
 
@@ -35,7 +36,7 @@ export interface AttemptStory {
 }
 
 export interface TrialStory {
-  /** `pending`, `running`, `interrupted`, `waiting` (for another attempt), or how the last attempt ended. */
+  /** `pending`, `queued` (with Slurm), `running`, `interrupted`, `waiting` (for another attempt), or how the last attempt ended. */
   status: string;
   attempts: AttemptStory[];
   journal: JournalEntry[];
@@ -43,7 +44,7 @@ export interface TrialStory {
 
 /** @param withEvents without, only what the runner wrote is read: at once, however long the trial has run */
 export function readStory(results: string, key: string, withEvents = true): TrialStory {
-  const journal = readJournal(results, key);
+  const journal = readWholeJournal(results, key);
   const attempts = listAttempts(results, key).map((attempt) => {
     const lines = withEvents ? readLines(eventsFile(results, key, attempt)) : [];
     return tellAttempt(attempt, lines.flatMap(parse), journal);
@@ -51,7 +52,8 @@ export function readStory(results: string, key: string, withEvents = true): Tria
   const last = attempts.at(-1);
   const waits =
     last !== undefined && journal.some((entry) => entry.t === 'retry' && entry.attempt === last.attempt);
-  const status = last === undefined ? 'pending' : waits ? 'waiting' : last.outcome;
+  const queued = openJob(journal) !== undefined && last?.outcome !== 'running';
+  const status = queued ? 'queued' : last === undefined ? 'pending' : waits ? 'waiting' : last.outcome;
   return { status, attempts, journal };
 }
 

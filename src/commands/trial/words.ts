@@ -22,15 +22,25 @@ export function tellWhy({ journal, attempts, status }: TrialStory): string[] {
 function sentences(entry: JournalEntry, attempts: AttemptStory[]): string[] {
   switch (entry.t) {
     case 'attempt': {
-      const { attempt, device, threads, resume } = entry;
+      const { attempt, device, threads, resume, where } = entry;
       const story = attempts.find((one) => one.attempt === attempt);
       const from = resume === null ? 'from the beginning' : `from the checkpoint of update ${resume}`;
       const why = story?.engineReason ? [`computed by ${story.engineReason}`] : []; // prettier-ignore
       return [
-        `attempt ${attempt} starts on ${device}, ${threads} thread${threads === 1 ? '' : 's'}, ${from}`,
+        `attempt ${attempt} starts on ${device}, ${threads} thread${threads === 1 ? '' : 's'}, ${from}${where === undefined ? '' : `, as job ${where}`}`,
         ...why,
       ];
     }
+    case 'queued':
+      return [
+        `is handed to Slurm: task ${entry.task} of array ${entry.token} (slurm/${entry.token}/array.sh)`,
+      ];
+    case 'submitted':
+      return [`Slurm calls it job ${entry.job}`];
+    case 'requeued':
+      return [`Slurm starts it again, time ${entry.count}: ${entry.reason}`];
+    case 'dequeued':
+      return [`its job is over before it began: ${entry.reason}`];
     case 'process':
       return [`attempt ${entry.attempt} is process ${entry.pid}`];
     case 'end': {
@@ -73,6 +83,8 @@ function tellOther(entry: Record<string, unknown> & { t: string }): string {
       return `waits: ${String(reason)}`;
     case 'early-stop':
       return `is stopped early at update ${String(step)} by ${String(rule)}: ${String(reason)}`;
+    case 'removed':
+      return `sweep gc removes ${(entry.checkpoints as string[]).join(', ')}`;
     case 'extended':
       return `goes on from trial ${String(from).slice(0, 10)}, update ${String(step)}`;
   }
@@ -89,6 +101,8 @@ export function whatNext(status: string, last: AttemptStory | undefined): string
   switch (status) {
     case 'pending':
       return 'It has not been started: the next sweep run of its file does.';
+    case 'queued':
+      return `Slurm has it and starts it, ${from}: squeue --me tells when; sweep stop takes it back.`;
     case 'running':
       return 'It runs.';
     case 'waiting':

@@ -1,259 +1,206 @@
-/** @file Draws the curves, answers the switches. */
-/* global dark, document, getComputedStyle, loadPlotly, matchMedia, section, window */
+/** @file Draws the curves: groups trials, averages, smooths, answers the switches, gives the numbers away. */
+/* global IntersectionObserver, dark, document, downloadCsv, getComputedStyle, loadPlotly, matchMedia, section, window */
+/* global atob */
 
 section('curves', async (element, data) => {
+  const controls = element.querySelector('.controls');
+  if (!controls) return;
+  if (!('DecompressionStream' in window)) {
+    element.querySelector('.no-charts').hidden = false;
+    return;
+  }
   const charts = [...element.querySelectorAll('.chart')];
+  /** Those that show what the switches say. */
+  const current = new Set();
+  const inView = new Set();
+  const { grouping, axis } = controls.querySelector('form').elements;
+  for (const { id, label } of data.groupings) grouping.append(option(id, label));
+  for (const { id, short } of data.axes) axis.append(option(id, short));
+  axis.value = data.axis;
+  showLegend();
+  await loadPlotly();
+  controls.hidden = false;
+
+  const drawIfNeeded = (chart) => {
+    if (current.has(chart)) return;
+    current.add(chart);
+    draw(chart, false);
+  };
+  const redraw = () => {
+    current.clear();
+    inView.forEach(drawIfNeeded);
+  };
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting) inView.add(target);
+        else inView.delete(target);
+        if (isIntersecting) drawIfNeeded(target);
+      }
+    },
+    { rootMargin: '300px 0px' },
+  );
+  charts.forEach((chart) => observer.observe(chart));
+  controls.addEventListener('input', (event) => {
+    if (event.target === grouping) showLegend();
+    redraw();
+  });
+  controls.addEventListener('submit', (event) => event.preventDefault());
+  dark.addEventListener('change', redraw);
+  window.addEventListener('resize', redraw);
+  // On paper every chart is there, in the light colours, as wide as the page.
+  window.addEventListener('beforeprint', () => charts.forEach((chart) => draw(chart, true)));
+  window.addEventListener('afterprint', redraw);
+  for (const button of element.querySelectorAll('button.csv')) {
+    button.hidden = false;
+    button.addEventListener('click', () =>
+      downloadCsv(button.dataset.metric, numbersOf(panelOf(button.dataset.metric))),
+    );
+  }
+  const [first] = charts;
+  if (first) drawIfNeeded(first);
+
+  function panelOf(metric) {
+    return data.panels.find((one) => one.metric === metric);
+  }
 
   /** What the switches say. */
   function choices() {
-    const value = (name) => element.querySelector(`input[name=${name}]:checked`)?.value;
+    const { smoothing, logx, logy, singles, extremes } = controls.querySelector('form').elements;
+    controls.querySelector('output').textContent = Number(smoothing.value)
+      ? `${smoothing.value}\u00a0% of the curve`
+      : 'none';
+    const chosen = data.groupings.find(({ id }) => id === grouping.value);
+    const boxes = [...controls.querySelectorAll('.legend input')];
     return {
-      axis: data.axes.find((axis) => axis.id === value('axis')) ?? data.axes[0],
-      raw: value('curve') === 'raw',
-      log: value('scale') === 'log',
-      singles: element.querySelector('input[name=singles]').checked,
-      shown: new Set(
-        [...element.querySelectorAll('input[name=cell]:checked')].map((box) => Number(box.value)),
-      ),
+      axis: data.axes.find(({ id }) => id === axis.value),
+      groups: chosen.groups.filter((_, at) => boxes[at].checked),
+      window: Number(smoothing.value) / 100,
+      logx: logx.checked,
+      logy: logy.checked,
+      singles: singles.checked,
+      extremes: extremes.checked,
     };
   }
 
-  /**
-   * Centred running mean over an odd number of points; a gap stays a gap. It starts with few points, since curves start
-   * steep, and ends looking back, since a single last point is noise.
-   */
-  function smooth(values, raw) {
-    const reach = raw ? 0 : Math.floor(values.length / 40);
-    if (reach === 0) return values;
-    return values.map((value, i) => {
-      if (value === null) return null;
-      const back = Math.min(reach, i);
-      const around = values.slice(i - back, i + back + 1).filter((one) => one !== null);
-      return around.reduce((sum, one) => sum + one, 0) / around.length;
+  /** The groups with their colours; each can be switched off. */
+  function showLegend() {
+    const { label, groups } = data.groupings.find(({ id }) => id === grouping.value);
+    const legend = controls.querySelector('.legend');
+    const title = document.createElement('legend');
+    title.textContent = label;
+    legend.replaceChildren(title, ...groups.map(legendEntry));
+    legend.classList.toggle('many', groups.length > 12);
+    controls.classList.toggle('sticky', groups.length <= 6);
+  }
+
+  /** What is drawn of a metric: curves of trials on the axis, with their extremes where they were thinned. */
+  function curvesOf(panel, { id, divisor }) {
+    panel.numbers ??= floats(panel.values);
+    let at = 0;
+    return panel.curves.map(({ trial, grid, thinned }) => {
+      const { length } = gridOf(grid, 'updates');
+      const column = () => panel.numbers.subarray(at, (at += length));
+      const mean = column();
+      const [low, high] = thinned ? [column(), column()] : [mean, mean];
+      const updates = gridOf(grid, 'updates');
+      return { trial, grid, updates, x: onAxis(trial, grid, id, divisor), mean, low, high };
     });
   }
 
-  /** At each point the mean, the lowest and the highest of the seeds; a gap where a seed has no number. */
-  function acrossSeeds(seeds) {
-    const columns = seeds[0].map((_, i) => seeds.map((values) => values[i]));
-    const over = (f) => columns.map((column) => (column.includes(null) ? null : f(column)));
-    return {
-      mean: over((column) => column.reduce((sum, value) => sum + value, 0) / column.length),
-      low: over((column) => Math.min(...column)),
-      high: over((column) => Math.max(...column)),
-    };
+  function gridOf(at, name) {
+    const grid = data.grids[at];
+    grid.numbers ??= {};
+    return (grid.numbers[name] ??= floats(grid[name] ?? grid.wall));
   }
 
-  /** Stretches without a gap, as a band must be drawn piece by piece. */
-  function stretches(values) {
-    const found = [];
-    values.forEach((value, i) => {
-      if (value === null) return;
-      if (found.at(-1)?.end === i) found.at(-1).end = i + 1;
-      else found.push({ start: i, end: i + 1 });
-    });
-    return found;
+  function onAxis(trial, grid, id, divisor) {
+    const per = id === 'epochs' ? (data.trials[trial].epoch ?? NaN) : divisor;
+    return gridOf(grid, id === 'epochs' ? 'updates' : id).map((value) => value / per);
   }
 
-  function tracesOf(panel, choice, scheme) {
-    const scaled = (xs) => xs.map((x) => x / choice.axis.divisor);
-    const bands = [];
-    const thin = [];
-    const means = [];
-    data.cells.forEach((cell, index) => {
-      if (!choice.shown.has(index)) return;
-      const colour = cell[scheme];
-      const single = (x, y, name) =>
-        thin.push({
-          x,
-          y,
-          name,
-          mode: 'lines',
-          hoverinfo: 'skip',
-          line: { color: colour, width: 0.8 },
-          opacity: 0.6,
-        });
-      const curve = cell.curves[panel.metric];
-      if (curve) {
-        const grid = cell.grids[curve.grid];
-        const x = scaled(grid[choice.axis.id]);
-        const seeds = curve.values.map((values) => smooth(values, choice.raw));
-        const { mean, low, high } = acrossSeeds(seeds);
-        if (seeds.length > 1) {
-          for (const { start, end } of stretches(mean)) {
-            const edge = { mode: 'lines', line: { width: 0 }, hoverinfo: 'skip' };
-            const along = x.slice(start, end);
-            bands.push(
-              { ...edge, x: along, y: low.slice(start, end) },
-              { ...edge, x: along, y: high.slice(start, end), fill: 'tonexty', fillcolor: `${colour}2e` },
-            );
-          }
-        }
-        if (choice.singles && seeds.length > 1) {
-          seeds.forEach((y, i) => {
-            const own = choice.axis.id === 'seconds' ? scaled(grid.seedSeconds[i]) : x;
-            single(own, y, `${cell.label}, seed ${curve.seeds[i]}`);
-          });
-        }
-        means.push({
-          x,
-          y: mean,
-          name: cell.label,
-          mode: x.length > 1 ? 'lines' : 'markers',
-          line: { color: colour, width: choice.raw ? 1.6 : 2.4, dash: cell.dash },
-          marker: { color: colour, size: 8 },
-          hovertemplate: '%{y:.3g}',
-        });
-      }
-      if (choice.singles) {
-        for (const trial of cell.unfinished) {
-          const y = trial.curves[panel.metric];
-          if (y)
-            single(
-              scaled(trial[choice.axis.id]),
-              smooth(y, choice.raw),
-              `${cell.label}, seed ${trial.seed}, ${trial.status}`,
-            );
-        }
-      }
-    });
-    return { means, traces: [...bands, ...thin, ...means] };
-  }
-
-  /** Range of the ordinate, in its own units: all that is drawn and the lines that help to read it. */
-  function rangeOf(panel, traces, log) {
-    if (panel.range && !log) return [panel.range[0] - 0.03, panel.range[1] + 0.03];
-    const values = [
-      ...traces.flatMap((trace) => trace.y),
-      ...panel.references.map((line) => line.value),
-    ].filter((value) => value !== null && (!log || value > 0));
-    if (values.length === 0) return [log ? 0.1 : 0, 1];
-    const low = values.reduce((a, b) => Math.min(a, b));
-    const high = values.reduce((a, b) => Math.max(a, b));
-    if (log) return [low / 1.15, high * 1.15];
-    const pad = (high - low || Math.abs(high) || 1) * 0.06;
-    return [panel.loss && low >= 0 ? 0 : low - pad, high + pad];
-  }
-
-  /** Right end of the abscissa: the same in all figures. */
-  function reachOf(choice) {
-    const ends = data.cells
-      .filter((_, index) => choice.shown.has(index))
-      .flatMap((cell) => [
-        ...cell.grids.map((grid) => grid[choice.axis.id].at(-1)),
-        ...(choice.singles ? cell.unfinished.map((trial) => trial[choice.axis.id].at(-1)) : []),
-        ...(choice.singles && choice.axis.id === 'seconds'
-          ? cell.grids.flatMap((grid) => grid.seedSeconds.map((seconds) => seconds.at(-1)))
-          : []),
-      ]);
-    return Math.max(0, ...ends) / choice.axis.divisor || 1;
-  }
-
-  /** Names at the right end of lines, moved apart where they would cover each other. */
-  function endLabels(lines, range, log, height) {
-    const part = (y) =>
-      log ? Math.log(y / range[0]) / Math.log(range[1] / range[0]) : (y - range[0]) / (range[1] - range[0]);
-    const labels = lines
-      .filter(({ y }) => y !== undefined && (!log || y > 0))
-      .map(({ text, y, colour }) => ({ text, colour, at: part(y) * height }))
-      .sort((a, b) => a.at - b.at);
-    const line = 17;
-    labels.forEach((label, i) => (label.at = Math.max(label.at, i > 0 ? labels[i - 1].at + line : 0)));
-    for (let i = labels.length - 1, most = height; i >= 0; i--, most -= line)
-      labels[i].at = Math.min(labels[i].at, most);
-    return labels.map(({ text, colour, at }) => ({
-      xref: 'paper',
-      yref: 'paper',
-      x: 1,
-      y: at / height,
-      xanchor: 'left',
-      yanchor: 'middle',
-      xshift: 6,
-      showarrow: false,
-      text: escaped(text),
-      font: { size: 13, color: colour },
-    }));
-  }
-
-  /** The library reads a little HTML in labels; names come from users. */
-  function escaped(text) {
-    return text.replace(/[&<>]/g, (letter) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[letter]);
-  }
-
-  function draw(chart) {
-    const panel = data.panels.find((one) => one.metric === chart.dataset.metric);
+  function draw(chart, printing) {
+    const panel = panelOf(chart.dataset.metric);
     const choice = choices();
     const scheme = dark.matches && !printing ? 'dark' : 'light';
-    const { ink, soft, grid, paper } = {
+    const colours = {
       light: { ink: '#1d2126', soft: '#59616b', grid: '#e4e6e9', paper: '#ffffff' },
       dark: { ink: '#e8eaed', soft: '#a5adb8', grid: '#2d333b', paper: '#15181d' },
     }[scheme];
-    const { means, traces } = tracesOf(panel, choice, scheme);
-    const log = choice.log && panel.loss;
-    const range = rangeOf(panel, traces, log);
+    const curves = curvesOf(panel, choice.axis);
+    const groups = choice.groups.map((group) => groupOf(group, curves, data.trials, choice));
+    const drawn = groups.flatMap(({ lines }) => lines);
+    const logy = choice.logy && drawn.every(({ y }) => y.every((value) => !(value <= 0)));
+    const traces = groups.flatMap((group) => tracesOf(group, choice, scheme));
+    const range = rangeOf(panel, groups, logy, choice.extremes);
+    chart.parentElement.querySelector('.outside').textContent = range.outside;
     const main = Boolean(chart.closest('.main-figures'));
     // On paper the column is not the screen's: about 700 pixels, or half of it.
     const width = printing ? (main ? 680 : 325) : chart.clientWidth;
-    const height = main ? Math.min(360, Math.max(280, width * 0.62)) : 210;
+    const height = main ? Math.min(360, Math.max(280, width * 0.62)) : 220;
     const ends = [
-      ...means.map(({ name, y, line }) => ({
-        text: name,
-        y: y.findLast((value) => value !== null),
-        colour: line.color,
-      })),
-      ...panel.references.map(({ label, value }) => ({ text: label, y: value, colour: soft })),
+      ...groups.flatMap(({ label, mean, colour }) =>
+        mean
+          ? [{ text: label, y: mean.y.findLast((value) => !Number.isNaN(value)), colour: colour[scheme] }]
+          : [],
+      ),
+      ...panel.references.map(({ label, value }) => ({ text: label, y: value, colour: colours.soft })),
     ];
     const right = 16 + Math.max(0, ...ends.map(({ text }) => text.length)) * 7.2;
     const labelled = main && width >= 480 && ends.length <= 11 && right <= width * 0.32;
-    const margin = { l: 46, r: labelled ? right : 14, t: 10, b: 50 };
+    const margin = { l: 50, r: labelled ? right : 14, t: 10, b: 50 };
     const inside = panel.references.map((line) => ({
       xref: 'paper',
       x: 1,
       xanchor: 'right',
-      y: log ? Math.log10(line.value) : line.value,
+      y: logy ? Math.log10(line.value) : line.value,
       yanchor: 'bottom',
       showarrow: false,
       text: line.label,
-      font: { size: 12, color: soft },
-      bgcolor: `${paper}d9`,
+      font: { size: 12, color: colours.soft },
+      bgcolor: `${colours.paper}d9`,
       borderpad: 1,
     }));
-    const annotations = labelled ? endLabels(ends, range, log, height - margin.t - margin.b) : inside;
     const layout = {
       width,
       height,
       margin,
       paper_bgcolor: 'rgba(0,0,0,0)',
       plot_bgcolor: 'rgba(0,0,0,0)',
-      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: soft },
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colours.soft },
       showlegend: false,
-      hovermode: 'x unified',
-      hoverlabel: { bgcolor: paper, bordercolor: grid, font: { color: ink, size: 13 } },
+      hovermode: groups.length > 8 ? 'closest' : 'x unified',
+      hoverlabel: {
+        bgcolor: colours.paper,
+        bordercolor: colours.grid,
+        font: { color: colours.ink, size: 13 },
+      },
       dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
       xaxis: {
         title: { text: choice.axis.title, standoff: 8 },
-        range: [0, reachOf(choice)],
-        tickformat: choice.axis.divisor === 1 ? '~s' : '',
-        hoverformat: choice.axis.divisor === 1 ? '.3~s' : '.3~g',
+        type: choice.logx ? 'log' : 'linear',
+        range: reachOf(drawn, choice.logx),
+        tickformat: choice.axis.id === 'pixels' || choice.axis.id === 'updates' ? '~s' : '~g',
+        hoverformat: choice.axis.id === 'pixels' || choice.axis.id === 'updates' ? '.3~s' : '.3~g',
         nticks: width < 420 ? 5 : 8,
         showgrid: false,
         zeroline: false,
-        linecolor: soft,
+        linecolor: colours.soft,
         showline: true,
         ticks: 'outside',
         ticklen: 4,
-        tickcolor: soft,
+        tickcolor: colours.soft,
       },
       yaxis: {
-        type: log ? 'log' : 'linear',
-        range: log ? range.map(Math.log10) : range,
-        gridcolor: grid,
+        type: logy ? 'log' : 'linear',
+        range: logy ? range.ends.map(Math.log10) : range.ends,
+        gridcolor: colours.grid,
         zeroline: false,
         nticks: main ? 7 : 5,
-        tickformat: log ? '~g' : '',
-        dtick: log ? (range[1] / range[0] > 30 ? 1 : 'D2') : undefined,
+        tickformat: logy ? '~g' : '',
+        dtick: logy ? (range.ends[1] / range.ends[0] > 30 ? 1 : 'D2') : undefined,
       },
-      annotations,
+      annotations: labelled ? endLabels(ends, range.ends, logy, height - margin.t - margin.b) : inside,
       shapes: [
         ...panel.references.map((line) => ({
           type: 'line',
@@ -263,22 +210,9 @@ section('curves', async (element, data) => {
           x1: 1,
           y0: line.value,
           y1: line.value,
-          line: { color: soft, width: 1.2, dash: 'dot' },
+          line: { color: colours.soft, width: 1.2, dash: 'dot' },
         })),
-        ...data.cells
-          .filter((_, index) => choice.shown.has(index))
-          .flatMap((cell) =>
-            cell.halvings.map((place) => ({
-              type: 'line',
-              layer: 'below',
-              yref: 'paper',
-              y0: 0,
-              y1: 1,
-              x0: place[choice.axis.id] / choice.axis.divisor,
-              x1: place[choice.axis.id] / choice.axis.divisor,
-              line: { color: cell[scheme], width: 1.2, dash: 'dash' },
-            })),
-          ),
+        ...seamLines(choice, curves, data.trials, scheme),
       ],
     };
     window.Plotly.react(
@@ -295,30 +229,318 @@ section('curves', async (element, data) => {
     );
   }
 
-  let printing = false;
-
-  function drawAll() {
-    charts.forEach(draw);
+  /** All curves of a metric as rows, one a point. */
+  function numbersOf(panel) {
+    const groupings = data.groupings.filter(({ id }) => id !== 'seed');
+    const rows = [
+      ['metric', 'trial', 'seed', 'status', ...groupings.map(({ label }) => label.toLowerCase())].concat([
+        'update',
+        'epoch',
+        'pixels',
+        'wall_seconds',
+        'device_seconds',
+        'mean',
+        'lowest',
+        'highest',
+      ]),
+    ];
+    const short = (value) => Number(value.toPrecision(7));
+    for (const curve of curvesOf(panel, data.axes[0])) {
+      const { key, seed, status, epoch } = data.trials[curve.trial];
+      const names = groupings.map(
+        ({ groups }) => groups.find(({ trials }) => trials.includes(curve.trial))?.label,
+      );
+      const [pixels, wall, device] = ['pixels', 'wall', 'device'].map((name) => gridOf(curve.grid, name));
+      curve.x.forEach((update, i) =>
+        rows.push([
+          ...[panel.metric, key, seed, status, ...names, update, epoch && short(update / epoch)],
+          ...[pixels[i], short(wall[i]), short(device[i])],
+          ...[curve.mean[i], curve.low[i], curve.high[i]].map(short),
+        ]),
+      );
+    }
+    return rows;
   }
-
-  if (charts.length === 0) return;
-  if (!('DecompressionStream' in window)) {
-    element.querySelector('.no-charts').hidden = false;
-    return;
-  }
-  element.querySelector(`input[name=axis][value=${data.axis}]`).checked = true;
-  await loadPlotly();
-  element.querySelector('.controls').hidden = false;
-  drawAll();
-  element.querySelector('.controls').addEventListener('change', drawAll);
-  dark.addEventListener('change', drawAll);
-  window.addEventListener('resize', drawAll);
-  window.addEventListener('beforeprint', () => {
-    printing = true;
-    drawAll();
-  });
-  window.addEventListener('afterprint', () => {
-    printing = false;
-    drawAll();
-  });
 });
+
+function option(value, label) {
+  const made = document.createElement('option');
+  made.value = value;
+  made.textContent = label;
+  return made;
+}
+
+const DASHES = { solid: 'none', dash: '8 4', dot: '2 3', dashdot: '8 3 2 3', longdash: '14 4' };
+
+function legendEntry({ label, light, dark: darkColour, dash }) {
+  const entry = document.createElement('label');
+  entry.className = 'cell';
+  entry.style.setProperty('--light', light);
+  entry.style.setProperty('--dark', darkColour);
+  entry.innerHTML = `<input type="checkbox" checked><svg class="swatch" width="34" height="12" viewBox="0 0 34 12" aria-hidden="true"><line x1="1" x2="33" y1="6" y2="6" stroke-width="3" stroke-dasharray="${DASHES[dash]}"/></svg><span></span>`;
+  entry.querySelector('span').textContent = label;
+  return entry;
+}
+
+/** 32-bit floats from base64. */
+function floats(text) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return new Float32Array(bytes.buffer);
+}
+
+/**
+ * Centred running mean over a share of the points; a gap stays a gap. It starts with few points, since curves start steep, and
+ * ends looking back, since a single last point is noise.
+ */
+function smooth(values, share) {
+  const reach = Math.floor((values.length * share) / 2);
+  if (reach === 0) return [...values];
+  return Array.from(values, (value, i) => {
+    if (Number.isNaN(value)) return NaN;
+    const back = Math.min(reach, i);
+    let sum = 0;
+    let count = 0;
+    for (let j = i - back; j <= Math.min(i + back, values.length - 1); j++) {
+      if (Number.isNaN(values[j])) continue;
+      sum += values[j];
+      count++;
+    }
+    return sum / count;
+  });
+}
+
+/** A group's finished trials as one: mean, lowest and highest at each place; and each trial for itself. */
+function groupOf(group, curves, trials, choice) {
+  const own = curves.filter(({ trial, x }) => group.trials.includes(trial) && !Number.isNaN(x[0]));
+  const done = own.filter(({ trial }) => trials[trial].done);
+  const lines = [];
+  const line = (x, y, more) => {
+    lines.push({ x, y });
+    return { x, y, ...more };
+  };
+  const made = {
+    label: group.label,
+    colour: group,
+    lines,
+    mean: null,
+    raw: null,
+    band: null,
+    extremes: null,
+  };
+  const common = commonPlaces(done, choice.axis);
+  if (common) {
+    const { x, columns } = common;
+    const smoothed = columns.map(({ mean }) => smooth(mean, choice.window));
+    made.mean = line(x, across(smoothed, average));
+    if (choice.window > 0)
+      made.raw = line(
+        x,
+        across(
+          columns.map(({ mean }) => mean),
+          average,
+        ),
+      );
+    if (done.length > 1) made.band = { x, low: across(smoothed, least), high: across(smoothed, most) };
+    const [lows, highs] = [columns.map(({ low }) => low), columns.map(({ high }) => high)];
+    if (done.length > 1 || done[0].low !== done[0].mean)
+      made.extremes = { x, low: across(lows, least), high: across(highs, most) };
+  }
+  const several = done.length > 1;
+  made.singles = own
+    .filter(({ trial }) => choice.singles && (several || !trials[trial].done))
+    .map(({ trial, x, mean }) => {
+      const { seed, status, done: finished, key } = trials[trial];
+      const name = `${group.label}, seed ${seed}, ${finished ? key : status}`;
+      return line([...x], smooth(mean, choice.window), { name });
+    });
+  return made;
+}
+
+/**
+ * Curves at the same places. Where all were recorded at the same updates these, on an axis of time each at the mean of its times;
+ * else the places of the longest within what all cover, the others interpolated.
+ */
+function commonPlaces(curves, { id }) {
+  if (curves.length === 0) return null;
+  const [first] = curves;
+  const time = id === 'wall' || id === 'device';
+  const same = curves.every((one) => equal(one.updates, first.updates) && (time || equal(one.x, first.x)));
+  if (same)
+    return {
+      x: across(
+        curves.map(({ x }) => x),
+        average,
+      ),
+      columns: curves,
+    };
+  const start = Math.max(...curves.map(({ x }) => x[0]));
+  const end = Math.min(...curves.map(({ x }) => x.at(-1)));
+  const finest = curves.reduce((a, b) => (b.x.length > a.x.length ? b : a));
+  const x = [...finest.x].filter((place) => place >= start && place <= end);
+  if (x.length === 0) return null;
+  const columns = curves.map((curve) => ({
+    mean: interpolate(curve.x, curve.mean, x),
+    low: interpolate(curve.x, curve.low, x),
+    high: interpolate(curve.x, curve.high, x),
+  }));
+  return { x, columns };
+}
+
+function equal(a, b) {
+  return a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
+}
+
+/** Piecewise linear, and never across a gap; both ascend. */
+function interpolate(at, values, places) {
+  let next = 0;
+  return places.map((place) => {
+    while (next < at.length - 1 && at[next] < place) next++;
+    if (at[next] === place || next === 0) return values[next];
+    const share = (place - at[next - 1]) / (at[next] - at[next - 1]);
+    return values[next - 1] + Math.min(1, share) * (values[next] - values[next - 1]);
+  });
+}
+
+/** A figure of the columns at each place; a gap where one of them has one. */
+function across(columns, figure) {
+  return Array.from(columns[0], (_, i) => figure(columns.map((column) => column[i])));
+}
+
+const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const least = (values) => values.reduce((a, b) => Math.min(a, b));
+const most = (values) => values.reduce((a, b) => Math.max(a, b));
+
+/** Stretches without a gap, as a band must be drawn piece by piece. */
+function stretches(values) {
+  const found = [];
+  values.forEach((value, i) => {
+    if (Number.isNaN(value)) return;
+    if (found.at(-1)?.end === i) found.at(-1).end = i + 1;
+    else found.push({ start: i, end: i + 1 });
+  });
+  return found;
+}
+
+function tracesOf({ label, colour, mean, raw, band, extremes, singles }, choice, scheme) {
+  const hue = colour[scheme];
+  const area = ({ x, low, high }, alpha) =>
+    stretches(high).flatMap(({ start, end }) => {
+      const edge = { mode: 'lines', line: { width: 0 }, hoverinfo: 'skip', x: x.slice(start, end) };
+      return [
+        { ...edge, y: low.slice(start, end) },
+        { ...edge, y: high.slice(start, end), fill: 'tonexty', fillcolor: hue + alpha },
+      ];
+    });
+  const faint = (one, width, opacity) => ({
+    ...one,
+    mode: 'lines',
+    hoverinfo: 'skip',
+    line: { color: hue, width },
+    opacity,
+  });
+  return [
+    ...(extremes ? area(extremes, '14') : []),
+    ...(band ? area(band, '2b') : []),
+    ...(raw ? [faint(raw, 1, 0.4)] : []),
+    ...singles.map((one) => faint(one, 0.9, 0.6)),
+    ...(mean
+      ? [
+          {
+            ...mean,
+            name: label,
+            mode: mean.x.length > 1 ? 'lines' : 'markers',
+            line: { color: hue, width: choice.window > 0 ? 2.4 : 1.6, dash: colour.dash },
+            marker: { color: hue, size: 8 },
+            hovertemplate: '%{y:.3g}',
+          },
+        ]
+      : []),
+  ];
+}
+
+/** Ends of the ordinate: all lines and references; extremes where they are near or asked for, else words say how far they go. */
+function rangeOf(panel, groups, log, allExtremes) {
+  const values = (columns) => columns.flat().filter((value) => !Number.isNaN(value) && (!log || value > 0));
+  const lines = values([
+    ...groups.flatMap((group) => group.lines.map(({ y }) => y)),
+    ...groups.flatMap(({ band }) => (band ? [band.low, band.high] : [])),
+    panel.references.map(({ value }) => value),
+  ]);
+  const extremes = values(
+    groups.flatMap((group) => (group.extremes ? [group.extremes.low, group.extremes.high] : [])),
+  );
+  if (lines.length === 0) return { ends: panel.range ?? [log ? 0.1 : 0, 1], outside: '' };
+  let [low, high] = [least(lines), most(lines)];
+  const [lowest, highest] = [least([low, ...extremes]), most([high, ...extremes])];
+  const far = highest - lowest > 2.5 * (high - low) && !allExtremes;
+  if (!far) [low, high] = [lowest, highest];
+  const text = (value) => String(Number(value.toPrecision(3)));
+  const outside = far
+    ? `Single records reach from ${text(lowest)} to ${text(highest)}, outside the chart.`
+    : '';
+  if (panel.range && !log && low >= panel.range[0] && high <= panel.range[1])
+    return { ends: [panel.range[0] - 0.03, panel.range[1] + 0.03], outside };
+  if (log) return { ends: [low / 1.15, high * 1.15], outside };
+  const pad = (high - low || Math.abs(high) || 1) * 0.06;
+  // Losses stand on zero.
+  return { ends: [panel.metric.startsWith('loss/') && low >= 0 ? 0 : low - pad, high + pad], outside };
+}
+
+/** Ends of the abscissa. */
+function reachOf(lines, log) {
+  const ends = lines.map(({ x }) => x.at(-1));
+  if (!log) return [0, Math.max(0, ...ends) || 1];
+  const starts = lines.flatMap(({ x }) => x.find((value) => value > 0) ?? []);
+  if (starts.length === 0) return [0, 1];
+  return [Math.log10(Math.min(...starts)), Math.log10(Math.max(...ends))];
+}
+
+/** Where trials of the shown groups were resumed or changed their micro-batch; at the foot alone where these are many. */
+function seamLines({ groups, axis, logx }, curves, trials, scheme) {
+  const drawn = new Set(curves.map(({ trial }) => trial));
+  const seams = groups.flatMap((group) =>
+    group.trials
+      .filter((trial) => drawn.has(trial))
+      .flatMap((trial) => trials[trial].seams.map((seam) => ({ ...seam, trial, colour: group[scheme] }))),
+  );
+  return seams.flatMap((seam) => {
+    const x = axis.id === 'epochs' ? seam.updates / trials[seam.trial].epoch : seam[axis.id] / axis.divisor;
+    if (logx && !(x > 0)) return [];
+    const line = { color: seam.colour, width: 1.2, dash: seam.kind === 'resumed' ? 'dot' : 'dash' };
+    const y1 = seams.length > 12 ? 0.05 : 1;
+    return [{ type: 'line', layer: 'below', yref: 'paper', y0: 0, y1, x0: x, x1: x, line }];
+  });
+}
+
+/** Names at the right end of lines, moved apart where they would cover each other. */
+function endLabels(lines, range, log, height) {
+  const part = (y) =>
+    log ? Math.log(y / range[0]) / Math.log(range[1] / range[0]) : (y - range[0]) / (range[1] - range[0]);
+  const labels = lines
+    .filter(({ y }) => y !== undefined && (!log || y > 0))
+    .map(({ text, y, colour }) => ({ text, colour, at: part(y) * height }))
+    .sort((a, b) => a.at - b.at);
+  const line = 17;
+  labels.forEach((label, i) => (label.at = Math.max(label.at, i > 0 ? labels[i - 1].at + line : 0)));
+  for (let i = labels.length - 1, top = height; i >= 0; i--, top -= line)
+    labels[i].at = Math.min(labels[i].at, top);
+  return labels.map(({ text, colour, at }) => ({
+    xref: 'paper',
+    yref: 'paper',
+    x: 1,
+    y: at / height,
+    xanchor: 'left',
+    yanchor: 'middle',
+    xshift: 6,
+    showarrow: false,
+    text: escaped(text),
+    font: { size: 13, color: colour },
+  }));
+}
+
+/** The library reads a little HTML in labels; names come from users. */
+function escaped(text) {
+  return text.replace(/[&<>]/g, (letter) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[letter]);
+}

@@ -1,6 +1,9 @@
 /** @file Parallel coordinates: other colours, and lines kept by ranges on axes or by the filter of the table of trials. */
 /* global DOMPoint, section, window */
 
+/** A range takes in what lies this near to its ends, in units of the drawing: so that an axis's end can be met. */
+const REACH = 6;
+
 function openParallel(element, data) {
   const tools = element.querySelector('.parallel-tools');
   const svg = element.querySelector('.parallel svg');
@@ -14,7 +17,7 @@ function openParallel(element, data) {
     lines.forEach((line, at) => {
       const within = [...ranges].every(([axis, [from, to]]) => {
         const y = data.axes[axis][at];
-        return y !== null && y >= from && y <= to;
+        return y !== null && y >= from - REACH && y <= to + REACH;
       });
       line.classList.toggle('off', !within || (kept !== undefined && !kept.has(Number(line.dataset.row))));
     });

@@ -6,18 +6,19 @@
 /** By sweep, then by section: what sections gave as `data`. */
 const report = JSON.parse(document.getElementById('data').textContent);
 const dark = matchMedia('(prefers-color-scheme: dark)');
-const running = [];
+const scripts = [];
 
-/** Runs a section's script in each sweep that shows it: `run(element, data)`. The page counts as drawn when all are done. */
+/** Has a section's script run in each sweep that shows it: `run(element, data)`. The page counts as drawn when all are done. */
 function section(name, run) {
   for (const element of document.querySelectorAll(`[data-section="${name}"]`)) {
     const { at } = element.closest('article').dataset;
-    running.push(run(element, report[at][name]));
+    scripts.push(async () => run(element, report[at][name]));
   }
 }
 
+// Not before all scripts were read, or what stands further down in a file would not be there yet.
 document.addEventListener('DOMContentLoaded', async () => {
-  await Promise.all(running);
+  await Promise.all(scripts.map((run) => run()));
   document.body.dataset.drawn = 'yes';
 });
 

@@ -278,6 +278,15 @@ async function openWall(element, data) {
   }
 
   /** Zooms about a place of the picture that stays where it is. `at`: from the tile's upper left, as shares of its side. */
+  // For whoever shows a newer version of the page in this one's place.
+  element.choices = {
+    get: () => ({ zoom: state.zoom, x: state.x, y: state.y }),
+    set: (chosen) => {
+      Object.assign(state, chosen);
+      place();
+    },
+  };
+
   function zoomBy(factor, at = { x: 0.5, y: 0.5 }) {
     const zoom = Math.min(16, Math.max(1, state.zoom * factor));
     state.x += (at.x - 0.5) * (1 / state.zoom - 1 / zoom);

@@ -2,49 +2,61 @@
 import { KNOW_NOTHING } from '../../adversarial.js';
 import { METRICS, type Metric } from '../../metrics.js';
 import type { SweepRecord, TrialRecord } from '../../store/queries.js';
+import type { Series } from '../../store/series.js';
 import { unfinished, type Cell } from '../cells.js';
 import { decimal, integer } from '../format.js';
-import { firstTenth, interpolate, onCommonGrid, thinning, type Grid } from '../grid.js';
+import { interpolate } from '../interpolate.js';
+import { groupingsOf, type Grouping } from './groups.js';
+import { packed } from './pack.js';
 import { mean } from '../statistics.js';
 import { finalValue, statusText } from '../summary.js';
 
-/** A gap is null: JSON has no NaN. */
-type Gaps = (number | null)[];
-
-export interface Curve {
-  /** Which of the cell's grids the values stand on. */
-  grid: number;
-  seeds: number[];
-  /** [seeds][points] */
-  values: Gaps[];
-}
-
-export interface Single {
-  seed: number;
-  status: string;
-  updates: number[];
-  pixels: number[];
-  seconds: number[];
-  curves: Record<string, Gaps>;
-}
-
-/** What the page's script draws from. */
+/** What the page's script draws from. Numbers are packed; a gap is NaN. */
 export interface FigureData {
-  axes: { id: 'updates' | 'pixels' | 'seconds'; short: string; title: string; divisor: number }[];
-  axis: 'updates' | 'pixels';
-  cells: {
-    label: string;
-    light: string;
-    dark: string;
-    dash: string;
-    grids: Grid[];
-    curves: Record<string, Curve>;
-    /** Trials that are in no mean; drawn thin. */
-    unfinished: Single[];
-    /** Where a trial went on with a smaller micro-batch, since there was no memory for more. */
-    halvings: Record<FigureData['axis'] | 'seconds', number>[];
+  axes: {
+    id: 'updates' | 'epochs' | 'pixels' | 'wall' | 'device';
+    short: string;
+    title: string;
+    divisor: number;
   }[];
-  panels: Pick<Panel, 'metric' | 'references' | 'range' | 'loss'>[];
+  axis: 'updates' | 'pixels';
+  groupings: Grouping[];
+  trials: {
+    key: string;
+    seed: number;
+    status: string;
+    /** Whether it counts in means. */
+    done: boolean;
+    /** Updates an epoch; null where nobody knows the number of images. */
+    epoch: number | null;
+    seams: Seam[];
+  }[];
+  grids: PackedGrid[];
+  panels: (Pick<Panel, 'metric' | 'references' | 'range'> & {
+    /** Which trial, on which grid; `thinned`: its mean is followed by the lowest and the highest. */
+    curves: { trial: number; grid: number; thinned: boolean }[];
+    /** All curves' values, one after another. */
+    values: string;
+  })[];
+}
+
+/** Where points stand on the axes. */
+interface PackedGrid {
+  updates: string;
+  pixels: string;
+  wall: string;
+  /** Absent where it is the same as `wall`. */
+  device?: string;
+}
+
+/** Where an attempt took up what another had left. */
+export interface Seam {
+  updates: number;
+  pixels: number;
+  wall: number;
+  device: number;
+  kind: 'resumed' | 'micro-batch';
+  text: string;
 }
 
 export interface Panel {
@@ -57,8 +69,6 @@ export interface Panel {
   note: string | null;
   references: { value: number; label: string }[];
   range: [number, number] | null;
-  /** Losses start at zero and may be drawn on a logarithmic axis. */
-  loss: boolean;
 }
 
 export interface PanelGroup {
@@ -188,14 +198,25 @@ function panelOf(metric: string, cells: readonly Cell[]): Panel {
     note: noteOf(metric, cells),
     references: reference ? [reference] : [],
     range: metric.startsWith('d/acc') ? [0, 1] : null,
-    loss: metric.startsWith('loss/'),
   };
 }
 
+/** More settings than these nobody reads as a sentence. */
+const MOST_IN_WORDS = 8;
+
 function textOf(metric: string, cells: readonly Cell[]): string {
+  const ends = cells.flatMap((cell) => {
+    const values = cell.done.map(finalValue(metric)).filter(Number.isFinite);
+    return values.length > 0 ? [{ label: cell.label, value: mean(values) }] : [];
+  });
+  if (ends.length > MOST_IN_WORDS) {
+    const sorted = ends.sort((a, b) => a.value - b.value);
+    const [low, high] = [sorted[0]!, sorted.at(-1)!];
+    return `In the last tenth of the budget, over ${ends.length} settings: from ${decimal(low.value)} (${low.label}) to ${decimal(high.value)} (${high.label}).`;
+  }
   const texts = cells.flatMap((cell) => {
     const numbers = (values: number[]) => values.filter((value) => Number.isFinite(value));
-    const start = numbers(cell.done.map((trial) => firstTenth(trial.series[metric], trial.updates)));
+    const start = numbers(cell.done.map((trial) => trial.head[metric] ?? NaN));
     const end = numbers(cell.done.map(finalValue(metric)));
     if (end.length === 0) return [];
     const from = start.length > 0 ? `${decimal(mean(start))} to ` : 'ends at ';
@@ -206,145 +227,141 @@ function textOf(metric: string, cells: readonly Cell[]): string {
 }
 
 function dataOf(sweep: SweepRecord, cells: readonly Cell[], panels: readonly Panel[]): FigureData {
-  const longest = Math.max(
-    0,
-    ...sweep.trials.flatMap((trial) =>
-      Object.values(trial.series).map((series) => series.seconds.at(-1) ?? 0),
-    ),
-  );
-  const unit =
-    longest > 3 * 3600
-      ? (['hours', 3600] as const)
-      : longest > 300
-        ? (['minutes', 60] as const)
-        : (['seconds', 1] as const);
+  const longest = sweep.trials
+    .flatMap((trial) => Object.values(trial.series).map((series) => series.wall.at(-1) ?? 0))
+    .reduce((a, b) => Math.max(a, b), 0);
+  const [unit, divisor] =
+    longest > 3 * 3600 ? ['hours', 3600] : longest > 300 ? ['minutes', 60] : (['seconds', 1] as const);
+  const grids: PackedGrid[] = [];
+  const found = new Map<string, number>();
+  const gridOf = (series: Series) => {
+    const grid: PackedGrid = {
+      updates: packed(series.step),
+      pixels: packed(series.pixels),
+      wall: packed(series.wall),
+      ...(series.device === series.wall ? {} : { device: packed(series.device) }),
+    };
+    const text = JSON.stringify(grid);
+    if (!found.has(text)) found.set(text, grids.push(grid) - 1);
+    return found.get(text)!;
+  };
   return {
     axes: [
       { id: 'updates', short: 'updates', title: 'Updates', divisor: 1 },
+      ...(sweep.trials.some((trial) => epochOf(trial) !== null)
+        ? [{ id: 'epochs' as const, short: 'epochs', title: 'Epochs', divisor: 1 }]
+        : []),
       { id: 'pixels', short: 'pixels', title: 'Pixels seen of each domain', divisor: 1 },
-      { id: 'seconds', short: 'time', title: `Time of training (${unit[0]})`, divisor: unit[1] },
+      { id: 'wall', short: 'wall time', title: `Time since its start, pauses included (${unit})`, divisor },
+      { id: 'device', short: 'device time', title: `Time on its device (${unit})`, divisor },
     ],
     axis: sweep.trials.some((trial) => 'updates' in trial.budget) ? 'updates' : 'pixels',
-    cells: cells.map((cell) => ({
-      label: cell.label,
-      ...cell.style,
-      ...curvesOf(cell, panels),
-      unfinished: unfinished({ ...sweep, trials: cell.trials }).flatMap((trial) => singleOf(trial, panels)),
-      halvings: cell.trials.flatMap((trial) => halvingsOf(trial).map((update) => placeOf(trial, update))),
+    groupings: groupingsOf(sweep, cells),
+    trials: sweep.trials.map((trial) => ({
+      key: trial.key.slice(0, 10),
+      seed: trial.seed,
+      status: statusText(trial),
+      done: trial.status === 'done',
+      epoch: epochOf(trial),
+      seams: seamsOf(trial),
     })),
-    panels: panels.map(({ metric, references, range, loss }) => ({
-      metric,
-      references,
-      range,
-      loss,
-    })),
+    panels: panels.map(({ metric, references, range }) => {
+      const values: number[] = [];
+      const curves = sweep.trials.flatMap((trial, at) => {
+        const series = trial.series[metric];
+        if (series === undefined || series.step.length === 0) return [];
+        const thinned = series.low !== series.value;
+        for (const column of thinned ? [series.value, series.low, series.high] : [series.value])
+          for (const value of column) values.push(value);
+        return [{ trial: at, grid: gridOf(series), thinned }];
+      });
+      return { metric, references, range, curves, values: packed(values) };
+    }),
+    grids,
   };
 }
 
-function curvesOf(cell: Cell, panels: readonly Panel[]): { grids: Grid[]; curves: Record<string, Curve> } {
-  const grids: Grid[] = [];
-  const curves: Record<string, Curve> = {};
-  for (const { metric } of panels) {
-    const trials = cell.done.filter((trial) => (trial.series[metric]?.step.length ?? 0) > 0);
-    const common = onCommonGrid(trials.map((trial) => trial.series[metric]!));
-    if (!common) continue;
-    const grid = roundedGrid(common.grid);
-    const text = JSON.stringify(grid);
-    const found = grids.findIndex((one) => JSON.stringify(one) === text);
-    curves[metric] = {
-      grid: found < 0 ? grids.push(grid) - 1 : found,
-      seeds: trials.map((trial) => trial.seed),
-      values: common.values.map(gaps),
-    };
-  }
-  return { grids, curves };
+/** An epoch shows every training image of the larger domain once on average: src/train/budget.ts. */
+function epochOf({ facts, parameters }: TrialRecord): number | null {
+  const images = Math.max(...(facts?.images.train ?? [0]));
+  return images > 0 && parameters.batch > 0 ? Math.ceil(images / parameters.batch) : null;
 }
 
-/** One trial alone, on the steps of its metric with the most records. */
-function singleOf(trial: TrialRecord, panels: readonly Panel[]): Single[] {
-  const series = panels.flatMap(({ metric }) => trial.series[metric] ?? []);
-  const longest = series.reduce<(typeof series)[number] | null>(
-    (a, b) => (a && a.step.length >= b.step.length ? a : b),
-    null,
-  );
-  if (!longest || longest.step.length === 0) return [];
-  const common = onCommonGrid([longest])!;
-  const curves: Record<string, Gaps> = {};
-  for (const { metric } of panels) {
-    const own = trial.series[metric];
-    if (own && own.step.length > 0) {
-      curves[metric] = gaps(common.grid.updates.map((update) => interpolate(own.step, own.value, update)));
-    }
-  }
-  const { updates, pixels, seconds } = roundedGrid(common.grid);
-  return [{ seed: trial.seed, status: statusText(trial), updates, pixels, seconds, curves }];
-}
-
-/** Updates at which a trial went on with a smaller micro-batch. */
-function halvingsOf({ attempts }: TrialRecord): number[] {
-  return attempts.flatMap(({ from, microBatch }, at) => {
+/** Where a trial went on after a pause or a failure, and where its micro-batch changed. */
+export function seamsOf(trial: TrialRecord): Seam[] {
+  const { attempts } = trial;
+  return attempts.flatMap((attempt, at): Seam[] => {
     const before = attempts[at - 1];
-    if (before?.class !== 'out-of-memory' || microBatch === null || before.microBatch === null) return [];
-    return microBatch < before.microBatch ? [from] : [];
+    if (before === undefined || attempt.from === 0) return [];
+    const changed =
+      attempt.microBatch !== null && before.microBatch !== null && attempt.microBatch !== before.microBatch;
+    const why = before.class ?? before.outcome ?? 'lost';
+    return [
+      {
+        ...placeOf(trial, attempt.from),
+        kind: changed ? 'micro-batch' : 'resumed',
+        text: changed
+          ? `micro-batch ${before.microBatch} to ${attempt.microBatch}`
+          : `resumed (${why.replaceAll('-', ' ')})`,
+      },
+    ];
   });
 }
 
 /** An update of a trial on each of the axes. */
-function placeOf(trial: TrialRecord, update: number) {
-  const [series] = Object.values(trial.series);
-  const on = (values: number[] = []) =>
-    update === 0 || series === undefined ? 0 : interpolate(series.step, values, update);
-  return { updates: update, pixels: Math.round(on(series?.pixels)), seconds: on(series?.seconds) };
-}
-
-function gaps(values: readonly number[]): Gaps {
-  return values.map((value) => (Number.isFinite(value) ? Number(value.toPrecision(5)) : null));
-}
-
-function roundedGrid(grid: Grid): Grid {
-  const tenths = (values: number[]) => values.map((value) => Math.round(value * 10) / 10);
+function placeOf(trial: TrialRecord, updates: number) {
+  const series = Object.values(trial.series).reduce<Series | undefined>(
+    (a, b) => (a && a.step.length >= b.step.length ? a : b),
+    undefined,
+  );
+  const on = (column: number[] = []) =>
+    series === undefined ? 0 : interpolate(series.step, column, updates);
   return {
-    updates: tenths(grid.updates),
-    pixels: grid.pixels.map(Math.round),
-    seconds: tenths(grid.seconds),
-    seedSeconds: grid.seedSeconds.map(tenths),
+    updates,
+    pixels: Math.round(on(series?.pixels)),
+    wall: on(series?.wall),
+    device: on(series?.device),
   };
 }
 
 function methodOf(sweep: SweepRecord, cells: readonly Cell[]): string[] {
   const seeds = Math.max(0, ...cells.map((cell) => cell.done.length));
-  const points = Math.max(
-    0,
-    ...sweep.trials.flatMap((trial) => Object.values(trial.series).map((series) => series.step.length)),
+  const thinned = sweep.trials.some((trial) =>
+    Object.values(trial.series).some(({ low, value }) => low !== value),
   );
   const left = unfinished(sweep).length;
-  const halved = cells.flatMap((cell) =>
-    cell.trials.flatMap((trial) => {
-      const updates = halvingsOf(trial);
-      return updates.length === 0
-        ? []
-        : [`${cell.label}, seed ${trial.seed}: from update ${updates.map(integer).join(' and ')}`];
-    }),
+  const seams = cells.flatMap((cell) =>
+    cell.trials.flatMap((trial) =>
+      seamsOf(trial).map(({ updates, text }) => ({
+        text,
+        where: `${cell.label}, seed ${trial.seed}: from update ${integer(updates)}`,
+      })),
+    ),
   );
   return [
     seeds > 1
-      ? 'Bold line: mean over seeds at the same update. Band: from the lowest to the highest seed. A gap in a mean is where a seed had no number.'
+      ? 'Strong line: mean over the trials of a group where all of them have numbers. Band: from the lowest to the highest of them.'
       : 'One seed a setting: a line is a single run, so there is no band and nothing is known of chance.',
-    'Smoothed is a centred running mean over about a twentieth of the curve; raw shows each record.',
-    ...(seeds > 1 ? ['Along the time axis a mean stands at the mean time of its seeds.'] : []),
-    ...(thinning(points) > 1
-      ? [`Curves with more than 400 records are drawn as means of ${thinning(points)} neighbouring records.`]
-      : []),
-    ...(halved.length > 0
+    'Smoothing is a centred running mean; what it was made from stays behind it, faint.',
+    ...(thinned
       ? [
-          `Dashed upright lines: where a trial went on with a smaller micro-batch, since there was no memory for more; its updates are the same, up to rounding (${halved.join('; ')}).`,
+          'Curves with very many records are drawn from equal stretches of the budget: the mean of each, and behind it the lowest and highest single record, so that no spike is lost. Means in tables are made from all records.',
+        ]
+      : []),
+    ...(seams.length > 0
+      ? [
+          `Upright lines: where a trial went on after a stop (dotted) or with another micro-batch (dashed; its updates are the same, up to rounding): ${
+            seams.length <= 8
+              ? seams.map(({ where, text }) => `${where}, ${text}`).join('; ')
+              : `${seams.length} in all, listed with the trials`
+          }.`,
         ]
       : []),
     ...(left > 0
       ? [
           left === 1
-            ? 'One trial that is not done is left out of every mean; as far as it came, it is a thin line among the single seeds.'
-            : `${left} trials that are not done are left out of every mean; as far as they came, they are thin lines among the single seeds.`,
+            ? 'One trial that is not done is left out of every mean; as far as it came, it is a thin line among the single runs.'
+            : `${left} trials that are not done are left out of every mean; as far as they came, they are thin lines among the single runs.`,
         ]
       : []),
   ];

@@ -1,6 +1,7 @@
 /** @file A verdict's picture: its interval against the margin of relevance, with the effects of single seeds. Drawn here, so that it needs no script. */
 import { NONE } from '../format.js';
-import { effectText, marginText, type Verdict } from '../verdicts.js';
+import { effectText, marginText } from '../verdict-words.js';
+import type { Verdict } from '../verdicts.js';
 
 /** Positions in the units of the picture's view box. */
 export interface Forest {

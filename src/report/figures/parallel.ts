@@ -10,8 +10,8 @@ const [WIDTH, HEIGHT] = [1000, 360];
 const MARGIN = { left: 70, right: 70, top: 56, bottom: 14 };
 /** Numbers with no more values than these stand at equal distances, as grids are written. */
 const MOST_VALUES = 6;
-/** Values that spread over this factor are drawn on a logarithmic axis. */
-const LOGARITHMIC = 20;
+/** Values that spread over more than this factor are drawn on a logarithmic axis: parameters are chosen by factors, outcomes are not. */
+const LOGARITHMIC = { given: 20, measured: 1000 };
 
 export function parallelFigure(sweep: SweepRecord, cells: readonly Cell[], outcomes: readonly Outcome[]) {
   const trials = sweep.trials.flatMap((trial, row) =>
@@ -99,7 +99,7 @@ function scaleOf(values: (number | string)[], given: boolean): Scale {
   }
   const low = numbers.reduce((a, b) => Math.min(a, b), Infinity);
   const high = numbers.reduce((a, b) => Math.max(a, b), -Infinity);
-  const log = low > 0 && high / low >= LOGARITHMIC;
+  const log = low > 0 && high / low >= (given ? LOGARITHMIC.given : LOGARITHMIC.measured);
   const to = (value: number) => (log ? Math.log(value) : value);
   const back = (value: number) => (log ? Math.exp(value) : value);
   const span = to(high) - to(low);

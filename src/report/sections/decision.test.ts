@@ -1,6 +1,6 @@
 /** @file The decision box on made-up sweeps, whose numbers can be reckoned by hand. */
 import { describe, expect, test } from 'vitest';
-import { syntheticSweep } from '../../../test/fixtures/sweep-record.js';
+import { syntheticSweep, unthinned } from '../../../test/fixtures/sweep-record.js';
 import type { MetricValues } from '../../protocol.js';
 import type { SweepRecord } from '../../store/queries.js';
 import { cellsOf } from '../cells.js';
@@ -117,7 +117,7 @@ describe('the decision box', () => {
     const sweep = sweepOf([[29, 30], [31, 32]]); // prettier-ignore
     for (const trial of sweep.trials) {
       const value = trial.parameters.patch === 64 ? [0.5, 0.21] : [0.4, 0.014];
-      trial.series['data/blank_share'] = { step: [1, 2], pixels: [1, 2], seconds: [1, 2], value };
+      trial.series['data/blank_share'] = unthinned({ step: [1, 2], pixels: [1, 2], seconds: [1, 2], value });
     }
     const { columns, rows } = decide(sweep).costs;
     const at = columns.findIndex(({ text }) => text === 'Blank patches') - 1;

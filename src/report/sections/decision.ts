@@ -40,7 +40,7 @@ import { mean, quantile } from '../statistics.js';
 import { predictionInterval } from '../inference.js';
 import { contrast, examValue } from '../summary.js';
 import { table, type Table } from '../tables.js';
-import { hasCollapsed, hasFailed } from '../verdicts.js';
+import { hasCollapsed, hasFailed } from '../counting.js';
 import type { Section } from '../section.js';
 
 export const decision: Section = {

@@ -2,22 +2,14 @@
 import { crossingGrid } from '../../definition/warnings.js';
 import { metricOf } from '../../metrics.js';
 import type { SweepRecord } from '../../store/queries.js';
-import { changingTogether, unfinished, type Cell } from '../cells.js';
+import { changingTogether, settingsOf, unfinished, type Cell } from '../cells.js';
 import { forestOf } from '../figures/forest.js';
 import { capital, count, decimal, integer, list, signed, spelled, withoutPaths } from '../format.js';
 import type { Section } from '../section.js';
 import { summaryOf } from '../summary.js';
 import { leftOut, table, type Table } from '../tables.js';
-import {
-  effectText,
-  marginText,
-  placesFor,
-  pText,
-  settingsOf,
-  verdictsOf,
-  type Verdict,
-  type VerdictKind,
-} from '../verdicts.js';
+import { effectText, marginText, placesFor, pText } from '../verdict-words.js';
+import { verdictsOf, type Verdict, type VerdictKind } from '../verdicts.js';
 import { sweepFileName } from './made.js';
 
 /** A sign beside the words, so that a verdict is not told by its colour alone. */
@@ -44,6 +36,7 @@ export const verdicts: Section = {
     return {
       summary: summaryOf(sweep, cells),
       claims: ordered.map(claimView),
+      drawn: verdicts.some(({ effect }) => effect !== null),
       unnamed: verdicts.length > 0 && verdicts.every(({ named }) => !named),
       crossings: crossingsOf(sweep, cells, verdicts),
       discriminator: discriminator?.sentence ?? null,
@@ -104,7 +97,6 @@ function factsOf(verdict: Verdict): { name: string; text: string }[] {
     ['Holm', verdict.holm === null ? null : `p ${pText(verdict.holm)} for the interval to be clear of the margin, corrected for all primary claims of this report (${pText(verdict.p!)} alone)`],
     ['Sign-flip test', verdict.signFlip === null ? null : `p ${pText(verdict.signFlip)} for any difference at all, exact, no assumption of a normal distribution`],
     ['Seeds to settle it', seedsText(verdict)],
-    ['Cannot be told apart', verdict.confounded && `${list(verdict.confounded.names)} differ between the two settings: the effect may be of either`],
   ]; // prettier-ignore
   return facts.flatMap(([name, text]) => (text === null ? [] : [{ name, text }]));
 }

@@ -12,7 +12,7 @@ import type { TrialEvent } from '../../protocol.js';
 import { attempts, sweeps, sweepTrials, trials } from '../../store/schema.js';
 import { parseEvent } from '../ingest.js';
 import { entriesOf, readJournal, type JournalEntry } from '../journal.js';
-import { eventsFile, listAttempts, listSweeps, listTrials } from '../layout.js';
+import { eventsFile, listAttempts, listRemoved, listSweeps, listTrials } from '../layout.js';
 import { liveRunner } from '../lock.js';
 import { readSweepRecord, readTrialEntry } from '../recover.js';
 import { deadReservations } from '../registry.js';
@@ -220,6 +220,15 @@ function checkTrials(work: Work): void {
       });
     }
   }
+  for (const folder of check.runner === undefined ? listRemoved(results) : []) {
+    report({
+      level: 'note',
+      code: 'leftover',
+      where: `trials/${path.basename(folder)}`,
+      what: 'its removal was killed',
+      mend: 'nothing; the next sweep rm or sweep gc removes it',
+    });
+  }
   for (const row of rows) checkTrial(work, row);
   check.trials = rows.length;
 }
@@ -252,7 +261,7 @@ function checkTrial(work: Work, trial: Trial): void {
     const row = stored.find((each) => each.attempt === attempt);
     events.push(...checkAttempt(work, trial, attempt, row, entriesOf(journal, attempt))); // prettier-ignore
   }
-  if (!live) checkNamedFiles(results, key, events, report);
+  if (!live) checkNamedFiles(results, key, events, journal, report);
   checkStatus(work, trial, stored, journal);
 }
 

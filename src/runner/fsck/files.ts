@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { TrialEvent } from '../../protocol.js';
 import { checkpointFault } from '../checkpoints.js';
+import type { JournalEntry } from '../journal.js';
 import { journalFile, trialDirectory } from '../layout.js';
 import { GO_ON, type Report } from './finding.js';
 
@@ -35,6 +36,7 @@ export function checkNamedFiles(
   results: string,
   key: string,
   events: readonly TrialEvent[],
+  journal: readonly JournalEntry[],
   report: Report,
 ): void {
   const folder = trialDirectory(results, key);
@@ -50,7 +52,7 @@ export function checkNamedFiles(
         code: 'leftover',
         where,
         what: `checkpoints/${name} is a checkpoint that a kill left half written or half removed`,
-        mend: 'nothing: the trial’s next checkpoint removes it',
+        mend: 'nothing: the trial’s next checkpoint removes it, and so does sweep gc',
       });
     } else if (fault !== undefined) {
       report({
@@ -63,8 +65,10 @@ export function checkNamedFiles(
     }
   }
   const named = events.filter((event) => event.t === 'checkpoint').findLast(({ kind }) => kind === 'last');
+  const removed = journal.flatMap((entry) => (entry.t === 'removed' ? entry.checkpoints : []));
   if (
     named !== undefined &&
+    !removed.includes(named.path) &&
     !there.some((name) => kindOf(name) === 'step-' && stepOf(name) >= stepOf(named.path))
   ) {
     report({

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { systemCode } from '../../../errors.js';
-import { attemptDirectory, listAttempts, writeFileWhole } from '../../layout.js';
+import { attemptDirectory, listAttempts, resultFile, writeFileWhole } from '../../layout.js';
 
 /** `tasks.json` of an array. */
 export interface ArrayFile {
@@ -92,10 +92,6 @@ export function writeArray(folder: string, array: ArrayFile): void {
 
 function attemptFile(results: string, key: string, attempt: number, name: string): string {
   return path.join(attemptDirectory(results, key, attempt), name);
-}
-
-export function resultFile(results: string, key: string, attempt: number): string {
-  return attemptFile(results, key, attempt, 'result.json');
 }
 
 export function readClaim(results: string, key: string, attempt: number): Claim | undefined {

@@ -35,17 +35,15 @@ export function judge(look: Look, settle: number): Exit | 'well' | 'odd' {
   const again = phase === 'waiting' || (phase !== 'ended' && restarts > claim.restart);
   if (result !== undefined) {
     const { exitCode, signal, oomKilled, asked } = result;
-    const exit: Exit = {
-      exitCode,
-      signal,
-      oomKilled,
-      asked: look.asked || (asked !== null && asked !== 'runner'),
-    };
+    const exit: Exit = { exitCode, signal, oomKilled, asked: look.asked || asked !== null };
     if (result.last === 'done') return exit;
     if (asked === 'time' && result.requeue) return { ...exit, requeued: 'its time limit came near' };
-    if (asked === 'time') return result.last === 'stopped' ? { ...exit, outOfTime: true } : exit;
+    if (asked === 'time' && !look.asked) {
+      // It saved, and Slurm would not start it again: this runner does. Or it had nothing to save.
+      return result.further ? { ...exit, lost: 'its time limit came near' } : { ...exit, outOfTime: true };
+    }
     if (asked === 'superseded' || later) return { ...exit, requeued: 'another copy of it was started' };
-    if (asked !== 'signal' || look.asked) return { ...exit, asked: look.asked || asked === 'runner' };
+    if (asked !== 'signal' || look.asked) return exit;
     // A signal of somebody: who it was, the job's state tells.
     if (again) return { ...exit, requeued: 'Slurm started it again (pre-emption, requeue)' };
     if (state === 'CANCELLED') return { ...exit, cancelled: true };
@@ -55,7 +53,7 @@ export function judge(look: Look, settle: number): Exit | 'well' | 'odd' {
   if (later) return { ...NOTHING, requeued: 'it was started again; what became of this copy is not known' };
   if (again)
     return settled
-      ? { ...NOTHING, requeued: `its node${named(look)} was lost, or somebody requeued it` }
+      ? { ...NOTHING, requeued: `its node ${claim.node} was lost, or somebody requeued it` }
       : 'odd';
   if (phase !== 'ended') return 'well';
   return settled ? withoutResult(look, 'without a word') : 'odd';

@@ -73,7 +73,7 @@ interface Wish {
 export function openSlurmScheduler(options: SlurmOptions): Scheduler {
   const { results, client, settings, say, waits } = options;
   const tasks = new Map<string, Task>();
-  let wishes: Wish[] = [];
+  const wishes: Wish[] = [];
   let gathering: NodeJS.Timeout | undefined;
   let submitting: Promise<void> = Promise.resolve();
   let [closed, stopped, left, away] = [false, false, options.detach, false];
