@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'results/', 'src/store/migrations/', 'bench/.*/'] },
+  { ignores: ['dist/', 'gallery/', 'node_modules/', 'results/', 'src/store/migrations/', 'bench/.*/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
