@@ -72,8 +72,7 @@ describe('a right file', () => {
   });
 
   it('may set one part of the exam and leave the others', () => {
-    const exam = (text: string) =>
-      readDefinition(`${HEAD}grid: { patch: 64 }\nexam: ${text}`, 'a.yaml').exam;
+    const exam = (text: string) => readDefinition(`${HEAD}grid: { patch: 64 }\nexam: ${text}`, 'a.yaml').exam;
     expect(exam('{ extent: full }')).toEqual({ at: [1], extent: 'full', critic: 100 });
     expect(exam('{ critic: off }')).toEqual({ at: [1], extent: 'core', critic: 'off' });
     expect(exam('{ at: [0.5], critic: 400 }')).toEqual({ at: [0.5], extent: 'core', critic: 400 });
