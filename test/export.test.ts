@@ -172,10 +172,10 @@ describe('tensorboard', () => {
   }) => {
     requireReaders(skip);
     const gate = at('gate');
-    const followed = exportAs('tensorboard', 'followed', 'gated', '--follow');
+    const followed = exportAs('tensorboard', 'followed', 'gated', '--follow', '--results', 'own');
     const one = sweepFile('gated', gate).replace('[16, 32]', '[64]').replace('seeds: 2', 'seeds: 1');
     fs.writeFileSync(at('gated.yaml'), one);
-    const run = sweep(folder, 'run', 'gated.yaml');
+    const run = sweep(folder, 'run', 'gated.yaml', '--results', 'own');
     const events = (): Buffer => {
       const inside = at('followed', 'seed 1');
       const [file] = fs.existsSync(inside) ? fs.readdirSync(inside) : [];
@@ -208,6 +208,58 @@ describe('tensorboard', () => {
   });
 });
 
+interface Runs {
+  page: boolean;
+  experiments: string[];
+  runs: Record<
+    string,
+    {
+      status: string;
+      start: number;
+      end: number;
+      params: Record<string, string>;
+      tags: Record<string, string>;
+      latest: Record<string, number | null>;
+      history: Record<string, [number, number | null, number][]>;
+      artifacts: Record<string, string>;
+    }
+  >;
+}
+
+describe('mlflow', () => {
+  it('finds the experiment, and of each run parameters, histories, states, times and pictures', async ({
+    skip,
+  }) => {
+    requireReaders(skip);
+    const exported = await exportAs('mlflow', 'tracked');
+    expect(exported.exitCode, exported.all).toBe(0);
+    const read = await readWith<Runs>('read_mlflow', at('tracked'));
+
+    expect(read.page).toBe(true);
+    expect(read.experiments).toContain('patches');
+    expect(Object.keys(read.runs).sort()).toEqual(Object.keys(boardOfEvents('patch')).sort());
+    for (const trial of listTrials(at('results'))) {
+      const { parameters, seed } = JSON.parse(fs.readFileSync(at('results', 'trials', trial, 'config.json'), 'utf8')) as { parameters: { patch: number }; seed: number }; // prettier-ignore
+      const run = read.runs[`patch ${parameters.patch} seed ${seed}`]!;
+      expect(run.status).toBe('FINISHED');
+      expect(run.params).toEqual({ patch: String(parameters.patch), flip: 'false', note: 'a, "quoted" note', seed: String(seed), budget_updates: '10' }); // prettier-ignore
+      expect(run.tags).toMatchObject({ trial, status: 'done', question: 'Which patch?' });
+      const history = (name: string) => run.history[name]!.map(([step, value]) => [step, value]);
+      const points = sorted(pointsOfEvents()).filter((point) => point.trial === trial);
+      const losses = points.filter(({ metric }) => metric === 'loss/G');
+      expect(history('loss/G')).toEqual(losses.map(({ step, value }) => [step, value]));
+      expect(history('own_ _name_')).toHaveLength(10); // MLflow allows no such signs
+      expect(run.latest).toMatchObject({ 'exam/psnr': 21 + seed, 'exam by image/psnr': 20 + seed });
+      for (const [, , timestamp] of run.history['loss/G']!) {
+        expect(timestamp).toBeGreaterThanOrEqual(run.start);
+        expect(timestamp).toBeLessThanOrEqual(run.end);
+      }
+      const picture = fs.readFileSync(at('results', 'trials', trial, 'samples', 'gx.png')).toString('hex');
+      expect(run.artifacts['samples/10-image_3_detail-gx.png']).toBe(picture);
+    }
+  }, 400_000); // MLflow starts slowly, the more so beside other work
+});
+
 describe('the folder of an export', () => {
   it('is replaced where it is an earlier export, and keeps what else lies there', async () => {
     expect((await exportAs('csv', 'again')).exitCode).toBe(0);
@@ -234,12 +286,14 @@ describe('the folder of an export', () => {
   });
 
   it('names no path and no file of the data', async () => {
-    for (const format of ['csv', 'json', 'ndjson']) {
+    for (const format of ['csv', 'tensorboard', 'mlflow']) {
       expect((await exportAs(format, `private-${format}`)).exitCode).toBe(0);
-      const folder = at(`private-${format}`);
-      const texts = fs.readdirSync(folder).filter((name) => fs.statSync(path.join(folder, name)).isFile());
-      for (const name of texts)
-        expect(fs.readFileSync(path.join(folder, name), 'utf8')).not.toMatch(/\/tmp|01\.png|results/);
+      const files = fs.readdirSync(at(`private-${format}`), { recursive: true, withFileTypes: true });
+      for (const file of files.filter((entry) => entry.isFile())) {
+        const bytes = fs.readFileSync(path.join(file.parentPath, file.name));
+        expect(bytes.includes(folder)).toBe(false);
+        expect(bytes.includes('01.png')).toBe(false);
+      }
     }
   });
 });

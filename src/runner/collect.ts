@@ -8,9 +8,10 @@ import { eq } from 'drizzle-orm';
 import type { Store } from '../store/open.js';
 import { checkpoints, trials } from '../store/schema.js';
 import { freedBy } from './disk-use.js';
-import { appendJournal } from './journal.js';
+import { readWholeJournal } from './executors/slurm/settle.js';
+import { appendJournal, openJob } from './journal.js';
 import { listCheckpoints, trialDirectory } from './layout.js';
-import { mustNotRun, openJob } from './remove.js';
+import { mustNotRun } from './remove.js';
 
 /** What a trial keeps: `last` and `best` are the newest of their kind. */
 export type CheckpointKind = 'last' | 'best' | 'asked';
@@ -42,7 +43,7 @@ export function planCollection(store: Store, keys: readonly string[], { keep, of
     const trial = db.select().from(trials).where(eq(trials.key, key)).get();
     const status = trial?.status ?? 'pending';
     const group = status === 'done' || status === 'failed' || status === 'early-stopped' ? status : 'unfinished'; // prettier-ignore
-    if (!of.includes(group) || openJob(results, key) !== undefined) return [];
+    if (!of.includes(group) || openJob(readWholeJournal(results, key)) !== undefined) return [];
     const told = db.select().from(checkpoints).where(eq(checkpoints.trial, trial?.id ?? -1)).all(); // prettier-ignore
     const names = listCheckpoints(results, key);
     const kept = keptOf(names, told, group === 'unfinished' ? [...keep, 'last'] : keep);

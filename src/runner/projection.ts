@@ -19,15 +19,16 @@ import {
   storeEarlyStop,
   storeExtended,
   storeProjected,
+  storeStatus,
   storeSweep,
   storeSystem,
   storeTrial,
   transact,
 } from '../store/writer.js';
 import { rowOfEarlyStop } from './decisions.js';
+import { readClaim, readResult } from './executors/slurm/files.js';
 import { ingestWhole } from './ingest.js';
-import { readWholeJournal } from './executors/slurm/settle.js';
-import type { JournalEntry } from './journal.js';
+import { readJournal, type JournalEntry } from './journal.js';
 import {
   eventsFile,
   journalFile,
@@ -113,17 +114,29 @@ function size(file: string): number {
 /** Doing it twice changes nothing. */
 function projectTrial(store: Store, key: string, numbers: readonly number[]): void {
   const { results } = store;
-  const journal = readWholeJournal(results, key);
+  const journal = readJournal(results, key);
   for (const entry of journal) {
     if (!('attempt' in entry) || numbers.includes(entry.attempt)) replay(store, key, entry, journal);
   }
   const begun = (readOutcomes(store, key).get(key)?.attempts ?? []).map(({ attempt }) => attempt);
   const gone = begun.filter((attempt) => !numbers.includes(attempt));
   if (gone.length > 0) forgetAttempts(store, key, gone);
-  for (const attempt of numbers.filter((each) => begun.includes(each))) {
+  for (const attempt of numbers) {
+    const late = attempt > Math.max(0, ...begun);
+    if (!begun.includes(attempt) && !(late && projectClaim(store, key, attempt))) continue;
     ingestWhole(store, key, attempt, false);
     storeSystem(store, readSystem(results, key, attempt));
   }
+  const ended = journal.some((entry) => entry.t === 'end' && entry.attempt === numbers.at(-1));
+  if (!ended && readResult(results, key, numbers.at(-1) ?? 0)?.last === 'done')
+    storeStatus(store, key, 'done', 'it says so; no runner has looked since');
+}
+
+/** An attempt that Slurm began while no runner was there to write it down. */
+function projectClaim(store: Store, key: string, attempt: number): boolean {
+  const claim = readClaim(store.results, key, attempt);
+  if (claim !== undefined) startAttempt(store, key, attempt, claim.wall);
+  return claim !== undefined;
 }
 
 function replay(store: Store, key: string, entry: JournalEntry, journal: readonly JournalEntry[]): void {

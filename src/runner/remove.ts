@@ -11,7 +11,8 @@ import { databasePath, openStore } from '../store/open.js';
 import { trials } from '../store/schema.js';
 import { storeRemoval } from '../store/writer.js';
 import { freedBy } from './disk-use.js';
-import { readJournal } from './journal.js';
+import { readWholeJournal } from './executors/slurm/settle.js';
+import { openJob, readJournal } from './journal.js';
 import { listRemoved, listSweeps, listTrials, removedDirectory, sweepRecordFile, trialDirectory } from './layout.js'; // prettier-ignore
 import { takeLock } from './lock.js';
 import { readSweepRecord } from './recover.js';
@@ -104,7 +105,7 @@ export function remove(results: string, { sweep, trials: keys }: Removal): void 
   fs.rmSync(path.dirname(record), { recursive: true, force: true });
 }
 
-/** @throws UserError if a process works for one of the trials, or a batch system has it, though no runner does */
+/** @throws UserError if a process works for one of the trials, or Slurm has it, though no runner does */
 export function mustNotRun(results: string, keys: readonly string[]): void {
   const stray = findStrays(results).find(({ key }) => keys.includes(key));
   if (stray !== undefined) {
@@ -113,22 +114,11 @@ export function mustNotRun(results: string, keys: readonly string[]): void {
         `Wait some seconds, for it saves and leaves; else end it: kill ${stray.pid}`,
     );
   }
-  for (const key of keys) {
-    const job = openJob(results, key);
-    if (job === undefined) continue;
+  const queued = keys.find((key) => openJob(readWholeJournal(results, key)) !== undefined);
+  if (queued !== undefined)
     throw new UserError(
-      `Trial ${key} waits or runs in the batch system as job ${job}. Stop it first; then run this again.`,
+      `Trial ${queued} waits or runs with Slurm. sweep stop stops it; then run this again.`,
     );
-  }
-}
-
-/** The job of a trial's last attempt, if nobody wrote down how that ended. */
-export function openJob(results: string, key: string): string | undefined {
-  const journal = readJournal(results, key);
-  const begun = journal.findLast((entry) => entry.t === 'attempt');
-  if (begun === undefined || journal.some((entry) => entry.t === 'end' && entry.attempt === begun.attempt)) return undefined; // prettier-ignore
-  const told = journal.findLast((entry): entry is typeof entry & { job: string | number } => 'job' in entry);
-  return told === undefined ? undefined : String(told.job);
 }
 
 function foldersOf(results: string, keys: readonly string[]): string[] {

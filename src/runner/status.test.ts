@@ -127,11 +127,15 @@ describe('the state of a trial', () => {
     expect(states(statusOf(facts([sinceThen])))).toEqual(['failed']);
   });
 
-  test('is queued in a batch system until its job speaks', () => {
-    const queued = { t: 'queued', attempt: 1, wall: 941, job: '4711' } as unknown as JournalEntry;
-    const silent = running('a', 64, { journal: [begun, queued], alive: undefined, told: undefined, attempt: { ...attempt, engine: null } }); // prettier-ignore
-    expect(statusOf(facts([silent], null)).trials[0]).toMatchObject({ state: 'queued', job: '4711' });
-    expect(states(statusOf(facts([{ ...silent, attempt }], null)))).toEqual(['starting']);
+  test('is queued with Slurm until its job begins', () => {
+    const queued: JournalEntry[] = [
+      { t: 'queued', attempt: 1, wall: 930, token: 't', task: 0 },
+      { t: 'submitted', attempt: 1, wall: 931, job: '47_0' },
+    ];
+    const silent = trial('a', 64, { journal: queued });
+    expect(statusOf(facts([silent], null)).trials[0]).toMatchObject({ state: 'queued', job: '47_0', reason: 'in the queue of Slurm, job 47_0' }); // prettier-ignore
+    const began = running('a', 64, { journal: [...queued, begun], alive: undefined });
+    expect(statusOf(facts([began], null)).trials[0]).toMatchObject({ state: 'running', job: '47_0' });
   });
 });
 

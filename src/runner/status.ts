@@ -280,8 +280,6 @@ function stateOf(
     const lives = alive ?? (run !== undefined || job !== null);
     if (!lives) return { state: 'interrupted', reason: 'its runner and its process are gone' };
     const spoke = told !== undefined && attempt?.attempt === last.begun.attempt;
-    if (job !== null && attempt?.engine == null && !spoke)
-      return { state: 'queued', reason: `in the queue of the batch system, job ${job}` };
     return { state: spoke ? 'running' : 'starting', reason: null };
   }
   if (last?.retry !== undefined && run !== undefined && wanted) {

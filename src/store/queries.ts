@@ -11,6 +11,7 @@ import {
   metricNames,
   metrics,
   samples,
+  sweeps,
   sweepTrials,
   systemSamples,
   trials,
@@ -130,6 +131,22 @@ export interface SweepRecord {
  * @throws UserError if there is no such sweep
  */
 export function readSweep(store: Store, name?: string): SweepRecord {
+  return readSweepOf(store, name, 1);
+}
+
+/**
+ * Several sweeps, or all in the order of their names; of no name, the one that was run last.
+ * @throws UserError if there is no such sweep
+ */
+export function readSweeps(store: Store, names: readonly string[] | 'all'): SweepRecord[] {
+  const known = () => store.db.select({ name: sweeps.name }).from(sweeps).orderBy(asc(sweeps.name)).all();
+  const wanted = names === 'all' ? known().map(({ name }) => name) : [...new Set(names)];
+  if (wanted.length === 0) return [readSweepOf(store, undefined, 1)];
+  return wanted.map((name) => readSweepOf(store, name, wanted.length));
+}
+
+/** One of `among` sweeps of a page, whose curves share what it can hold. */
+function readSweepOf(store: Store, name: string | undefined, among: number): SweepRecord {
   const sweep = selectSweep(store, name);
   const rows = store.db
     .select({ trial: trials })
@@ -138,7 +155,7 @@ export function readSweep(store: Store, name?: string): SweepRecord {
     .where(eq(sweepTrials.sweep, sweep.id))
     .orderBy(asc(sweepTrials.position))
     .all();
-  const points = pointsOf(store, rows.length);
+  const points = pointsOf(store, rows.length * among);
   return {
     name: sweep.name,
     question: sweep.question,

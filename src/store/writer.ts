@@ -470,6 +470,11 @@ export function storeSystem(store: Store, samples: readonly SystemRow[]): void {
   });
 }
 
+/** Stores in what state a trial is where no runner has written down how its last attempt ended. */
+export function storeStatus(store: Store, key: string, status: 'done', reason: string): void {
+  statementsOf(store).setStatus.run(status, reason, trialId(store, key));
+}
+
 /** Stores what a trial's files measured when they were last read. */
 export function storeProjected(store: Store, key: string, projected: string): void {
   store.db.update(trials).set({ projected }).where(eq(trials.key, key)).run();

@@ -1,206 +1,138 @@
 #!/usr/bin/env python3
-"""A trainer that is not CycleSweep's own, run by `command:` in ../pytorch.yaml. It shows the whole contract of a trial in one file.
+"""A PyTorch script as a trial of CycleSweep, run by `command:` in ../pytorch.yaml.
 
-It fits one curve, y = a + b x + c x^2, from X's intensities to Y's by gradient descent, over pairs of grey PNG files of the
-same name: with PyTorch where that is installed, else with Python alone. Put your own model in the place of `Model`.
-
-What it is given, in the environment (docs/trainers.md):
-  SWEEP_TRIAL_DIR   folder of this trial: config.json in it, checkpoints/ below it
-  SWEEP_EVENTS      file to append to, one JSON object a line
-  SWEEP_RESUME      checkpoint folder to go on from, or unset
-  SWEEP_LIFELINE    "stdin": the runner is gone once standard input ends
-What it is asked: exit code 0 when done or stopped, 64 for a wrong configuration, 65 for wrong data, 70 for a fault.
+It learns to translate images of X into those of Y of the same name: where PyTorch is installed a small convolutional network, on patches;
+elsewhere one curve, y = a + b x + c x^2, in Python alone, on pixels. contrib/python/sweep_trial.py keeps the contract of a trial
+(docs/trainers.md): copy it beside a script of your own, and look below at what `train` does with it.
 """
 import argparse
 import json
-import os
 import pathlib
 import random
-import shutil
-import signal
 import struct
 import sys
-import threading
-import time
 import zlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "contrib" / "python"))
+import sweep_trial  # noqa: E402
 
 try:
     import torch
 except ImportError:
     torch = None
 
-CHECKPOINTS = 10  # at every tenth of the budget
-LOGGED = 100  # metric events, at most
+PATCH = 16  # side of the network's patches, pixels
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--lr", type=float, required=True)
+arguments.add_argument("--batch", type=int, default=16, help="patches an update, or pixels without PyTorch")
+arguments.add_argument("--loss", choices=["l1", "l2"], default="l2")
+options = arguments.parse_args()
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--lr", type=float, required=True)
-    arguments.add_argument("--batch", type=int, default=256, help="pixels a step")
-    arguments.add_argument("--loss", choices=["l1", "l2"], default="l2")
-    options = arguments.parse_args()
-
-    trial = pathlib.Path(os.environ["SWEEP_TRIAL_DIR"])
-    config = json.loads((trial / "config.json").read_text())
-    updates = config["budget"].get("updates")
-    if updates is None:
-        print("this trainer counts updates: give the sweep a budget of updates", file=sys.stderr)
-        return 64
-    emit = open_events(pathlib.Path(os.environ["SWEEP_EVENTS"]))
-    asked_to_stop = listen_for_stop()
-
-    pairs = [(read_png(x), read_png(y)) for x, y in pairs_of(config["data"])]
+def train(trial):
+    pairs = [(read_png(x), read_png(y)) for x, y in pairs_of(trial.data)]
     if not pairs:
-        print("no file of X has the name of a file of Y", file=sys.stderr)
-        return 65
+        raise sweep_trial.DataError("no file of X has the name of a file of Y")
 
-    model = Model(options.lr, options.loss)
-    step = 0
-    draw = random.Random(config["seed"])
-    resume = os.environ.get("SWEEP_RESUME")
-    if resume:
-        state = json.loads((pathlib.Path(resume) / "state.json").read_text())
-        step = state["step"]
-        model.load(state["model"])
-        version, internal, gauss = state["random"]
+    draw = random.Random(trial.seed)
+    model = Network(trial) if torch else Curve()
+    if trial.resume:
+        version, internal, gauss = json.loads((trial.resume / "random.json").read_text())
         draw.setstate((version, tuple(internal), gauss))
+        model.load(trial.resume)
 
-    device = model.device
-    emit(t="start", engine="pytorch" if torch else "python", engineReason="the sweep's command", device=device,
-         threads=int(os.environ.get("SWEEP_THREADS", "1")), pid=os.getpid(), updates=updates, **{"from": step},
-         versions={"python": sys.version.split()[0], **({"torch": torch.__version__} if torch else {})})
+    def save(folder):
+        (folder / "random.json").write_text(json.dumps(draw.getstate()))
+        model.save(folder)
 
-    def save() -> None:
-        state = {"step": step, "model": model.state(), "random": draw.getstate()}
-        path = save_checkpoint(trial, step, state)
-        emit(t="checkpoint", step=step, kind="last", path=path, bytes=(trial / path / "state.json").stat().st_size)
-
-    alive = time.monotonic()
-    while step < updates:
-        if asked_to_stop.is_set():
-            save()
-            emit(t="stopped", step=step, reason="asked to stop; saved a checkpoint")
-            return 0
-        x, y = zip(*(draw_pixel(draw, pairs) for _ in range(options.batch)))
-        loss = model.update(x, y)
-        step += 1
-        if reached(step, updates, LOGGED):
-            emit(t="metric", step=step, wall=time.time(), pixels=step * options.batch, v={"loss/G": loss})
-        if reached(step, updates, CHECKPOINTS):
-            save()
-        if time.monotonic() - alive > 5:
-            alive = time.monotonic()
-            emit(t="alive", wall=time.time())
-    emit(t="done", step=step, reason="its budget is used up")
-    return 0
+    side = model.side
+    trial.start(engine=model.engine, versions=model.versions, pixels=options.batch * side**2)
+    for _ in trial.updates(save):
+        loss = model.update(*zip(*(draw_patch(draw, pairs, side) for _ in range(options.batch))))
+        if trial.due(100):
+            trial.metric({"loss/G": loss})
 
 
-class Model:
-    """y = a + b x + c x^2 on intensities in [0, 1]; gradient descent on the mean of |error| or error^2."""
+class Network:
+    """Three convolutions that change the input by what they compute; Adam on the mean of |error| or error^2."""
 
-    def __init__(self, lr: float, loss: str) -> None:
-        self.lr, self.loss = lr, loss
-        self.device = "cpu"
+    engine, side = "pytorch", PATCH
+
+    def __init__(self, trial):
+        torch.manual_seed(trial.seed)
+        torch.set_num_threads(trial.threads)
+        if trial.device != "cpu" and not torch.cuda.is_available():
+            raise sweep_trial.DeviceError("PyTorch finds no GPU")
+        self.versions = {"torch": torch.__version__}
+        self.device = torch.device(trial.device)
+        layers = [torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3, padding=1), torch.nn.ReLU()]
+        self.net = torch.nn.Sequential(*layers, torch.nn.Conv2d(8, 1, 3, padding=1)).to(self.device)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=options.lr)
+
+    def update(self, x, y):
+        """x, y: [batch, side, side], intensities in [0, 1]; gives the loss before the update."""
+        x, y = (torch.tensor(patches, device=self.device).unsqueeze(1) for patches in (x, y))
+        error = x + self.net(x) - y
+        loss = error.abs().mean() if options.loss == "l1" else (error**2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def save(self, folder):
+        torch.save({"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict()}, folder / "model.pt")
+
+    def load(self, folder):
+        state = torch.load(folder / "model.pt", map_location=self.device)
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+class Curve:
+    """y = a + b x + c x^2 on single pixels; gradient descent on the mean of |error| or error^2."""
+
+    engine, side, versions = "python", 1, {}
+
+    def __init__(self):
         self.weights = [0.0, 0.0, 0.0]
-        if torch:
-            self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
-            self.tensor = torch.zeros(3, dtype=torch.float64, device=self.device, requires_grad=True)
-            self.optimizer = torch.optim.SGD([self.tensor], lr=lr)
 
-    def update(self, x, y) -> float:
-        if torch:
-            xs = torch.tensor(x, dtype=torch.float64, device=self.device)
-            ys = torch.tensor(y, dtype=torch.float64, device=self.device)
-            error = self.tensor[0] + self.tensor[1] * xs + self.tensor[2] * xs**2 - ys
-            loss = error.abs().mean() if self.loss == "l1" else (error**2).mean()
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            return float(loss.detach())
+    def update(self, x, y):
+        """x, y: [batch, 1, 1], intensities in [0, 1]; gives the loss before the update."""
         total, gradient = 0.0, [0.0, 0.0, 0.0]
-        for at, target in zip(x, y):
+        for ((at,),), ((target,),) in zip(x, y):
             error = self.weights[0] + self.weights[1] * at + self.weights[2] * at * at - target
-            total += abs(error) if self.loss == "l1" else error * error
-            slope = (error > 0) - (error < 0) if self.loss == "l1" else 2 * error
+            total += abs(error) if options.loss == "l1" else error * error
+            slope = (error > 0) - (error < 0) if options.loss == "l1" else 2 * error
             for power in range(3):
                 gradient[power] += slope * at**power / len(x)
-        self.weights = [weight - self.lr * g for weight, g in zip(self.weights, gradient)]
+        self.weights = [weight - options.lr * g for weight, g in zip(self.weights, gradient)]
         return total / len(x)
 
-    def state(self) -> list:
-        return self.tensor.tolist() if torch else self.weights
+    def save(self, folder):
+        (folder / "weights.json").write_text(json.dumps(self.weights))
 
-    def load(self, state: list) -> None:
-        self.weights = state
-        if torch:
-            with torch.no_grad():
-                self.tensor.copy_(torch.tensor(state, dtype=torch.float64))
+    def load(self, folder):
+        self.weights = json.loads((folder / "weights.json").read_text())
 
 
-def reached(step: int, updates: int, parts: int) -> bool:
-    """Whether this step is the first to reach another of `parts` equal parts of the budget."""
-    return step * parts // updates > (step - 1) * parts // updates
-
-
-def open_events(file: pathlib.Path):
-    """What appends one event a line, whole, so that a crash leaves at most half of the last one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-
-    def emit(**event) -> None:
-        line = json.dumps(event) + "\n"
-        with open(file, "a", encoding="utf-8") as log:
-            log.write(line)
-
-    return emit
-
-
-def listen_for_stop() -> threading.Event:
-    """Set once the trial is to save and leave: on SIGTERM or SIGINT, or when the runner is gone."""
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-
-    def watch() -> None:
-        while os.read(0, 4096):  # not sys.stdin, whose lock a thread would hold when Python ends
-            pass
-        asked.set()
-
-    if os.environ.get("SWEEP_LIFELINE") == "stdin":
-        threading.Thread(target=watch, daemon=True).start()
-    return asked
-
-
-def save_checkpoint(trial: pathlib.Path, step: int, state: dict) -> str:
-    """Written under another name and renamed when whole; the older ones go. The path is relative to the trial's folder."""
-    folder = trial / "checkpoints"
-    path = folder / f"step-{step}"
-    if not path.exists():  # else the same step gave the same numbers
-        unfinished = folder / f".step-{step}.{os.getpid()}"
-        unfinished.mkdir(parents=True, exist_ok=True)
-        with open(unfinished / "state.json", "w", encoding="utf-8") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-    for older in folder.glob("step-*"):
-        if older != path:
-            shutil.rmtree(older)
-    return f"checkpoints/step-{step}"
-
-
-def pairs_of(data: dict):
+def pairs_of(data):
     x, y = pathlib.Path(data["x"]), pathlib.Path(data["y"])
     return [(file, y / file.name) for file in sorted(x.glob("*.png")) if (y / file.name).exists()]
 
 
-def draw_pixel(draw: random.Random, pairs):
-    x, y = pairs[draw.randrange(len(pairs))]
-    at = draw.randrange(min(len(x), len(y)))
-    return x[at], y[at]
+def draw_patch(draw, pairs, side):
+    """The same square of X and of Y: two lists of rows."""
+    pair = pairs[draw.randrange(len(pairs))]
+    height, width = min(len(image) for image in pair), min(len(image[0]) for image in pair)
+    if min(height, width) < side:
+        raise sweep_trial.DataError(f"an image of {width} x {height} pixels is smaller than a patch of {side}")
+    top, left = draw.randrange(height - side + 1), draw.randrange(width - side + 1)
+    return [[row[left : left + side] for row in image[top : top + side]] for image in pair]
 
 
 def read_png(file: pathlib.Path) -> list:
-    """Intensities in [0, 1] of a grey PNG file of 8 or 16 bits without interlacing (the PNG standard, sections 9 and 11)."""
+    """Rows of intensities in [0, 1] of a grey PNG file of 8 or 16 bits without interlacing (the PNG standard, sections 9 and 11)."""
     content = file.read_bytes()
     at, packed, head = 8, b"", b""
     while at < len(content):
@@ -213,11 +145,10 @@ def read_png(file: pathlib.Path) -> list:
         at += 12 + length
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", head)
     if colour != 0 or bits not in (8, 16) or interlaced:
-        print("an image is no grey PNG of 8 or 16 bits without interlacing", file=sys.stderr)
-        sys.exit(65)
+        raise sweep_trial.DataError("an image is no grey PNG of 8 or 16 bits without interlacing")
     size = bits // 8
     raw, row = zlib.decompress(packed), bytearray(width * size)
-    values = []
+    rows = []
     for line in range(height):
         start = line * (width * size + 1)
         kind, coded = raw[start], raw[start + 1 : start + 1 + width * size]
@@ -235,11 +166,10 @@ def read_png(file: pathlib.Path) -> list:
                 guess = left + above[i] - corner
                 row[i] = (row[i] + min((left, above[i], corner), key=lambda one: abs(guess - one))) & 255
         if bits == 8:
-            values.extend(value / 255 for value in row)
+            rows.append([value / 255 for value in row])
         else:
-            values.extend((row[2 * i] * 256 + row[2 * i + 1]) / 65535 for i in range(width))
-    return values
+            rows.append([(row[2 * i] * 256 + row[2 * i + 1]) / 65535 for i in range(width)])
+    return rows
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+sweep_trial.run(train)

@@ -47,6 +47,8 @@ export interface Cluster {
   killController(): Promise<void>;
   /** Resolves when it answers. */
   startController(): Promise<void>;
+  /** Ends all jobs, and starts a controller that knows nothing of them and gives their ids again. */
+  forget(): Promise<void>;
   /** Ends everything, and removes the folder. */
   stop(): Promise<void>;
 }
@@ -133,6 +135,14 @@ async function startCluster(): Promise<Cluster> {
     undrain: async (name) => void (await call('scontrol', 'update', `NodeName=${name}`, 'State=RESUME')),
     killController: () => kill('controller'),
     startController,
+    async forget() {
+      await kill('controller');
+      await Promise.all(NODES.map((name) => cluster.killNode(name)));
+      for (const name of fs.readdirSync(path.join(folder, 'state')))
+        fs.rmSync(path.join(folder, 'state', name), { recursive: true });
+      await startController();
+      await Promise.all(NODES.map(startNode));
+    },
     async stop() {
       await Promise.all([...daemons.keys()].filter((name) => name !== 'munge').map((name) => kill(name)));
       end(listProcesses().filter((pid) => isOurs(pid)));

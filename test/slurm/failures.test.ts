@@ -1,36 +1,35 @@
 /** @file What may happen to a cluster while a sweep runs on it. */
 import fs from 'node:fs';
-import { afterAll, afterEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { until } from '../support.js';
-import { describeWithSlurm } from './cluster.js';
+import { describeWithSlurm, type Cluster } from './cluster.js';
 import { makeWorld, type World } from './world.js';
 
 const UPDATES = 10;
 
-describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
-  const worlds: World[] = [];
-  afterEach(() => cluster().call('scancel', '--me'));
-  afterAll(() => worlds.forEach(({ folder }) => fs.rmSync(folder, { recursive: true, force: true })));
+const worlds: World[] = [];
+afterAll(() => worlds.forEach(({ folder }) => fs.rmSync(folder, { recursive: true, force: true })));
 
-  /** A sweep whose trials all run, each waiting at update 5, after it has saved update 4. */
-  const running = async (trials: number) => {
-    const world = makeWorld(cluster());
-    worlds.push(world);
-    world.write({ trials, updates: UPDATES, hold: 5 });
-    const run = world.on('login', 'run', 'sweep.yaml', '--executor', 'slurm');
-    let said = '';
-    run.all.on('data', (text: Buffer) => (said += text.toString()));
-    await until(() => world.started().length === trials, 'the trials run');
-    /** That nothing is lost or stored twice, and each trial counted from 1 to the end. */
-    const expectWhole = async () => {
-      expect((await run).all).toContain(`${trials} done, 0 failed, 0 left`);
-      expect(await world.numbers('login')).toHaveLength(trials * UPDATES * 2);
-    };
-    return { ...world, said: () => said, expectWhole };
+/** A sweep whose trials all run, each waiting at update 5, after it has saved update 4. */
+async function running(cluster: Cluster, trials: number) {
+  const world = makeWorld(cluster);
+  worlds.push(world);
+  world.write({ trials, updates: UPDATES, hold: 5 });
+  const run = world.on('login', 'run', 'sweep.yaml', '--executor', 'slurm');
+  let said = '';
+  run.all.on('data', (text: Buffer) => (said += text.toString()));
+  await until(() => world.started().length === trials, 'the trials run');
+  /** That nothing is lost or stored twice, and each trial counted from 1 to the end. */
+  const expectWhole = async () => {
+    expect((await run).all).toContain(`${trials} done, 0 failed, 0 left`);
+    expect(await world.numbers('login')).toHaveLength(trials * UPDATES * 2);
   };
+  return { ...world, said: () => said, expectWhole };
+}
 
+describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
   test('goes on from the last checkpoints on another node when a node dies', async () => {
-    const { started, go, expectWhole } = await running(6);
+    const { started, go, expectWhole } = await running(cluster(), 6);
     const lost = started().filter(({ node }) => node === 'n2');
     expect(lost.length).toBeGreaterThan(0);
     await cluster().killNode('n2');
@@ -44,7 +43,7 @@ describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
 
   test('lets one of two copies of a trial go on, where Slurm takes a node for dead that computes', async () => {
     await cluster().drain('n1');
-    const { started, expectWhole } = await running(1);
+    const { started, expectWhole } = await running(cluster(), 1);
     await cluster().undrain('n1');
     await cluster().killDaemon('n2');
     await expectWhole();
@@ -57,7 +56,7 @@ describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
   });
 
   test('waits for a controller that is gone, and takes what trials wrote meanwhile', async () => {
-    const { go, said, attemptFiles, expectWhole } = await running(3);
+    const { go, said, attemptFiles, expectWhole } = await running(cluster(), 3);
     await cluster().killController();
     go();
     await until(() => attemptFiles(1, 'result.json').every((file) => fs.existsSync(file)), 'the trials end');
@@ -66,12 +65,14 @@ describeWithSlurm('a sweep on a cluster that fails', (cluster) => {
     await expectWhole();
   });
 
-  test('submits again what a controller forgot as it crashed', async () => {
-    // It writes down every five seconds what it knows, so it forgets these, or it does not: the sweep is whole all the same.
-    const { go, expectWhole } = await running(3);
-    await cluster().killController();
-    await cluster().startController();
-    go();
+  test('submits again what a controller forgot, and knows another’s jobs from its own though they have the same ids', async () => {
+    const { started, expectWhole } = await running(cluster(), 3);
+    await cluster().forget();
+    await cluster().call('sbatch', '--array=0-2', '--hold', '--job-name=another', '--wrap', 'true');
     await expectWhole();
+    const again = started().slice(3);
+    expect(again.map(({ attempt, from }) => ({ attempt, from }))).toEqual(Array(3).fill({ attempt: 2, from: 4 })); // prettier-ignore
+    const theirs = await cluster().call('squeue', '--noheader', '--array', '--name=another', '--format=%T');
+    expect(theirs.split('\n')).toEqual(Array(3).fill('PENDING'));
   });
 });

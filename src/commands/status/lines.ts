@@ -117,12 +117,19 @@ function named({ key, label }: TrialProgress): string[] {
 }
 
 function runningRow(trial: TrialProgress, now: number): string[] {
-  const { state, share: part, rate, secondsLeft, until, device, metrics, job } = trial;
+  const { state, share: part, rate, secondsLeft, until, device, metrics, job, step, updates } = trial;
+  const examined = updates !== null && step >= updates;
   return [
     ...named(trial),
     `${bar(part ?? 0, BAR / 2)} ${way(trial)}`,
-    state === 'starting' ? 'starting' : rate === null ? '' : `${decimal(rate)} updates/s`,
-    until === null ? '' : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
+    state === 'starting'
+      ? 'starting'
+      : examined
+        ? 'at its exam'
+        : rate === null
+          ? ''
+          : `${decimal(rate)} updates/s`,
+    until === null || examined ? '' : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
     `${device ?? ''}${job === null ? '' : ` (job ${job})`}`,
     lossesOf(metrics),
   ];
