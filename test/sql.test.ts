@@ -82,11 +82,11 @@ test('docs/store.md names every table and every column', async () => {
 });
 
 test('prints a table, CSV or JSON', async () => {
-  const query = "select 'a,\"b' as text, 1.5 as number, null as nothing, x'0aff' as bytes";
+  const query = "select 'a,\"b' as text, 1.5 as number, null as missing, x'0aff' as bytes";
   expect((await told.sweep('sql', query, '--format', 'csv')).stdout).toBe(
-    'text,number,nothing,bytes\n"a,""b",1.5,,0aff',
+    'text,number,missing,bytes\n"a,""b",1.5,,0aff',
   );
-  expect(await ask(query)).toEqual([{ text: 'a,"b', number: 1.5, nothing: null, bytes: '0aff' }]);
+  expect(await ask(query)).toEqual([{ text: 'a,"b', number: 1.5, missing: null, bytes: '0aff' }]);
   expect((await told.sweep('sql', 'select name from sweeps order by name')).stdout).toBe(
     'name\n-----\nsmall\ntold',
   );
