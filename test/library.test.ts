@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { validate } from 'dockerfile-utils';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sweep, smallSweep, temporaryFolder, writeImages } from './support.js';
@@ -114,4 +115,8 @@ test('sweep --version is the package’s', async () => {
   };
   expect((await sweep(folder, '--version')).stdout).toBe(version);
   expect(fs.readFileSync(path.join(ROOT, 'CHANGELOG.md'), 'utf8')).toContain(`## ${version}`);
+});
+
+test.each(['Containerfile', 'Containerfile.cuda'])('%s is in order', (name) => {
+  expect(validate(fs.readFileSync(path.join(ROOT, name), 'utf8'))).toEqual([]);
 });
