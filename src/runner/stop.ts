@@ -26,7 +26,7 @@ export interface Stopping {
 /**
  * @param hurry is called at the second signal
  * @param caller asks as a first Ctrl-C does, where a program and not a terminal runs the sweep
- * @param leave is called when the terminal is closed, where trials go on without their runner
+ * @param leave is called when the terminal is closed, and after a third signal, where trials need no runner
  */
 export function listenForStop(
   say: (message: string) => void,
@@ -55,6 +55,7 @@ export function listenForStop(
       stopAll(SHORT_GRACE);
     } else {
       running.forEach((trial) => trial.kill());
+      leave?.();
     }
   };
   process.on('SIGINT', onSignal);

@@ -89,7 +89,7 @@ export interface Scheduler {
    * Waits for the next attempt of a trial: of a job that is there already, since this runner or an earlier one submitted it, or of
    * a new one. An exit: its job ended before it began.
    */
-  next(trial: Submission): Promise<{ started: Started } | { exit: Exit }>;
+  next: (trial: Submission) => Promise<{ started: Started } | { exit: Exit }>;
   /** Trials that are not started are not any more. */
   stop(): void;
   /** All goes on without this runner. */

@@ -40,6 +40,7 @@ function start(job: Job): RunningTrial {
     detached: true,
     buffer: false,
     reject: false,
+    forceKillAfterDelay: false, // the grace is ours to measure: five seconds are none for a step that takes longer
     cleanup: false, // the lifeline ends the child when the runner dies, whatever kills it
   });
   fs.closeSync(output);

@@ -92,6 +92,7 @@ export async function call(
     timeout: LIMIT,
     env: { SLURM_BITSTR_LEN: '0', ...env },
     maxBuffer: 2 ** 28,
+    cleanup: false, // a runner that leaves in a hurry has still cancelled its jobs
   });
   if (!result.failed) return { t: 'ok', text: result.stdout };
   if (result.code === 'ENOENT') return { t: 'refused', message: `${program} is not installed here` };

@@ -80,6 +80,10 @@ describe('a trial that saved and left', () => {
     expect(seen({ result: saved('signal'), asked: true, state: 'CANCELLED', phase: 'ended' })).toMatchObject({ asked: true }); // prettier-ignore
   });
 
+  it('since an earlier run asked, which this one undoes, is submitted again', () => {
+    expect(seen({ result: saved('runner') })).toHaveProperty('lost', 'an earlier run had asked it to stop');
+  });
+
   it('for a copy that was started later goes on as that', () => {
     expect(seen({ result: saved('superseded') })).toHaveProperty('requeued', expect.stringContaining('copy'));
   });

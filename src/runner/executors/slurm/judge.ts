@@ -43,6 +43,7 @@ export function judge(look: Look, settle: number): Exit | 'well' | 'odd' {
       return result.further ? { ...exit, lost: 'its time limit came near' } : { ...exit, outOfTime: true };
     }
     if (asked === 'superseded' || later) return { ...exit, requeued: 'another copy of it was started' };
+    if (asked === 'runner' && !look.asked) return { ...exit, lost: 'an earlier run had asked it to stop' };
     if (asked !== 'signal' || look.asked) return exit;
     // A signal of somebody: who it was, the job's state tells.
     if (again) return { ...exit, requeued: 'Slurm started it again (pre-emption, requeue)' };

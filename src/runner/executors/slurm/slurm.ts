@@ -3,6 +3,7 @@
  * read every few seconds, by one call of squeue for all, and from the files that the tasks write.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +12,8 @@ import type { SlurmSettings } from '../../../definition/slurm.js';
 import { appendJournal, openJob, readJournal } from '../../journal.js';
 import { writeFileWhole } from '../../layout.js';
 import type { Exit, RunningTrial, Scheduler, Started, Submission } from '../executor.js';
-import type { SlurmClient } from './client.js';
-import { arrayFolder, claimsOf, doneBefore, jobFile, readArray, readJson, readResult, stopFile, writeArray, type Claim } from './files.js'; // prettier-ignore
+import type { Answer, SlurmClient } from './client.js';
+import { arrayFolder, claimsOf, doneBefore, jobFile, readJson, readResult, stopFile, writeArray, type Claim, type TaskEntry } from './files.js'; // prettier-ignore
 import { judge, type Look } from './judge.js';
 import { memoryFor } from './memory.js';
 import { phaseOf, type QueueRow } from './queue.js';
@@ -22,6 +23,8 @@ import { pollEvery, settleTime } from './timing.js';
 const WRAPPER = fileURLToPath(new URL('./wrapper.js', import.meta.url));
 /** Trials that are handed over within so many milliseconds go in one array. */
 const GATHER = 300;
+/** Slurm's words where there are more jobs than it takes: of an array, or of this user. */
+const TOO_MANY = /array specification|submit limit|MaxSubmit|MaxJob/i;
 /** Tasks of one array: Slurm's own limit is 1001 as a rule (MaxArraySize). */
 const LARGEST_ARRAY = 1000;
 
@@ -60,8 +63,8 @@ interface Task {
   asked: boolean;
   /** Since when Slurm says what does not fit what the files say, milliseconds. */
   oddSince?: number | undefined;
-  /** Of its row, when it was last seen. */
-  restarts: number;
+  /** Id of its array, once it is known. */
+  array: number | undefined;
 }
 
 interface Wish {
@@ -124,23 +127,16 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
     entries.forEach(({ key, attempt }, task) => {
       appendJournal(results, key, { t: 'queued', attempt, wall: now(), token, task });
     });
-    let answer = await client.submit(script, file);
-    for (let told = false; answer.t === 'unreachable' && !closed && !stopped;) {
-      if (!told)
-        say(`Slurm takes no jobs now (${answer.message}): trying again every ${seconds(pollEvery())}.`);
-      told = true;
-      await pause(pollEvery());
-      // It may have taken the job and not have said so.
-      const known = (await client.queue())?.find((row) => row.name === token);
-      answer =
-        known === undefined ? await client.submit(script, file) : { t: 'ok', text: String(known.array) };
+    const answer = await hand(script, file, token, group.length);
+    if (answer.t === 'refused' && TOO_MANY.test(answer.message) && group.length > 1) {
+      takeBack(entries, folder, `sbatch refused it: ${answer.message}`);
+      const half = Math.ceil(group.length / 2);
+      for (const part of [group.slice(0, half), group.slice(half)]) await submit(part, needs, limit);
+      return;
     }
     if (answer.t !== 'ok') {
       const reason = answer.t === 'refused' ? `sbatch refused it: ${answer.message}` : 'never submitted';
-      entries.forEach(({ key, attempt }, task) => {
-        fs.writeFileSync(stopFile(folder, task), '');
-        appendJournal(results, key, { t: 'dequeued', attempt, wall: now(), reason });
-      });
+      takeBack(entries, folder, reason);
       const exit: Exit = { exitCode: null, signal: null, asked: true };
       const error = new UserError(
         `Slurm refuses the trials: ${answer.message}\nThe script: ${path.relative('.', file)}`,
@@ -154,11 +150,38 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
     group.forEach(({ submission: { key }, turn }, index) => {
       const { attempt } = entries[index]!;
       appendJournal(results, key, { t: 'submitted', attempt, wall: now(), job: `${id}_${index}` });
-      const task: Task = { key, token, index, from: attempt, told: attempt - 1, waiting: turn, asked: false, restarts: 0 }; // prettier-ignore
+      const task: Task = { key, token, index, from: attempt, told: attempt - 1, waiting: turn, asked: false, array: Number(id) }; // prettier-ignore
       tasks.set(key, task);
       if (left) leaveTask(task);
       if (stopped) askTask(task);
     });
+  };
+
+  const takeBack = (entries: readonly TaskEntry[], folder: string, reason: string) => {
+    entries.forEach(({ key, attempt }, task) => {
+      fs.writeFileSync(stopFile(folder, task), '');
+      appendJournal(results, key, { t: 'dequeued', attempt, wall: now(), reason });
+    });
+  };
+
+  /** Submits a script, once, as soon as Slurm takes it. */
+  const hand = async (script: string, file: string, token: string, count: number): Promise<Answer> => {
+    let answer = await client.submit(script, file);
+    // Where it takes no more of this user's jobs, the end of one makes room.
+    const later = () => answer.t === 'unreachable' || (answer.t === 'refused' && count === 1 && tasks.size > 0 && TOO_MANY.test(answer.message)); // prettier-ignore
+    for (let told = false; answer.t !== 'ok' && later() && !closed && !stopped;) {
+      if (!told)
+        say(`Slurm takes no jobs now (${answer.message}): trying again every ${pollEvery() / 1000} s.`);
+      told = true;
+      await sleep(pollEvery());
+      const rows = await client.queue();
+      if (rows === undefined) continue;
+      // It may have taken the job and not have said so.
+      const known = rows.find((row) => row.name === token);
+      answer =
+        known === undefined ? await client.submit(script, file) : { t: 'ok', text: String(known.array) };
+    }
+    return answer;
   };
 
   const gather = () => {
@@ -184,7 +207,7 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
       from: open.attempt,
       told: Math.max(open.attempt - 1, ...ended),
       asked: false,
-      restarts: 0,
+      array: readJson<{ id: number }>(jobFile(arrayFolder(results, open.token)))?.id,
     };
     tasks.set(key, task);
     return task;
@@ -215,9 +238,7 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
 
   /** Those of one moment in one call. */
   const cancel = (task: Task) => {
-    const id = readJson<{ id: number }>(jobFile(arrayFolder(results, task.token)))?.id;
-    if (id === undefined) return;
-    if (toCancel.push(`${id}_${task.index}`) > 1) return;
+    if (task.array === undefined || toCancel.push(`${task.array}_${task.index}`) > 1) return;
     setImmediate(() => {
       const ids = toCancel;
       toCancel = [];
@@ -246,13 +267,9 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
         current.kill = setTimeout(() => running.kill(), grace + settleTime());
       },
       kill() {
-        task.asked = true;
-        cancel(task);
-        // What it says of its end is read, if it comes in time; else the next run reads it.
         clearTimeout(current.kill);
-        current.kill = setTimeout(() => {
-          if (task.running === current) leaveTask(task);
-        }, settleTime());
+        askTask(task);
+        cancel(task); // what it says of its end is waited for all the same
       },
     };
     const { job, node, wall, device, threads, resume } = claim;
@@ -274,7 +291,7 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
   const look = (task: Task, rows: Map<string, QueueRow> | undefined) => {
     const { key, token, index, running } = task;
     const row = rows?.get(`${token} ${index}`);
-    if (row !== undefined) task.restarts = Math.max(task.restarts, row.restarts);
+    task.array ??= row?.array;
     // Of thousands that have not begun no folder is read.
     const untouched = row !== undefined && phaseOf(row) === 'waiting' && row.restarts === 0 && running === undefined; // prettier-ignore
     if (untouched) return (task.oddSince = undefined);
@@ -335,8 +352,14 @@ export function openSlurmScheduler(options: SlurmOptions): Scheduler {
   return {
     async next(submission) {
       const { key } = submission;
-      if (stopped) return { exit: { exitCode: null, signal: null, asked: true } };
       const task = tasks.get(key) ?? adopt(key);
+      if (stopped) {
+        if (task !== undefined) {
+          cancel(task); // Slurm has put it into its queue again
+          drop(task, 'stopped before it began');
+        }
+        return { exit: { exitCode: null, signal: null, asked: true } };
+      }
       if (task !== undefined) {
         if (left) return { exit: { exitCode: null, signal: null, left: true } };
         return new Promise((turn) => {
@@ -372,17 +395,4 @@ function inWords({ lost, cancelled }: Exit): string {
 
 function now(): number {
   return Date.now() / 1000;
-}
-
-function seconds(milliseconds: number): string {
-  return `${milliseconds / 1000} s`;
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** Whether the folder of an open job is there: a copy of a results folder may lack it. */
-export function hasArray(results: string, token: string): boolean {
-  return readArray(arrayFolder(results, token)) !== undefined;
 }

@@ -38,7 +38,8 @@ const restart = Number(env.SLURM_RESTART_COUNT ?? 0);
 let asked: Result['asked'] = null;
 let stop: (() => void) | undefined;
 const ask = (why: NonNullable<Result['asked']>) => {
-  asked ??= why;
+  if (asked !== null) return;
+  asked = why;
   stop?.();
 };
 process.on('SIGUSR1', () => ask('time'));
