@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'results/', 'src/store/migrations/'] },
+  { ignores: ['dist/', 'node_modules/', 'results/', 'src/store/migrations/', 'bench/.*/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -32,6 +32,8 @@ export default tseslint.config(
           'process',
           'setInterval',
           'setTimeout',
+          'fetch',
+          'URLSearchParams',
         ].map((name) => [name, 'readonly']),
       ),
     },

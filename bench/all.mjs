@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const BENCHMARKS = ['engines', 'forms', 'images', 'plan', 'runner', 'trainer'];
+const BENCHMARKS = ['engines', 'forms', 'images', 'plan', 'report', 'runner', 'trainer'];
 const PAGE = new URL('../docs/benchmarks.md', import.meta.url);
 const HEAD =
   '# Benchmarks\n\nThe last run of each, written by `npm run bench -- --write-docs`. Ratios and goals are of one run on one machine.\n';

@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 /** By name: a script beside this one, and its arguments. */
 const PARTS = {
+  install: ['verify-install.mjs'],
   chaos: ['chaos/main.mjs', '--kills', '1000'],
+  // 1,000 trials on a Slurm of two virtual nodes: needs slurm-wlm and munge.
+  slurm: ['../node_modules/vitest/vitest.mjs', 'run', '-c', 'test/slurm/vitest.config.ts', 'sweep', '-t', 'each on a GPU'], // prettier-ignore
 };
 
 const named = process.argv.slice(2);
@@ -20,7 +23,9 @@ const failed = (named.length > 0 ? named : Object.keys(PARTS)).filter((name) => 
   const [script, ...args] = PARTS[name];
   console.log(`# ${name}`);
   const file = fileURLToPath(new URL(script, import.meta.url));
-  return spawnSync(process.execPath, [file, ...args], { stdio: 'inherit' }).status !== 0;
+  // What is missing is no reason to leave a part out; VERIFY has tests do in full what they else do in small.
+  const env = { ...process.env, CI: 'true', VERIFY: 'true' };
+  return spawnSync(process.execPath, [file, ...args], { stdio: 'inherit', env }).status !== 0;
 });
 console.log(failed.length === 0 ? 'All parts hold.' : `Failed: ${failed.join(', ')}`);
 process.exit(failed.length === 0 ? 0 : 1);

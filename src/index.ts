@@ -5,6 +5,7 @@
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { runSweepFile } from './commands/run.js';
+import { bringUpToDate } from './runner/projection.js';
 import type { SweepSummary } from './runner/run-sweep.js';
 import { openExistingStore } from './store/open.js';
 import { readSweep, type TrialRecord } from './store/queries.js';
@@ -88,7 +89,9 @@ export async function runSweep(file: string, options: RunOptions = {}): Promise<
  * @throws UserError if there is no such sweep or no such results folder
  */
 export function readTrials(options: { sweep?: string; results?: string } = {}): TrialRecord[] {
-  const store = openExistingStore(path.resolve(options.results ?? 'results'));
+  const results = path.resolve(options.results ?? 'results');
+  bringUpToDate(results);
+  const store = openExistingStore(results);
   try {
     return readSweep(store, options.sweep).trials;
   } finally {

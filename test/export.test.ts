@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readWith, requireReaders } from './readers.js';
+import { readIn, readWith, requireReaders } from './readers.js';
 import { listTrials, readEvents, sweep, temporaryFolder, until, writeImages } from './support.js';
 
 const TRAINER = fileURLToPath(new URL('fixtures/export-trainer.mjs', import.meta.url));
@@ -95,6 +95,17 @@ describe('tables', () => {
       }
     },
   );
+});
+
+describe('docs/export.md', () => {
+  it('shows a notebook that runs', async ({ skip }) => {
+    requireReaders(skip);
+    expect((await exportAs('parquet', 'tables')).exitCode).toBe(0);
+    const page = fileURLToPath(new URL('../docs/export.md', import.meta.url));
+    const { lines, rows } = await readIn<{ lines: number; rows: unknown[][] }>(folder, 'run_page', page);
+    expect(lines).toBe(2); // a curve for each patch size
+    expect(rows).toEqual([[16, 22.5, expect.closeTo(Math.SQRT1_2, 9), 2], [32, 22.5, expect.closeTo(Math.SQRT1_2, 9), 2]]); // prettier-ignore
+  });
 });
 
 interface Board {

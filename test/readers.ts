@@ -6,7 +6,6 @@ import { execa } from 'execa';
 import { cacheFolder } from '../src/cache.js';
 
 const FOLDER = path.join(cacheFolder(), 'readers');
-export const READER_PYTHON = path.join(FOLDER, 'bin', 'python');
 
 /** Leaves a test out where they are missing; in CI it fails then. */
 export function requireReaders(skip: (note: string) => void): void {
@@ -18,7 +17,12 @@ export function requireReaders(skip: (note: string) => void): void {
 
 /** Runs `test/readers/NAME.py` and gives back the JSON that it prints. */
 export async function readWith<T>(name: string, ...args: string[]): Promise<T> {
+  return readIn<T>(process.cwd(), name, ...args);
+}
+
+/** The same in a folder. */
+export async function readIn<T>(cwd: string, name: string, ...args: string[]): Promise<T> {
   const script = fileURLToPath(new URL(`readers/${name}.py`, import.meta.url));
-  const { stdout } = await execa(READER_PYTHON, [script, ...args]);
+  const { stdout } = await execa(path.join(FOLDER, 'bin', 'python'), [script, ...args], { cwd });
   return JSON.parse(stdout) as T;
 }

@@ -85,7 +85,7 @@ test('shows the report with the state of the sweep, and keeps both up to date un
   page.on('pageerror', ({ message }) => complaints.push(message));
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(url);
-  await page.waitForSelector('body[data-version]');
+  await page.waitForSelector('body[data-version]', PATIENCE);
   const header = page.locator('header');
   await expect.poll(() => header.textContent(), PATIENCE).toContain('0 of 3 done, 2 run, 1 waits');
   expect(await header.textContent()).toContain('name a seed 1');
@@ -101,7 +101,7 @@ test('shows the report with the state of the sweep, and keeps both up to date un
       }
     }
   };
-  await reader((frame) => frame.locator('.js-plotly-plot').first().scrollIntoViewIfNeeded());
+  await reader((frame) => frame.locator('.chart').first().scrollIntoViewIfNeeded());
   await reader((frame) => frame.waitForSelector('.js-plotly-plot .main-svg'));
   await reader((frame) => frame.evaluate(`Plotly.relayout(document.querySelector('.js-plotly-plot'), { 'xaxis.range': [1, 3] })`)); // prettier-ignore
   await reader((frame) => frame.locator('[data-section=trials] [name=filter]').fill(b));
@@ -111,7 +111,7 @@ test('shows the report with the state of the sweep, and keeps both up to date un
   const shown = await version(page);
 
   told.let('a');
-  await page.waitForSelector(`body:not([data-version="${shown}"])`);
+  await page.waitForSelector(`body:not([data-version="${shown}"])`, PATIENCE);
   await expect.poll(() => reader((frame) => frame.locator('[data-section=verdicts]').textContent()), PATIENCE).toContain('1 of 3'); // prettier-ignore
   await expect.poll(() => reader((frame) => frame.evaluate(TRIALS)), PATIENCE).toEqual(before);
   await expect.poll(() => reader((frame) => frame.evaluate(ZOOM)), PATIENCE).toBe('[1,3]');

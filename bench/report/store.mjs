@@ -42,7 +42,14 @@ function makeTrial(db, trial, steps) {
     updates: steps,
   });
   insert(db, 'sweep_trials', { sweep: 1, trial, position: trial });
-  insert(db, 'attempts', { trial, attempt: 1, started, ended: started + steps, outcome: 'done', engine: 'onnx' });
+  insert(db, 'attempts', {
+    trial,
+    attempt: 1,
+    started,
+    ended: started + steps,
+    outcome: 'done',
+    engine: 'onnx',
+  });
   const row = db.prepare(
     'INSERT INTO metrics (trial, attempt, name, step, wall, pixels, value) VALUES (?, 1, ?, ?, ?, ?, ?)',
   );

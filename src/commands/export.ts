@@ -39,7 +39,7 @@ const sweepCommand: CommandModule<object, SweepArguments> = {
       .option('format', {
         choices: FORMATS,
         demandOption: true,
-        describe: 'csv, json, ndjson, parquet: tables; tensorboard: event files',
+        describe: 'csv, json, ndjson, parquet: tables; tensorboard: event files; mlflow: a store',
       })
       .option('out', {
         type: 'string',

@@ -355,6 +355,9 @@ grid:
   },
 };
 
+/** Side below which three strided layers of a discriminator leave nothing of a patch. */
+const LEAST_PATCH = 24;
+
 /** @param found undefined: the phantom */
 function sweepText(name: string, folder: string, found: Found | undefined, compared: Compared): string {
   const schema = path.relative(folder, SCHEMA).split(path.sep).join('/');
@@ -372,7 +375,7 @@ question: ${compared.question}
 
 ${found === undefined ? PHANTOM : dataText(folder, found)}
 # The same in every trial. A small network, to see that all works; the paper's is filters 64, blocks 9.
-${compared.body(small, large, `filters: 8${side < 64 ? ', disc_layers: 1' : ''}`)}
+${compared.body(small, large, `filters: 8${small < LEAST_PATCH ? ', disc_layers: 1' : ''}`)}
 seeds: 3 # with one, a difference cannot be told from chance; a verdict takes eight
 budget: { pixels: 4M } # of each domain, the same for every trial; or updates, epochs, minutes
 `;

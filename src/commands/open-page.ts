@@ -15,7 +15,7 @@ export async function openPage(file: string): Promise<string | null> {
     process.platform === 'win32'
       ? ['cmd', '/c', 'start', '']
       : [process.platform === 'darwin' ? 'open' : 'xdg-open'];
-  const opener = execa(program!, [...words, file], { detached: true, stdio: 'ignore', cleanup: false });
+  const opener = execa(program, [...words, file], { detached: true, stdio: 'ignore', cleanup: false });
   let timer: NodeJS.Timeout | undefined;
   const running = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), LONG_ENOUGH_MS)));
   try {

@@ -66,10 +66,10 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
       })
       .option('json', jsonOption)
       .check(({ all, sweeps, format, open, json }) => {
-        if (all && sweeps?.length) throw new Error('--all takes every sweep: name none beside it.');
-        if (open && format !== 'html') throw new Error('--open goes with --format html.');
+        if (all && sweeps?.length) throw new UserError('--all takes every sweep: name none beside it.');
+        if (open && format !== 'html') throw new UserError('--open goes with --format html.');
         if (json && format !== 'html')
-          throw new Error('--json tells where the page was written; --format json gives the figures.');
+          throw new UserError('--json tells where the page was written; --format json gives the figures.');
         return true;
       })
       .example('$0 report --open', 'the last sweep, to results/report.html, and in the browser')

@@ -109,7 +109,9 @@ function chooseCheckpoint(
       .sort((a, b) => a.step - b.step);
   const [plain, best] = [steps(/^step-(\d+)$/), steps(/^best-step-(\d+)$/)];
   if (plain.length + best.length === 0)
-    throw new UserError(`Trial ${key} has no checkpoint yet. sweep run goes on with it.`);
+    throw new UserError(
+      `Trial ${key} has no checkpoint. If it is not finished, sweep run goes on with it; if sweep gc removed them, sweep rm and sweep run train it anew.`,
+    );
   const kinds = [...(best.length > 0 ? ['best'] : []), ...(plain.length > 0 ? ['last'] : [])];
   const choice = wanted ?? kinds[0]!;
   if (choice === 'best' && best.length > 0) return { folder: best.at(-1)!.folder, kind: 'best' };

@@ -76,6 +76,11 @@ async function watch(args: ArgumentsCamelCase<WatchArguments>): Promise<void> {
   console.log(`Sweep ${sweep} is shown at\n${server.url}\nCtrl-C ends this, and stops no sweep.`);
   if (args.open) openInBrowser(server.url);
 
+  let complained = '';
+  const complain = (message: string) => {
+    if (message !== complained) console.error(message);
+    complained = message;
+  };
   const ended = new AbortController();
   const state = { building: false, notBefore: 0, made: '' };
   const build = async () => {
@@ -91,7 +96,7 @@ async function watch(args: ArgumentsCamelCase<WatchArguments>): Promise<void> {
       report = { text, version: (report?.version ?? 0) + 1 };
       server.send('report', String(report.version));
     } catch (error) {
-      if (!ended.signal.aborted) console.error(`The report cannot be made now: ${messageOf(error)}`);
+      if (!ended.signal.aborted) complain(`The report cannot be made now: ${messageOf(error)}`);
     } finally {
       const took = performance.now() - begun;
       state.notBefore = performance.now() + Math.max(REPORT_EVERY, REST * took);
@@ -108,7 +113,7 @@ async function watch(args: ArgumentsCamelCase<WatchArguments>): Promise<void> {
       if (view !== told) server.send('status', view);
       told = view;
     } catch (error) {
-      console.error(messageOf(error)); // e.g. while the database is made anew
+      complain(messageOf(error)); // e.g. while the database is made anew
     }
   };
   look();

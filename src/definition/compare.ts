@@ -32,10 +32,7 @@ export interface Claim {
   primary: boolean;
 }
 
-/**
- * Fewer seeds give estimates and no verdict: 80 % power for an effect of 1.3 standard deviations needs so many, and an interval
- * over three is as wide as five.
- */
+/** Fewer seeds give estimates and no verdict: an interval over three is three times as wide as one over eight. */
 export const SEEDS_FOR_A_VERDICT = 8;
 
 const COMPARE =

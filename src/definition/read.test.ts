@@ -54,7 +54,7 @@ describe('a right file', () => {
       seeds: [1],
       budget: { pixels: 40_000_000 },
       compare: [],
-      exam: { at: [1], extent: 'core', critic: 100 },
+      exam: { at: [1], extent: 'core', critic: 200 },
       checkpoints: { keep: [] },
       retry: { limit: 2, hang: 'auto' },
       resources: {
@@ -73,7 +73,7 @@ describe('a right file', () => {
 
   it('may set one part of the exam and leave the others', () => {
     const exam = (text: string) => readDefinition(`${HEAD}grid: { patch: 64 }\nexam: ${text}`, 'a.yaml').exam;
-    expect(exam('{ extent: full }')).toEqual({ at: [1], extent: 'full', critic: 100 });
+    expect(exam('{ extent: full }')).toEqual({ at: [1], extent: 'full', critic: 200 });
     expect(exam('{ critic: off }')).toEqual({ at: [1], extent: 'core', critic: 'off' });
     expect(exam('{ at: [0.5], critic: 400 }')).toEqual({ at: [0.5], extent: 'core', critic: 400 });
     expect(() => exam('{ critic: none }')).toThrow('off, or the updates that the critic learns for');

@@ -388,14 +388,14 @@ function fileSchema(kind: 'own' | 'free') {
               ),
             critic: z
               .union([z.literal('off'), z.int().min(1).max(10_000)], { error: EXAM_CRITIC })
-              .default(100)
+              .default(200)
               .describe(
                 'Updates that a fresh critic, the same for every trial, learns for on validation images, before it is asked to tell translations of test images from real ones; off: none.',
               ),
           },
           { error: EXAM },
         )
-        .default({ at: [1], extent: 'core', critic: 100 })
+        .default({ at: [1], extent: 'core', critic: 200 })
         .describe('The exam on whole test images. It decides nothing of the training, and no key.'),
       compare: compareSchema(setting, kind === 'own' ? OWN_NAMES : FREE_NAMES),
       early_stop: earlyStopSchema(kind === 'own'),

@@ -124,7 +124,10 @@ export function tablesOf(
   ];
 }
 
-/** One row a trial: what became of it, what its last attempt computed with, and its parameters in columns of their own. */
+/**
+ * One row a trial: what became of it, what its last attempt computed with, and its parameters in columns of their own. But for `trial`, no
+ * column has a name of another table's, since it is there to be joined with them.
+ */
 function trialTable({ name: sweep, trials }: StoredSweep): Table {
   const names = [...new Set(trials.flatMap(({ parameters }) => Object.keys(parameters)))];
   const types = Object.fromEntries(names.map((name) => [name, typeOfAll(trials, name)]));
@@ -140,16 +143,16 @@ function trialTable({ name: sweep, trials }: StoredSweep): Table {
       budget: 'number',
       budget_unit: 'text',
       data: 'text',
-      step: 'integer',
+      updates_done: 'integer',
       updates: 'integer',
       attempts: 'integer',
       started: 'number',
       ended: 'number',
-      seconds: 'number',
+      spent_seconds: 'number',
       engine: 'text',
       device: 'text',
       threads: 'integer',
-      cpu: 'text',
+      processor: 'text',
       host: 'text',
       micro_batch: 'integer',
       peak_memory: 'integer',
@@ -173,14 +176,14 @@ function trialTable({ name: sweep, trials }: StoredSweep): Table {
           budget,
           budget_unit: budgetUnit,
           data: trial.dataFingerprint,
-          step: trial.step,
+          updates_done: trial.step,
           updates: trial.updates,
           attempts: attempts.length,
           ...timesOf(trial),
           engine: last?.engine ?? null,
           device: last?.device ?? null,
           threads: last?.threads ?? null,
-          cpu: last?.cpu ?? null,
+          processor: last?.cpu ?? null,
           host: last?.host ?? null,
           micro_batch: last?.microBatch ?? null,
           peak_memory: peaks.length > 0 ? Math.max(...peaks) : null,
@@ -199,13 +202,13 @@ function trialTable({ name: sweep, trials }: StoredSweep): Table {
 export function timesOf({ attempts }: StoredTrial): {
   started: number | null;
   ended: number | null;
-  seconds: number | null;
+  spent_seconds: number | null;
 } {
   const seconds = attempts.flatMap(({ started, ended }) => (ended === null ? [] : ended - started));
   return {
     started: attempts[0]?.started ?? null,
     ended: attempts.at(-1)?.ended ?? null,
-    seconds: seconds.length > 0 ? seconds.reduce((sum, one) => sum + one) : null,
+    spent_seconds: seconds.length > 0 ? seconds.reduce((sum, one) => sum + one) : null,
   };
 }
 

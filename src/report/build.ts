@@ -46,7 +46,8 @@ export interface ReportOptions {
 
 /** The page, as text. The same sweeps and pictures give the same bytes. */
 export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptions): string {
-  const pictureBytes = PICTURE_BYTES / sweeps.length;
+  const pictured = sweeps.filter(({ trials }) => trials.some(({ samples }) => samples.length > 0));
+  const pictureBytes = PICTURE_BYTES / Math.max(1, pictured.length);
   const shown = sweeps.map((_, at) => sweepView(sweeps, at, pictureBytes, options));
   const script = scripts();
   const plotly = packedPlotly();

@@ -55,12 +55,14 @@ export function blockedAnova(
   const grand = mean(values.flat());
   const squares = (means: readonly number[], weight: number) =>
     weight * means.reduce((sum, value) => sum + (value - grand) ** 2, 0);
-  const total = squares(values.flat(), 1);
-  const blocks = squares(
-    Array.from({ length: seeds }, (_, seed) => mean(values.map((row) => row[seed]!))),
-    settings,
-  );
-  const cells = squares(values.map(mean), seeds);
+  const settingMeans = values.map(mean);
+  const seedMeans = Array.from({ length: seeds }, (_, seed) => mean(values.map((row) => row[seed]!)));
+  const blocks = squares(seedMeans, settings);
+  const cells = squares(settingMeans, seeds);
+  // From what is left of each value: as a difference of the sums above, a small error would be lost in rounding.
+  const error = values
+    .flatMap((row, at) => row.map((value, seed) => value - settingMeans[at]! - seedMeans[seed]! + grand))
+    .reduce((sum, left) => sum + left ** 2, 0);
   const main = factors.map(({ name, levels }, at) => {
     const means = kinds[at]!.map((level) => mean(values.filter((_, i) => levels[i] === level).flat()));
     return {
@@ -79,12 +81,11 @@ export function blockedAnova(
           {
             source: main.length > 2 ? 'interactions' : 'interaction',
             degrees: rest,
-            sumOfSquares: cells - explained,
+            sumOfSquares: Math.max(0, cells - explained),
           },
         ]
       : []),
   ];
-  const error = total - blocks - cells;
   const variance = error / degrees;
   return {
     rows: [

@@ -173,27 +173,29 @@ function openSources(readFile: (file: string) => Uint8Array, budget: number) {
     missing: () => missing,
     add(wanted: readonly Candidate[], form: Form = { cut: false, shrunk: false }): boolean {
       const fresh = new Map<string, Source>();
-      const drawn: { frame: Candidate; role: string; hash: string }[] = [];
-      let lost = 0;
+      const drawn: { frame: Candidate; role: string; id: string }[] = [];
+      let [size, lost] = [0, 0];
       for (const frame of wanted) {
         for (const { role, file } of frame.samples) {
-          const source = sourceOf(readFile, file, GIVEN.includes(role) ? { ...form, shrunk: false } : form);
-          if (source === undefined) {
-            lost++;
-            continue;
+          const own = { ...form, shrunk: form.shrunk && !GIVEN.includes(role) };
+          const content = contentOf(readFile, file);
+          const id = `${content?.hash} ${JSON.stringify(own)}`;
+          if (content && !known.has(id) && !fresh.has(id)) {
+            const source = sourceOf(content.bytes, own);
+            if (source) fresh.set(id, source);
+            size += source?.url.length ?? 0;
           }
-          const hash = createHash('sha256').update(source.url).digest('base64');
-          if (!known.has(hash)) fresh.set(hash, source);
-          drawn.push({ frame, role, hash });
+          // As soon as it is clear: drawing the rest would take longer than all else.
+          if (bytes + size > budget) return false;
+          if (known.has(id) || fresh.has(id)) drawn.push({ frame, role, id });
+          else lost++;
         }
       }
-      const size = [...fresh.values()].reduce((sum, { url }) => sum + url.length, 0);
-      if (bytes + size > budget) return false;
       bytes += size;
       missing += lost;
-      for (const [hash, source] of fresh) known.set(hash, sources.push(source) - 1);
+      for (const [id, source] of fresh) known.set(id, sources.push(source) - 1);
       for (const frame of wanted) frame.roles = {};
-      for (const { frame, role, hash } of drawn) frame.roles[role] = known.get(hash)!;
+      for (const { frame, role, id } of drawn) frame.roles[role] = known.get(id)!;
       frames.push(...wanted);
       return true;
     },
@@ -210,13 +212,17 @@ function openSources(readFile: (file: string) => Uint8Array, budget: number) {
   };
 }
 
-function sourceOf(readFile: (file: string) => Uint8Array, file: string, form: Form): Source | undefined {
-  let bytes: Uint8Array;
+/** Undefined where the file cannot be read. */
+function contentOf(readFile: (file: string) => Uint8Array, file: string) {
   try {
-    bytes = readFile(file);
+    const bytes = readFile(file);
+    return { bytes, hash: createHash('sha256').update(bytes).digest('base64') };
   } catch {
     return undefined;
   }
+}
+
+function sourceOf(bytes: Uint8Array, form: Form): Source | undefined {
   const thumbnail = thumbnailOf(bytes, form);
   if (thumbnail === undefined) return undefined;
   const { png, width, height } = thumbnail;

@@ -72,7 +72,7 @@ describe.skipIf(missing)('in a browser, from disk, offline', () => {
 
     test('shows X, G(X), F(G(X)), Y and a difference of one seed of each setting', async () => {
       await page.locator('.wall').scrollIntoViewIfNeeded();
-      expect(await page.locator('.wall thead th').allTextContents()).toEqual(['Trial', 'X', 'G(X)', 'F(G(X))', 'Y', 'difference']); // prettier-ignore
+      expect(await page.locator('.wall thead th').allTextContents()).toEqual(['Trialat about 100 %', 'X', 'G(X)', 'F(G(X))', 'Y', 'differenceG(X) − X, ±16\u202f448']); // prettier-ignore
       expect(await tiles().count()).toBe(8 * 5);
       await page.getByRole('checkbox', { name: 'all seeds' }).check();
       expect(await tiles().count()).toBe(16 * 5);
@@ -149,7 +149,7 @@ describe.skipIf(missing)('in a browser, from disk, offline', () => {
 
     test('lays settings against seeds', async () => {
       await page.getByRole('radio', { name: 'settings × seeds' }).check();
-      expect(await page.locator('.wall thead th').allTextContents()).toEqual(['Setting', 'seed 1', 'seed 2']);
+      expect(await page.locator('.wall thead th').allTextContents()).toEqual(['Settingat about 100 %', 'seed 1', 'seed 2']); // prettier-ignore
       expect(await page.locator('.wall tbody tr').count()).toBe(8);
       expect(await tiles().count()).toBe(16);
       await page.getByRole('radio', { name: 'side by side' }).check();

@@ -1,4 +1,4 @@
-/** @file Gathers what a sweep's status is made of: the store, the journals of trials that are not settled, the registry. Writes nothing. */
+/** @file Gathers what a sweep's status is made of: the store, the journals of trials that are not settled, the registry. Writes nothing there. */
 import fs from 'node:fs';
 import { UserError } from '../errors.js';
 import { availableCores, hostHash } from '../machine.js';
@@ -9,6 +9,7 @@ import { openJob, type JournalEntry } from './journal.js';
 import { runRecordFile } from './layout.js';
 import { liveRunner } from './lock.js';
 import { isSame } from './processes.js';
+import { bringUpToDate } from './projection.js';
 import { readReservations, type Reservation } from './registry.js';
 import { statusOf, type Load, type RunRecord, type SweepStatus, type TrialFacts } from './status.js';
 
@@ -17,6 +18,7 @@ import { statusOf, type Load, type RunRecord, type SweepStatus, type TrialFacts 
  * @throws UserError if there is no such sweep, or the database cannot be read
  */
 export function readStatus(results: string, name?: string, now = Date.now() / 1000): SweepStatus {
+  bringUpToDate(results);
   return readStore(results, (store) => {
     const sweep = selectSweep(store, name);
     const run = readRun(results, sweep.name);

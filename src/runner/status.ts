@@ -252,7 +252,7 @@ function progressOf(
     step,
     updates: trial.updates,
     share: state === 'done' ? 1 : (share ?? 0),
-    rate: isRunning && told !== undefined && span > 0 ? (told.last.step - told.first.step) / span : null,
+    rate: isRunning && told !== undefined && span > 0 && step !== trial.updates ? (told.last.step - told.first.step) / span : null, // prettier-ignore
     secondsLeft: null,
     until: null,
     metrics: isRunning ? (told?.values ?? {}) : {},
@@ -321,6 +321,7 @@ function withTimes(
   const own = told.map((trial, at): number | null => {
     const { budget } = facts[at]!;
     if ('minutes' in budget) return Math.max(0, 60 * budget.minutes - spent[at]!);
+    if (trial.updates !== null && trial.step >= trial.updates) return 0; // at its exam
     if (trial.rate === null || trial.rate <= 0 || trial.updates === null) return null;
     return Math.max(0, trial.updates - trial.step) / trial.rate;
   });

@@ -1,10 +1,12 @@
 /** @file Sweeps by Slurm: what a user of a cluster does, and what they may do to their jobs. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { smallSweep, until, writeImages } from '../support.js';
 import { describeWithSlurm } from './cluster.js';
 import { makeWorld, type World } from './world.js';
+
+const MANY = process.env.VERIFY ? 1000 : 100;
 
 describeWithSlurm('a sweep on a cluster', (cluster) => {
   const worlds: World[] = [];
@@ -13,6 +15,7 @@ describeWithSlurm('a sweep on a cluster', (cluster) => {
     worlds.push(world);
     return world;
   };
+  afterEach(() => cluster().call('scancel', '--me'));
   afterAll(() => worlds.forEach(({ folder }) => fs.rmSync(folder, { recursive: true, force: true })));
 
   test('gives the same trials and the same numbers as on one machine, and the same report on every machine', async () => {
@@ -32,15 +35,15 @@ describeWithSlurm('a sweep on a cluster', (cluster) => {
     expect(fs.existsSync(path.join(folder, 'results', 'sweep.db'))).toBe(false);
   });
 
-  test('runs 100 trials, each on a GPU of its own', async () => {
+  test(`runs ${MANY} trials, each on a GPU of its own`, { timeout: 6000 * MANY }, async () => {
     const { write, on, started, numbers } = newWorld();
-    write({ trials: 100, updates: 1 });
+    write({ trials: MANY, updates: 1 });
     const run = await on('login', 'run', 'sweep.yaml', '--executor', 'slurm');
-    expect(run.all).toContain('100 done, 0 failed, 0 left');
-    expect(started()).toHaveLength(100);
+    expect(run.all).toContain(`${MANY} done, 0 failed, 0 left`);
+    expect(started()).toHaveLength(MANY);
     expect(new Set(started().map(({ node, gpus }) => `${node} ${gpus}`)).size).toBe(8);
     expect(new Set(started().map(({ gpus }) => gpus?.length))).toEqual(new Set([1]));
-    expect(await numbers('login')).toHaveLength(100 * 2);
+    expect(await numbers('login')).toHaveLength(MANY * 2);
   });
 
   test('may be left alone, and come back to from another machine', async () => {

@@ -13,19 +13,19 @@ export interface World {
   folder: string;
   results: string;
   /** Writes `sweep.yaml`: `trials` trials that count to `updates` and wait at `hold`; `slurm`: what they ask of it. */
-  write(sweep: { trials: number; updates?: number; hold?: number; slurm?: string }): void;
+  write: (sweep: { trials: number; updates?: number; hold?: number; slurm?: string }) => void;
   /** `sweep ARGS` on a machine of this name, which has a cache and a state of its own. */
-  on(machine: string, ...args: string[]): ReturnType<typeof sweepIn>;
+  on: (machine: string, ...args: string[]) => ReturnType<typeof sweepIn>;
   /** Lets all trials that wait go on. */
-  go(): void;
+  go: () => void;
   /** What trials said as they began, in that order. */
-  started(): Started[];
+  started: () => Started[];
   /** A file of all trials' attempts of this number. */
-  attemptFiles(attempt: number, name: string): string[];
+  attemptFiles: (attempt: number, name: string) => string[];
   /** All numbers but times of all trials, by trial, metric and update, as a machine's database has them; and that `sweep fsck` finds no fault. */
-  numbers(machine: string, results?: string): Promise<unknown[]>;
+  numbers: (machine: string, results?: string) => Promise<unknown[]>;
   /** The report of a machine that sees the folder. */
-  report(machine: string): Promise<string>;
+  report: (machine: string) => Promise<string>;
 }
 
 export interface Started {

@@ -9,7 +9,6 @@ import { makeFolder } from '../../files.js';
 import { liveRunner } from '../../runner/lock.js';
 import { bringUpToDate } from '../../runner/projection.js';
 import { databasePath, openForReading, type Store } from '../../store/open.js';
-import { isShared } from '../../store/place.js';
 import { readStoredSweep, type StoredSweep } from '../../store/stream.js';
 
 /** Between two looks at the database, milliseconds. */
@@ -61,7 +60,7 @@ function look(
   name: string | undefined,
   read: (store: Pick<Store, 'db' | 'results'>, sweep: StoredSweep) => void,
 ): void {
-  if (isShared(results)) bringUpToDate(results);
+  bringUpToDate(results);
   if (!fs.existsSync(databasePath(results))) return;
   const { db, close } = openForReading(results);
   try {

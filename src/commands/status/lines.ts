@@ -83,7 +83,9 @@ function summary(status: SweepStatus): string[] {
   ].flatMap((part) => (typeof part === 'string' ? part : part[0] === 0 ? [] : part.join(' ')));
   const pace = [
     rate === null ? '' : `${decimal(rate)} updates/s`,
-    secondsLeft === null || until === null ? '' : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
+    secondsLeft === null || until === null || secondsLeft < 1
+      ? ''
+      : `${duration(secondsLeft)} left, until ${endOf(until, now)}`,
     runner === null
       ? counts.pending + counts.stopped + counts.interrupted > 0
         ? 'no runner works on it'

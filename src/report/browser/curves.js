@@ -17,12 +17,17 @@ section('curves', async (element, data) => {
   for (const { id, label } of data.groupings) grouping.append(option(id, label));
   for (const { id, short } of data.axes) axis.append(option(id, short));
   axis.value = data.axis;
+  // Only thinning leaves single records behind that no line shows.
+  controls.querySelector('.extremes').hidden = !data.panels.some(({ curves }) =>
+    curves.some(({ thinned }) => thinned),
+  );
   showLegend();
   await loadPlotly();
   controls.hidden = false;
 
+  let printing = false;
   const drawIfNeeded = (chart) => {
-    if (current.has(chart)) return;
+    if (printing || current.has(chart)) return;
     current.add(chart);
     draw(chart, false);
   };
@@ -49,8 +54,14 @@ section('curves', async (element, data) => {
   dark.addEventListener('change', redraw);
   window.addEventListener('resize', redraw);
   // On paper every chart is there, in the light colours, as wide as the page.
-  window.addEventListener('beforeprint', () => charts.forEach((chart) => draw(chart, true)));
-  window.addEventListener('afterprint', redraw);
+  window.addEventListener('beforeprint', () => {
+    printing = true;
+    charts.forEach((chart) => draw(chart, true));
+  });
+  window.addEventListener('afterprint', () => {
+    printing = false;
+    redraw();
+  });
   for (const button of element.querySelectorAll('button.csv')) {
     button.hidden = false;
     button.addEventListener('click', () =>
@@ -151,15 +162,13 @@ section('curves', async (element, data) => {
     const margin = { l: 50, r: labelled ? right : 14, t: 10, b: 50 };
     const inside = panel.references.map((line) => ({
       xref: 'paper',
-      x: 1,
-      xanchor: 'right',
+      x: 0,
+      xanchor: 'left',
       y: logy ? Math.log10(line.value) : line.value,
-      yanchor: 'bottom',
+      yanchor: 'top',
       showarrow: false,
       text: line.label,
       font: { size: 12, color: colours.soft },
-      bgcolor: `${colours.paper}d9`,
-      borderpad: 1,
     }));
     const layout = {
       width,
@@ -177,7 +186,7 @@ section('curves', async (element, data) => {
       },
       dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
       xaxis: {
-        title: { text: choice.axis.title, standoff: 8 },
+        title: { text: choice.axis.title, standoff: 8, font: { size: 13 } },
         type: choice.logx ? 'log' : 'linear',
         range: reachOf(drawn, choice.logx),
         tickformat: choice.axis.id === 'pixels' || choice.axis.id === 'updates' ? '~s' : '~g',

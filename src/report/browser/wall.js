@@ -217,15 +217,34 @@ async function openWall(element, data) {
     const scale = Number(control('scale').value);
     control('minus').value = amount(-scale, true);
     control('plus').value = amount(scale, true);
+    // What the controls say stands on the wall, too: on paper there are no controls.
+    const [first, ...others] = wall.querySelectorAll('thead th');
+    note(first, `at about ${state.share} %`);
+    const matrix = control('kind').closest('label').hidden === false;
+    const drawn = matrix ? control('kind').value === 'difference' && first : others.at(-1);
+    if (drawn && differences.length > 0) {
+      const { label } = differences[Number(control('difference').value)];
+      note(drawn, `${label.split(':')[0]}, ±${amount(scale, true).slice(1)}`);
+    }
+  }
+
+  /** Below a heading. */
+  function note(heading, text) {
+    const place = heading.querySelector('.which') ?? document.createElement('span');
+    Object.assign(place, { className: 'which', textContent: text });
+    heading.append(place);
   }
 
   /** Grey levels of the page's pictures as stored values, where these are known. */
   function amount(level, difference = false) {
-    if (!data.range) return `${Math.round((100 * level) / 255)} %`;
-    const [low, high] = data.range;
+    const [low, high] = data.range ?? [0, 100];
     const value = (level / 255) * (high - low) + (difference ? 0 : low);
-    const text = Math.round(value).toLocaleString('en').replaceAll(',', '\u202f').replace('-', '−');
-    return difference && level > 0 ? `+${text}` : text;
+    const maximumFractionDigits = high - low >= 100 ? 0 : high - low >= 2 ? 2 : 4;
+    const text = value
+      .toLocaleString('en', { maximumFractionDigits })
+      .replaceAll(',', '\u202f')
+      .replace('-', '−');
+    return `${difference && level > 0 ? '+' : ''}${text}${data.range ? '' : ' %'}`;
   }
 
   function setWindow(level, width) {

@@ -89,12 +89,13 @@ export async function askCritic(
   const asking = await engine.compile(verdicts(), bank);
   try {
     const pixels = CRITIC_SIDE ** 2;
+    const scaled = scaleOf(learn.real);
     const draw = (images: readonly ImageCrops[]) => {
       const batch = new Float32Array(HALF * pixels);
       for (let n = 0; n < HALF; n++) {
         const crops = images[random.int(0, images.length - 1)]!;
         const at = random.int(0, CROPS - 1) * pixels;
-        batch.set(crops.subarray(at, at + pixels), n * pixels);
+        batch.set(scaled(crops.subarray(at, at + pixels)), n * pixels);
       }
       return batch;
     };
@@ -106,7 +107,7 @@ export async function askCritic(
     const rightly = async (images: readonly ImageCrops[], isRight: (logit: number) => boolean) => {
       let right = 0;
       for (const crops of images) {
-        const { logits } = await asking.run(bank, { crops });
+        const { logits } = await asking.run(bank, { crops: scaled(crops) });
         right += logits!.filter(isRight).length / CROPS;
       }
       return right / images.length;
@@ -121,6 +122,21 @@ export async function askCritic(
     await asking.dispose();
     bank.dispose();
   }
+}
+
+/** To mean 0 and deviation 1 of the real crops that it learns from, which are the same for every trial: tissue fills little of a CT's range. */
+function scaleOf(real: readonly ImageCrops[]): (crops: Float32Array) => Float32Array {
+  let [sum, squares, count] = [0, 0, 0];
+  for (const crops of real) {
+    for (const value of crops) {
+      sum += value;
+      squares += value * value;
+    }
+    count += crops.length;
+  }
+  const mean = sum / count;
+  const deviation = Math.sqrt(Math.max(0, squares / count - mean * mean)) || 1;
+  return (crops) => crops.map((value) => (value - mean) / deviation);
 }
 
 /** Wilson's interval of a share of `n`, which holds also at 0 and 1: (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. */
