@@ -9,7 +9,7 @@ import { databasePath } from '../store/open.js';
 import { resultsOption, sweepArgument } from './options.js';
 import { statusTables } from './status/lines.js';
 import type { BuildJob } from './watch/build-worker.js';
-import { openInBrowser } from './open-browser.js';
+import { openPage } from './open-page.js';
 import { serve } from './watch/server.js';
 
 interface WatchArguments {
@@ -74,7 +74,8 @@ async function watch(args: ArgumentsCamelCase<WatchArguments>): Promise<void> {
     report: () => report?.text,
   });
   console.log(`Sweep ${sweep} is shown at\n${server.url}\nCtrl-C ends this, and stops no sweep.`);
-  if (args.open) openInBrowser(server.url);
+  const closed = args.open ? await openPage(server.url) : null;
+  if (closed !== null) console.error(closed);
 
   let complained = '';
   const complain = (message: string) => {

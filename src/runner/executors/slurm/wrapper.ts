@@ -9,6 +9,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostHash } from '../../../machine.js';
 import { ENVIRONMENT, type AnyTrialConfig } from '../../../protocol.js';
+import { setBrokenCheckpointsAside } from '../../checkpoints.js';
 import { parseEvent } from '../../ingest.js';
 import { attemptDirectory, eventsFile, lastCheckpoint, listAttempts, outputFile, stepOf, trialDirectory } from '../../layout.js'; // prettier-ignore
 import { eachLine } from '../../lines.js';
@@ -23,6 +24,8 @@ import { patience } from './timing.js';
 /** How often it is looked whether to stop, and how often it is told that this attempt lives, milliseconds. */
 const LOOK_EVERY = 1000;
 const BEAT_EVERY = 5000;
+/** Exit code of a shell whose command was ended by SIGTERM. */
+const SHELL_TERM = 143;
 const MEGABYTE = 1024 * 1024;
 /** Of the memory that Slurm grants, what a trial chooses its micro-batch by: the rest is Node's own. */
 const SHARE_OF_MEMORY = 0.9;
@@ -64,6 +67,7 @@ async function run(): Promise<number> {
   }
   const threads = Number(env.SLURM_CPUS_PER_TASK ?? env.SLURM_CPUS_ON_NODE) || 1;
   const device = deviceOf(array.device);
+  setBrokenCheckpointsAside(results, key, (message) => console.error(message)); // what a node left that died
   const resume = lastCheckpoint(results, key);
   const started = Date.now() / 1000;
   const host = hostHash();
@@ -111,8 +115,8 @@ async function run(): Promise<number> {
   system.close();
   const last = lastWord(key, attempt);
   // Slurm signals all processes of a job: the trainer may be gone before this one has heard of it.
-  if (asked === null && last !== 'done') await sleep(LOOK_EVERY);
-  if (last === 'stopped') asked ??= 'signal';
+  const signalled = last === 'stopped' || exit.signal === 'SIGTERM' || exit.exitCode === SHELL_TERM;
+  if (signalled && last !== 'done') asked ??= 'signal';
   const ended = Date.now() / 1000;
   const now = lastCheckpoint(results, key);
   const further = now !== undefined && stepOf(now) > (from ?? 0);
