@@ -1,6 +1,6 @@
 /** @file What makes losses incomparable, on made-up sweeps of known geometry. */
 import { expect, test } from 'vitest';
-import { syntheticSweep } from '../../../test/fixtures/sweep-record.js';
+import { syntheticSweep, unthinned } from '../../../test/fixtures/sweep-record.js';
 import { cellsOf } from '../cells.js';
 import { factsInWords, factsTable } from './incomparable.js';
 
@@ -8,7 +8,7 @@ function sweepWith(blank: [number, number]) {
   const sweep = syntheticSweep({ seeds: [1, 2] });
   sweep.trials.forEach((trial, at) => {
     const value = [0.9, blank[at < 2 ? 0 : 1]];
-    trial.series['data/blank_share'] = { step: [1, 2], pixels: [1, 2], seconds: [1, 2], value };
+    trial.series['data/blank_share'] = unthinned({ step: [1, 2], pixels: [1, 2], seconds: [1, 2], value });
   });
   return sweep;
 }
