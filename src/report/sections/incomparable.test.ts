@@ -7,7 +7,7 @@ import { factsInWords, factsTable } from './incomparable.js';
 function sweepWith(blank: [number, number]) {
   const sweep = syntheticSweep({ seeds: [1, 2] });
   sweep.trials.forEach((trial, at) => {
-    const value = [0.9, blank[at < 2 ? 0 : 1]!];
+    const value = [0.9, blank[at < 2 ? 0 : 1]];
     trial.series['data/blank_share'] = unthinned({ step: [1, 2], pixels: [1, 2], seconds: [1, 2], value });
   });
   return sweep;
