@@ -220,7 +220,7 @@ resources: {trials: 4}
           return { host: null, device: gigabytes[Number((parameters as { n: number }).n)]! * 1e9 };
         }),
       say: () => undefined,
-      stream: fs.createWriteStream(path.join(m.folder, 'progress.txt')) as unknown as NodeJS.WriteStream,
+      stream: fs.createWriteStream(path.join(m.folder, 'progress.txt')),
     });
   /** Lets them go once one waits for room, and gives what had started by then. */
   const open = async (results: string) => {

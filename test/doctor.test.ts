@@ -140,7 +140,7 @@ describe('sweep run', () => {
       only: [],
       place: () => Promise.resolve({ engine: 'onnx', devices: ['cuda:98', 'cuda:99'], reason: 'a test' }),
       say: () => undefined,
-      stream: fs.createWriteStream(path.join(folder, 'progress.txt')) as unknown as NodeJS.WriteStream,
+      stream: fs.createWriteStream(path.join(folder, 'progress.txt')),
     });
     expect(summary.failed.map(({ reason }) => reason)).toEqual(
       Array(4).fill('its device is not there (exit code 69)'),
