@@ -36,6 +36,7 @@ function check(version, tarball) {
     });
     const node = path.join(nodes, 'node_modules', name);
     const env = {
+      ...process.env,
       PATH: [path.join(prefix, 'bin'), path.join(node, 'bin'), process.env.PATH].join(':'),
       HOME: home,
       npm_config_prefix: prefix,

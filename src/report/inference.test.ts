@@ -75,8 +75,9 @@ describe('the analysis of variance with seeds as blocks', () => {
         const paired = meanInterval(b.map((value, at) => value - a[at]!));
         const two = blockedAnova([a, b], [{ name: 'setting', levels: ['a', 'b'] }])!;
         const pooled = pooledInterval([a, b], [-1, 1], two);
-        expect(pooled.low).toBeCloseTo(paired.low, 8);
-        expect(pooled.high).toBeCloseTo(paired.high, 8);
+        // Values go to 900: where seeds hardly differ, the difference of large numbers is known to 1e-7.
+        expect(pooled.low).toBeCloseTo(paired.low, 6);
+        expect(pooled.high).toBeCloseTo(paired.high, 6);
       }),
     );
   });

@@ -1,4 +1,4 @@
-/** @file The plotting library as the page carries it: the part that draws on axes, compressed. */
+/** @file The plotting library as the page carries it: compressed, since it is ten megabytes of text. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
@@ -15,7 +15,7 @@ let packed: PackedScript | undefined;
 
 export function packedPlotly(): PackedScript {
   if (!packed) {
-    const source = readFileSync(createRequire(import.meta.url).resolve('plotly.js-cartesian-dist-min'));
+    const source = readFileSync(createRequire(import.meta.url).resolve('plotly.js-dist'));
     // A byte order mark would not survive the page's decoding, and the hash would be another.
     packed = { packed: gzipSync(source, { level: 9 }).toString('base64'), hash: contentHash(source) };
   }
