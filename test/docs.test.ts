@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CLI, smallSweep, sweep, temporaryFolder, writeImages } from './support.js';
+import { CLI, sweep, temporaryFolder, writeImages } from './support.js';
 
 const DOCS = fileURLToPath(new URL('../docs', import.meta.url));
 const folder = temporaryFolder();
@@ -26,6 +26,9 @@ const PAGES: Page[] = [
   { name: 'own-images.md', shorter: ['seeds=1', 'budget.updates=2', 'filters=2'] },
   { name: 'reading-the-report.md', shorter: [] },
   { name: 'recovering.md', shorter: [] },
+  { name: 'export.md', shorter: [] },
+  { name: 'store.md', shorter: [] },
+  { name: 'watching.md', shorter: [] },
   { name: 'gpus.md', shorter: [] },
   { name: 'how-it-works.md', shorter: [] },
 ];
@@ -44,22 +47,32 @@ function commandsOf(page: string): string[] {
 }
 
 beforeAll(async () => {
-  await writeImages(path.join(folder, 'raw'), 12, 64);
+  await writeImages(path.join(folder, 'raw'), 12, 160);
   fs.mkdirSync(path.join(folder, 'data'));
   fs.renameSync(path.join(folder, 'raw', 'x'), path.join(folder, 'data', 'soft'));
   fs.renameSync(path.join(folder, 'raw', 'y'), path.join(folder, 'data', 'sharp'));
+  // The study that pages speak of, small.
+  fs.mkdirSync(path.join(folder, 'sweeps'));
   fs.writeFileSync(
-    path.join(folder, 'sweep.yaml'),
-    smallSweep().replace('x: x, y: y', 'x: data/soft, y: data/sharp'),
+    path.join(folder, 'sweeps', 'patch.yaml'),
+    `name: patch-size
+question: Does a larger patch matter more than a larger batch?
+data: { x: ../data/soft, y: ../data/sharp, pairing: by-name }
+fixed: { filters: 2, blocks: 1 }
+grid: [{ patch: 64, batch: 4 }, { patch: 128, batch: 1 }]
+seeds: 2
+budget: { updates: 4 }
+`,
   );
+  fs.writeFileSync(path.join(folder, 'query.sql'), 'select count(*) as trials from trials');
   fs.mkdirSync(path.join(folder, 'bin'));
-  // What a reader types, made short: for `run` and `plan` the page's changes come on top.
+  // What a reader types, made short: for `run` and `plan` the page's changes come on top. Nobody is there to be asked.
   fs.writeFileSync(
     path.join(folder, 'bin', 'sweep'),
-    `#!/bin/sh\ncase "$1" in run|plan) exec ${process.execPath} ${CLI} "$@" $SHORTER ;; *) exec ${process.execPath} ${CLI} "$@" ;; esac\n`,
+    `#!/bin/sh\ncase "$1" in run|plan) exec ${process.execPath} ${CLI} "$@" $SHORTER ;; rm|gc) exec ${process.execPath} ${CLI} "$@" --yes ;; *) exec ${process.execPath} ${CLI} "$@" ;; esac\n`,
     { mode: 0o755 },
   );
-  const first = await sweep(folder, 'run', 'sweep.yaml');
+  const first = await sweep(folder, 'run', 'sweeps/patch.yaml');
   expect(first.exitCode, first.all).toBe(0);
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listTrials, readEvents, requirePython, smallSweep, sweep, writeImages } from './support.js';
+import { CLI, listTrials, readEvents, requirePython, smallSweep, sweep, writeImages } from './support.js';
 import { toldSweep, writeTold } from './told.js';
 
 const DOCS = fileURLToPath(new URL('../docs/store.md', import.meta.url));
@@ -90,6 +90,13 @@ test('prints a table, CSV or JSON', async () => {
   expect((await told.sweep('sql', 'select name from sweeps order by name')).stdout).toBe(
     'name\n-----\nsmall\ntold',
   );
+});
+
+test('reads a query from standard input', async () => {
+  const env = { ...process.env, CYCLESWEEP_STATE: path.join(folder, 'state') };
+  const input = 'select count(*) as trials from trials';
+  const printed = execFileSync(process.execPath, [CLI, 'sql', '-', '--json'], { cwd: folder, env, input });
+  expect(JSON.parse(printed.toString())).toEqual([{ trials: expect.any(Number) as number }]);
 });
 
 test('changes nothing, and says what is wrong with a query', async () => {

@@ -49,7 +49,8 @@ export const sqlCommand: CommandModule<object, SqlArguments> = {
 };
 
 function sql({ query, results, format, json }: ArgumentsCamelCase<SqlArguments>): void {
-  const text = query === '-' ? fs.readFileSync(0, 'utf8') : query;
+  // yargs makes an empty text of a positional -.
+  const text = query === '' && process.argv.includes('-') ? fs.readFileSync(0, 'utf8') : query;
   readStore(results, ({ db }) => {
     const { names, rows } = ask(db.$client, text);
     const how = format ?? (json ? 'json' : 'table');
