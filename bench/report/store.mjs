@@ -1,5 +1,6 @@
 /** @file Makes a results folder of finished trials with noisy curves, straight into the database: no trial runs. */
 import { openStore } from '../../dist/store/open.js';
+import { randomFrom } from '../../scripts/chaos/numbers.mjs';
 
 export const METRICS = ['loss/D', 'loss/G', 'loss/G_adv', 'loss/cycle', 'd/acc_real', 'grad/G'];
 const PATCHES = [64, 128, 192, 256];
@@ -53,7 +54,7 @@ function makeTrial(db, trial, steps) {
   const row = db.prepare(
     'INSERT INTO metrics (trial, attempt, name, step, wall, pixels, value) VALUES (?, 1, ?, ?, ?, ?, ?)',
   );
-  const random = numbers(trial);
+  const random = randomFrom(trial);
   METRICS.forEach((_, metric) => {
     for (let step = 1; step <= steps; step++) {
       const value = curve(metric, step / steps, random);
@@ -65,18 +66,6 @@ function makeTrial(db, trial, steps) {
 /** A noisy decay that differs by metric. */
 export function curve(metric, progress, random) {
   return (0.2 + Math.exp(-6 * progress)) * (metric + 1) * (0.8 + 0.4 * random());
-}
-
-/** Mulberry32: numbers in [0, 1) from a seed. */
-export function numbers(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 function insert(db, table, values) {
