@@ -38,8 +38,6 @@ export function openScreen(
     shown = '';
     draw();
   };
-  output.write(ENTER);
-  draw();
   const left = new Promise<void>((resolve) => {
     const leave = () => {
       output.off('resize', drawAll);
@@ -59,5 +57,8 @@ export function openScreen(
       input.on('data', onKey).resume();
     }
   });
+  // Whoever sees it may leave it: only now.
+  output.write(ENTER);
+  draw();
   return { draw, left };
 }
