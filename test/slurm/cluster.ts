@@ -11,7 +11,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterEach, beforeEach, describe } from 'vitest';
 import { hasVariable, listProcesses, processFields } from '../../src/runner/proc.js';
 
 /** Virtual nodes n1, n2, and GPUs and cores that each says it has. */
@@ -53,7 +53,10 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-/** Tests that share a cluster of their own. They are left out where Slurm is missing; in CI they fail then. */
+/**
+ * Tests, each on a new cluster: what one does to it (a node that drains after its controller crashed) does not reach the next.
+ * They are left out where Slurm is missing; in CI they fail then.
+ */
 export function describeWithSlurm(title: string, tests: (cluster: () => Cluster) => void): void {
   const folders = PATH.split(path.delimiter);
   const missing = PROGRAMS.filter((name) => !folders.some((each) => fs.existsSync(path.join(each, name))));
@@ -61,10 +64,10 @@ export function describeWithSlurm(title: string, tests: (cluster: () => Cluster)
   if (note !== '' && process.env.CI) throw new Error(note);
   describe.skipIf(note !== '')(note === '' ? title : `${title} (left out: ${note})`, () => {
     let cluster: Cluster | undefined;
-    beforeAll(async () => {
+    beforeEach(async () => {
       cluster = await startCluster();
     });
-    afterAll(() => cluster?.stop());
+    afterEach(() => cluster?.stop());
     tests(() => cluster!);
   });
 }
