@@ -92,7 +92,7 @@ test('prints a table, CSV or JSON', async () => {
   );
 });
 
-test('reads a query from standard input', async () => {
+test('reads a query from standard input', () => {
   const env = { ...process.env, CYCLESWEEP_STATE: path.join(folder, 'state') };
   const input = 'select count(*) as trials from trials';
   const printed = execFileSync(process.execPath, [CLI, 'sql', '-', '--json'], { cwd: folder, env, input });
