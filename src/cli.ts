@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { COMPLETE, printCompletions } from './commands/completion.js';
 import { exitCodeOf, explain } from './commands/failure.js';
 import { isDiskFull } from './disk.js';
+import { UserError } from './errors.js';
 import { isShared } from './store/place.js';
 import { packageVersion } from './version.js';
 
@@ -66,7 +67,8 @@ const parser = yargs(hideBin(process.argv))
   .wrap(process.argv[2] === COMPLETE ? null : Math.min(110, process.stdout.columns ?? 110))
   .exitProcess(false)
   .fail((message, error) => {
-    throw error ?? new yargsError(message);
+    // With a message it is yargs, or a command's check of its options, that refuses; without, what a command threw itself.
+    throw message && !(error instanceof UserError) ? new yargsError(message) : error;
   });
 
 class yargsError extends Error {}

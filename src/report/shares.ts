@@ -4,6 +4,7 @@
  */
 import type { SweepRecord, TrialRecord } from '../store/queries.js';
 import { changingTogether, parameter } from './cells.js';
+import { mean } from './statistics.js';
 
 export interface Share {
   /** Parameters that change together stand as one; `seed` is what the seed's number does, in all settings alike. */
@@ -90,8 +91,8 @@ function withinShare(settings: readonly string[], values: readonly number[]): nu
 /** Sums of squares about the mean of all, and about the means of the groups. */
 function squares(labels: readonly string[], values: readonly number[]): { total: number; within: number } {
   const about = (some: readonly number[]) => {
-    const mean = some.reduce((sum, one) => sum + one, 0) / some.length;
-    return some.reduce((sum, one) => sum + (one - mean) ** 2, 0);
+    const middle = mean(some);
+    return some.reduce((sum, one) => sum + (one - middle) ** 2, 0);
   };
   const groups = new Map<string, number[]>();
   labels.forEach((label, i) => groups.set(label, [...(groups.get(label) ?? []), values[i]!]));

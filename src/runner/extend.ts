@@ -11,7 +11,7 @@ import type { AnyTrialConfig, Budget, TrialConfig } from '../protocol.js';
 import type { Store } from '../store/open.js';
 import { readBudgets } from '../store/queries.js';
 import { appendJournal } from './journal.js';
-import { lastCheckpoint, listAttempts, trialDirectory } from './layout.js';
+import { lastCheckpoint, listAttempts, stepOf, trialDirectory } from './layout.js';
 import { isForeignTrial, type Plan } from './plan.js';
 
 /** Where a trial goes on from. */
@@ -119,10 +119,6 @@ function copyWhole(source: string, target: string): void {
     }
   }
   fs.renameSync(unfinished, target);
-}
-
-function stepOf(checkpoint: string): number {
-  return Number(path.basename(checkpoint).slice('step-'.length));
 }
 
 const kindOf = (budget: Budget): string => Object.keys(budget)[0]!;
