@@ -10,8 +10,9 @@ import { diskFull, freeSpace, isDiskFull } from '../disk.js';
 import { messageOf, UserError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { meets, type Condition } from '../definition/conditions.js';
+import { trialLabel } from '../definition/label.js';
 import { availableCores, hostHash } from '../machine.js';
-import { EXIT, type AnyTrialConfig, type EngineName, type ParameterValues } from '../protocol.js';
+import { EXIT, type AnyTrialConfig, type EngineName } from '../protocol.js';
 import { openStore, type Store } from '../store/open.js';
 import { shareResults } from '../store/place.js';
 import { readOutcomes, readPeaks, type Peak } from '../store/queries.js';
@@ -485,9 +486,7 @@ function announce(name: string, { statuses, asked, failed, wanted, later, shares
 /** e.g. `patch 64 batch 16 seed 2`, padded to one width. */
 function labeller(trials: AnyTrialConfig[], varied: string[]) {
   const label = ({ parameters, seed }: AnyTrialConfig) =>
-    [...varied.map((name) => `${name} ${(parameters as ParameterValues)[name] ?? '-'}`), `seed ${seed}`].join(
-      ' ',
-    );
+    trialLabel(varied, { parameters: { ...parameters }, seed });
   const width = Math.max(0, ...trials.map((config) => label(config).length));
   return (config: AnyTrialConfig) => label(config).padEnd(width);
 }

@@ -2,6 +2,7 @@
  * @file Where a sweep stands: what runs, waits and failed, how far, how fast, until when, on which device. Pure: facts of the store, the
  * journals and the registry in, plain data out. `sweep status`, `top` and `watch` show it.
  */
+import { trialLabel } from '../definition/label.js';
 import type { MetricValues, ParameterValues } from '../protocol.js';
 import type { StoredTrial, Told } from '../store/progress.js';
 import { openJob, type JournalEntry } from './journal.js';
@@ -196,15 +197,6 @@ export function statusOf({ sweep, trials, run, reservations, cores, now }: Statu
   };
 }
 
-/** e.g. `patch 64 batch 16 seed 2`: what a trial differs in from the others. */
-export function labelOf(
-  varied: readonly string[],
-  { parameters, seed }: Pick<StoredTrial, 'parameters' | 'seed'>,
-): string {
-  // prettier-ignore
-  return [...varied.map((name) => `${name} ${parameters[name] ?? '-'}`), `seed ${seed}`].join(' ');
-}
-
 /** What the last attempt of a journal came to. */
 function lastAttempt(journal: readonly JournalEntry[]) {
   const begun = journal.findLast((entry) => entry.t === 'attempt');
@@ -239,7 +231,7 @@ function progressOf(
   if (share === null && minutes !== undefined) share = Math.min(1, spent / (60 * minutes));
   return {
     key,
-    label: labelOf(varied, trial),
+    label: trialLabel(varied, trial),
     parameters: Object.fromEntries(varied.flatMap((name) => (parameters[name] === undefined ? [] : [[name, parameters[name]]]))), // prettier-ignore
     seed,
     state,

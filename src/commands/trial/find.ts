@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import { meets, parseOnly } from '../../definition/conditions.js';
+import { trialLabel } from '../../definition/label.js';
 import { parameterName } from '../../definition/parameters.js';
 import { DefinitionError } from '../../definition/problem.js';
 import { UserError } from '../../errors.js';
@@ -91,8 +92,7 @@ function byCondition(text: string, sweep: Sweep): FoundTrial {
 }
 
 function found(trial: RecordedTrial, { name, varied }: Sweep): FoundTrial {
-  const differs = varied.map((parameter) => `${parameter} ${trial.parameters[parameter] ?? '-'}`);
-  return { ...trial, sweep: name, label: [...differs, `seed ${trial.seed}`].join(' ') };
+  return { ...trial, sweep: name, label: trialLabel(varied, trial) };
 }
 
 function list(trials: FoundTrial[]): string {
