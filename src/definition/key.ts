@@ -27,7 +27,7 @@ export interface KeyIngredients {
 }
 
 /** Parameters that came later, with what trials did before: left out of the key where they have this value, so that old trials keep theirs. */
-const ADDED: Partial<TrialParameters> = { adversarial: 1, anatomy: 'same' };
+export const LATER_PARAMETERS: Partial<TrialParameters> = { adversarial: 1, anatomy: 'same' };
 
 /** Twelve lower-case hexadecimal digits that two trials share if and only if they are the same work. */
 export function trialKey(ingredients: KeyIngredients): string {
@@ -39,7 +39,7 @@ export function trialKey(ingredients: KeyIngredients): string {
 }
 
 function withoutAdded(parameters: TrialParameters): Record<string, unknown> {
-  const added = Object.entries(ADDED);
+  const added = Object.entries(LATER_PARAMETERS);
   return Object.fromEntries(
     Object.entries(parameters).filter(
       ([name, value]) => !added.some(([one, old]) => one === name && old === value),
