@@ -312,32 +312,31 @@ function costBlock() {
 
 function plansBlock(studies) {
   const rows = studies.map(({ name, sweep: { trials }, plan }) => {
+    // What was done before the prediction is no part of it, and what is not done yet no part of the truth.
+    const predicted = new Map(plan?.trials.filter(({ state }) => state !== 'done').map((trial) => [trial.key, trial.predicted.seconds])); // prettier-ignore
+    const compared = trials.filter(({ key, status }) => status === 'done' && predicted.has(key));
     const attempts = trials.flatMap((trial) => trial.attempts);
-    // What was done before the prediction is no part of it.
-    const predicted = plan?.trials.filter(({ state }) => state !== 'done');
-    const keys = predicted?.map(({ key }) => key) ?? trials.map(({ key }) => key);
-    const own = trials.filter(({ key }) => keys.includes(key)).flatMap((trial) => trial.attempts);
-    const ended = own.filter(({ seconds }) => seconds !== null);
-    const count = (outcome) => attempts.filter((attempt) => attempt.outcome === outcome).length;
-    const resumed = trials.flatMap((trial) => trial.attempts.slice(1)).filter(({ from }) => from > 0).length;
+    const ended = attempts.filter(({ seconds }) => seconds !== null);
+    const count = (outcome) => integer(attempts.filter((attempt) => attempt.outcome === outcome).length);
+    const having = (status) => trials.filter((trial) => trial.status === status).length;
     return [
       name,
-      `${integer(trials.filter(({ status }) => status === 'done').length)} of ${integer(trials.length)}`,
-      predicted ? duration(sum(predicted.map(({ predicted: { seconds } }) => seconds ?? NaN))) : NONE,
-      duration(sum(ended.map(({ seconds }) => seconds))),
+      `${integer(having('done'))} of ${integer(trials.length)}`,
+      duration(sum(compared.map(({ key }) => predicted.get(key) ?? NaN))),
+      duration(sum(compared.flatMap((trial) => trial.attempts).map(({ seconds }) => seconds))),
       duration(plan?.left?.wallSeconds),
       duration(timeCovered(ended)),
-      integer(count('stopped')),
-      integer(count('lost')),
-      integer(resumed),
-      integer(count('failed')),
-      integer(trials.filter(({ status }) => status === 'failed').length),
+      count('stopped'),
+      count('lost'),
+      integer(trials.flatMap((trial) => trial.attempts.slice(1)).filter(({ from }) => from > 0).length),
+      count('failed'),
+      integer(having('failed')),
     ];
   });
   return text(
     tableText(
       '',
-      ['Study', 'Trials done', 'Trials, predicted', 'Trials, true', 'By the clock, predicted', 'By the clock, true', 'Attempts stopped', 'Attempts lost', 'Resumed', 'Attempts failed', 'Trials failed'], // prettier-ignore
+      ['Study', 'Trials done', 'Their time, predicted', 'Their time, true', 'By the clock, predicted', 'By the clock, true', 'Attempts stopped', 'Attempts lost', 'Resumed', 'Attempts failed', 'Trials failed'], // prettier-ignore
       rows,
     ),
     ...missingText(studies),

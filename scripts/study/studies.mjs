@@ -34,10 +34,10 @@ export const QUESTIONS = [
   { title: '4. More images help: 500 are too few', takes: ({ about }) => about('images') },
   { title: '5. Using pairs helps', takes: ({ about }) => about('paired', 'pairs') },
   {
-    title: 'Beside them: the larger patch gives better images',
+    title: 'Beside the five: the larger patch gives better images',
     takes: ({ about }) => about('patch', 'batch'),
   },
-  { title: 'Beside them: the weights of the losses', takes: () => true },
+  { title: 'Beside the five: the weights of the losses', takes: () => true },
 ];
 
 /** The study at full size, for what it would cost: as many images, as large, as often seen, with the networks of the paper. */
@@ -92,6 +92,6 @@ export const PICTURES = [
     study: 'patch-by-batch-xray',
     name: 'chest-x-rays',
     selector: '[data-section=wall]',
-    says: 'Chest X-rays, translated by models of each setting',
+    says: 'Chest X-rays of NIH ChestX-ray14, translated by models of each setting',
   },
 ];
