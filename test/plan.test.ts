@@ -100,6 +100,7 @@ describe('sweep plan', () => {
     expect(run.exitCode, run.all).toBe(0);
     expect(run.all).toContain('4 trials, 0 done before, 1 to run, 3 left out by --only');
     expect(run.all).toContain('1 done, 0 failed, 0 left, 3 left out by --only.');
+    expect(run.all).toContain('Read the report: sweep report --results r1');
     const { left, trials } = await plan('a.yaml', '--results', 'r1');
     expect(trials.map(({ state }) => state)).toEqual(['done', 'new', 'new', 'new']);
     const others = trials.slice(1).reduce((sum, { predicted }) => sum + predicted.seconds!, 0);
@@ -209,7 +210,9 @@ resources: {trials: 1}
     const events = path.join(results, 'trials', trials[0]!.key, 'attempts/1/events.ndjson');
     await until(() => contains(events, '"checkpoint"'), 'the trial to save a checkpoint');
     run.kill('SIGINT');
-    expect((await run).exitCode).toBe(3);
+    const stoppedRun = await run;
+    expect(stoppedRun.exitCode).toBe(3);
+    expect(stoppedRun.all).toContain('Go on: sweep run f.yaml --results r3');
     expect(contains(events, '"stopped"')).toBe(true);
 
     const again = await sweep(folder, 'run', 'f.yaml', '--results', 'r3');

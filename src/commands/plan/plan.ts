@@ -14,6 +14,7 @@ import { isEarlyStopped } from '../../runner/steering.js';
 import { availableCores, hostHash } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readPeaks, readTimings } from '../../store/queries.js';
+import { shortest } from '../options.js';
 import { placeTrials } from '../sweep-file.js';
 import { memoryFacts } from './facts.js';
 import { predict, type Known, type Predictions } from './predict.js';
@@ -132,10 +133,4 @@ function known(results: string): Known {
   } finally {
     store.close();
   }
-}
-
-/** A path as a reader recognises it: from here where it lies below. */
-function shortest(folder: string): string {
-  const relative = path.relative('.', folder);
-  return relative.startsWith('..') ? folder : relative || '.';
 }
