@@ -187,8 +187,8 @@ describe('claims', () => {
   test('are answered at the top, by data set, and what was not run is named', () => {
     const answer = rows('answer');
     expect(answer[0]).toEqual(['Claim', 'phantom', 'CT kernel phantom', 'chest X-rays', 'as it was first done (phantom)']); // prettier-ignore
-    expect(answer[2]!.slice(1)).toEqual(['estimate (n = 3)', '—', '—', 'reproduced']);
-    expect(answer[3]!.slice(1)).toEqual(['—', '—', '—', 'not reproduced; exploratory']);
+    expect(answer[2]!.slice(1)).toEqual(['estimate (n = 3) (1.1)', '—', '—', 'reproduced (1.2)']);
+    expect(answer[3]!.slice(1)).toEqual(['—', '—', '—', 'not reproduced (2.1); exploratory']);
     const missing =
       'Not in this store: patch-by-batch-ct, patch-by-batch-xray, data-size, paired and weights.';
     expect(block('answer')).toContain(missing);

@@ -81,21 +81,19 @@ function answerBlock(questions, studies) {
   ]);
   return text(
     tableText('', ['Claim', ...places], rows, places),
-    'Of primary contrasts where there are any; in brackets how many say so, where there are several.',
+    'Of primary contrasts where there are any; in brackets their numbers in the tables below.',
     ...missingText(studies),
   );
 }
 
 function shortAnswer(claims) {
   const primary = claims.filter(({ verdict }) => verdict.primary);
-  const words = (primary.length > 0 ? primary : claims).map(verdictText);
-  if (words.length === 0) return NONE;
-  const kinds = [...new Set(words)];
-  const counted = kinds.map((kind) => {
-    const times = words.filter((word) => word === kind).length;
-    return words.length > 1 ? `${kind} (${times})` : kind;
-  });
-  return `${counted.join(', ')}${primary.length > 0 ? '' : '; exploratory'}`;
+  if (claims.length === 0) return NONE;
+  const kinds = new Map();
+  for (const claim of primary.length > 0 ? primary : claims)
+    kinds.set(verdictText(claim), [...(kinds.get(verdictText(claim)) ?? []), claim.id]);
+  const words = [...kinds].map(([kind, ids]) => `${kind} (${ids.join(', ')})`);
+  return `${words.join(', ')}${primary.length > 0 ? '' : '; exploratory'}`;
 }
 
 /** Columns of claims that are no numbers. */

@@ -1,11 +1,13 @@
 /** @file What the study would compute at full size, from the layers of its networks. */
 import { FULL } from './studies.mjs';
 import { translationWork, updateWork } from '../../dist/commands/plan/work.js';
+import { resolveParameters } from '../../dist/definition/parameters.js';
 import { amount, integer } from '../../dist/report/format.js';
 
 /** Floating-point operations of one trial and of all, and in words what they are of. */
 export function fullCost() {
-  const { images, side, epochs, testShare, settings, seeds, parameters } = FULL;
+  const { images, side, epochs, testShare, settings, seeds } = FULL;
+  const parameters = resolveParameters(FULL.parameters);
   const { patch, batch, filters, blocks } = parameters;
   // An epoch cuts one patch out of every image. The others settings see as many pixels, so their arithmetic is the same.
   const updates = (epochs * images) / batch;

@@ -32,7 +32,7 @@ export const QUESTIONS = [
       (contrast.kind === 'factor' && ['patch', 'batch'].includes(contrast.name) && confounded === null),
   },
   { title: '4. More images help: 500 are too few', takes: ({ about }) => about('images') },
-  { title: '5. Using pairs helps', takes: ({ about }) => about('paired', 'pairs') },
+  { title: '5. Using pairs helps', takes: ({ about }) => about('paired', 'pairs', 'anatomy', 'adversarial') },
   {
     title: 'Beside the five: the larger patch gives better images',
     takes: ({ about }) => about('patch', 'batch'),
@@ -49,18 +49,7 @@ export const FULL = {
   testShare: 0.15,
   settings: 6,
   seeds: 8,
-  parameters: {
-    patch: 128,
-    batch: 2,
-    gamma: 5,
-    generator: 'resnet',
-    filters: 64,
-    blocks: 9,
-    norm: 'instance',
-    upsample: 'transposed',
-    disc_filters: 64,
-    disc_layers: 3,
-  },
+  parameters: { patch: 128, batch: 2, generator: 'resnet', filters: 64, blocks: 9 },
 };
 
 /** Floating-point operations a second that a training reaches on a GPU, and who says so. */

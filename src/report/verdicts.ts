@@ -320,7 +320,7 @@ function apartText(names: readonly string[], equalPixels: boolean): string {
   const differ = `${capital(list(names))} differ between the two settings`;
   return equalPixels && [...names].sort().join() === 'batch,patch'
     ? `${differ}, so that an update sees as many pixels in both: the effect is of the patch at equal pixels an update, not at an equal batch.`
-    : `${differ}: the effect may be of either.`;
+    : `${differ}: the effect may be of ${names.length > 2 ? 'any of them' : 'either'}.`;
 }
 
 function verdictBy(found: Finding, expect: Claim['expect']): VerdictKind {
