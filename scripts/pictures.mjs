@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 const VIEW = { width: 1200, height: 1500 };
 
 /** Around an element, and of one at most: a page that shows the picture is to be read, too. */
-const MARGIN = 12;
+const MARGIN = 6;
 const MOST_HEIGHT = 1000;
 
 /**

@@ -73,9 +73,15 @@ export const PICTURES = [
   },
   {
     study: 'patch-by-batch',
-    name: 'losses',
-    selector: '[data-section=curves] .main-figures',
-    says: 'Losses of patch-by-batch.yaml over the updates',
+    name: 'discriminator-loss',
+    selector: '[data-section=curves] .main-figures figure:nth-of-type(1)',
+    says: 'Discriminator loss of patch-by-batch.yaml, on the phantom',
+  },
+  {
+    study: 'patch-by-batch',
+    name: 'generator-loss',
+    selector: '[data-section=curves] .main-figures figure:nth-of-type(2)',
+    says: 'Generator loss of patch-by-batch.yaml, on the phantom',
   },
   {
     study: 'patch-by-batch-xray',
