@@ -29,8 +29,9 @@ npm run study -- pictures [--results DIR] [--out FILE]     pictures out of the r
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof UserError) && !String(error.code).startsWith('ERR_PARSE_ARGS')) throw error;
-  console.error(error.message);
+  const stray = String(error.code).startsWith('ERR_PARSE_ARGS');
+  if (!(error instanceof UserError) && !stray) throw error;
+  console.error(stray ? `${error.message}\n${USAGE}` : error.message);
   process.exitCode = error.exitCode ?? 2;
 }
 
