@@ -78,7 +78,9 @@ function between(
 ): Weights {
   const [a, b] = [settings[first]!, settings[second]!];
   const differing = varied.filter((name) => a[name] !== b[name]);
-  const confounded = differing.length > 1 ? differing.filter((name) => name !== asked) : [];
+  // Where no loss is on pairs, how many are known is no difference.
+  const counting = differing.filter((name) => name !== 'pairs' || (a.paired !== 0 && b.paired !== 0));
+  const confounded = counting.length > 1 ? counting.filter((name) => name !== asked) : [];
   return {
     weights: settings.map((_, index) => (index === second ? 1 : index === first ? -1 : 0)),
     a: words(a, differing),
@@ -257,7 +259,10 @@ function find(settings: ParameterValues[], varied: string[], wanted: ParameterVa
 }
 
 function words(setting: ParameterValues, names: string[]): string {
-  return names.flatMap((name) => (setting[name] === undefined ? [] : `${name} ${setting[name]}`)).join(', ');
+  const told = names.filter(
+    (name) => setting[name] !== undefined && (name !== 'pairs' || setting.paired !== 0),
+  );
+  return told.map((name) => `${name} ${setting[name]}`).join(', ');
 }
 
 function examples(settings: ParameterValues[], varied: string[]): string {

@@ -39,6 +39,8 @@ export interface AttemptRecord {
   /** How residual blocks were computed, e.g. `winograd`. */
   form: string | null;
   from: number;
+  /** Unix seconds. */
+  started: number;
   /** Seconds; null while it runs. */
   seconds: number | null;
   peakMemory: number | null;
@@ -203,6 +205,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect, points: numb
       versions: row.versions,
       form: row.form,
       from: row.from,
+      started: row.started,
       seconds: row.ended === null ? null : row.ended - row.started,
       peakMemory: row.peakMemory,
       predictedMemory: row.predictedMemory,
