@@ -268,6 +268,7 @@ describe('parameters that changed together', () => {
     expect(first(sweepOf(even)).reasons).toEqual([
       'Patch and batch differ between the two settings, so that an update sees as many pixels in both: the effect is of the patch at equal pixels an update, not at an equal batch.',
     ]);
+    expect(first(sweepOf(even)).confounded).toEqual({ names: ['patch', 'batch'], grid: null });
   });
 });
 

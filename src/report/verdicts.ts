@@ -193,6 +193,10 @@ function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readon
   const byCell = used.map((_, at) => whole.map((row) => row[at]!));
   const anova = weights.length > 2 ? blockedAnova(byCell, factorsOf(used, sweep)) : null;
   const interaction = resolved.interaction?.filter((_, at) => isUsed(resolved, at));
+  const pixels = settingsOf(used).map(({ patch, batch }) => Number(patch) ** 2 * Number(batch));
+  const names = together(claim, resolved);
+  const ofPatchAndBatch = names.length === 2 && names.includes('patch') && names.includes('batch');
+  const equalPixels = ofPatchAndBatch && new Set(pixels).size === 1;
   return {
     ...nothing,
     reasons: table.notes,
@@ -216,14 +220,15 @@ function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readon
     confounded:
       resolved.confounded.length === 0
         ? null
-        : { names: together(claim, resolved), grid: resolved.grid ?? null },
+        : // A contrast that keeps the pixels of an update needs both changes: no crossing would tell it better.
+          { names, grid: equalPixels ? null : (resolved.grid ?? null) },
     found: interval === null ? 'unsettled' : finding(interval, limit),
     withoutWorst:
       table.worst === 0
         ? undefined
         : finding(meanInterval(measured.map((row) => weigh(row, weights))), limit),
     unfinished: table.unfinished,
-    equalPixels: new Set(settingsOf(used).map(({ patch, batch }) => Number(patch) ** 2 * Number(batch))).size === 1, // prettier-ignore
+    equalPixels,
   };
 }
 
@@ -318,7 +323,7 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
 /** Patch and batch that change together, so that something else does not, are a choice and no oversight. */
 function apartText(names: readonly string[], equalPixels: boolean): string {
   const differ = `${capital(list(names))} differ between the two settings`;
-  return equalPixels && [...names].sort().join() === 'batch,patch'
+  return equalPixels
     ? `${differ}, so that an update sees as many pixels in both: the effect is of the patch at equal pixels an update, not at an equal batch.`
     : `${differ}: the effect may be of ${names.length > 2 ? 'any of them' : 'either'}.`;
 }
