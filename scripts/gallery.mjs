@@ -4,9 +4,9 @@
  * where the README shows them (needs Chromium). What is done already is not trained again.
  */
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { takePictures } from './pictures.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const cli = path.join(root, 'dist', 'cli.js');
@@ -28,7 +28,10 @@ const pages = STUDIES.map(({ sweep, changes }) => {
   command('report', '--results', results, '--out', page);
   return { sweep, page };
 });
-if (pictures) await takePictures();
+if (pictures) {
+  const file = (sweep) => path.join(root, 'docs', 'gallery', `${sweep}.png`);
+  await takePictures(pages.map(({ sweep, page }) => ({ page, file: file(sweep) })));
+}
 
 function command(...args) {
   console.log(`# sweep ${args.map((arg) => path.relative('', arg) || arg).join(' ')}`);
@@ -37,21 +40,4 @@ function command(...args) {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) process.exit(1);
-}
-
-/** The top of each page, as a reader first sees it. */
-async function takePictures() {
-  const { chromium } = await import('playwright-core');
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  });
-  fs.mkdirSync(path.join(root, 'docs', 'gallery'), { recursive: true });
-  for (const { sweep, page } of pages) {
-    const tab = await browser.newPage({ viewport: { width: 1200, height: 1500 } });
-    await tab.goto(pathToFileURL(page).href);
-    await tab.screenshot({ path: path.join(root, 'docs', 'gallery', `${sweep}.png`) });
-    await tab.close();
-  }
-  await browser.close();
 }

@@ -36,13 +36,13 @@ export const METRICS = {
   'loss/G_adv': {
     label: 'Adversarial loss of G',
     unit: '',
-    formula: 'mean((D_Y(G(X))-1)²)',
+    formula: 'adversarial · mean((D_Y(G(X))-1)²)',
     direction: 'neither',
   },
   'loss/F_adv': {
     label: 'Adversarial loss of F',
     unit: '',
-    formula: 'mean((D_X(F(Y))-1)²)',
+    formula: 'adversarial · mean((D_X(F(Y))-1)²)',
     direction: 'neither',
   },
   'loss/cycle': {

@@ -89,6 +89,8 @@ export interface TrialParameters {
   paired: number;
   /** Known pairs that the paired term may use. */
   pairs: 'all' | number;
+  /** Weight of the adversarial loss of the generators; 0 leaves the term out, and the discriminators learn as onlookers. */
+  adversarial: number;
   /** Generator architecture; `fullres` is the seed's own. src/geometry.ts holds the layers of each. */
   generator: 'resnet' | 'unet' | 'fullres';
   /** Channels after the generator's first layer. */
@@ -117,6 +119,8 @@ export interface TrialParameters {
   beta2: number;
   /** Training images used of each domain. */
   images: 'all' | number;
+  /** Whether training images of X and Y, where pairs are known, are partners, or none is. */
+  anatomy: 'same' | 'disjoint';
   /** Where patches are cut. */
   crop: 'random' | 'inside-mask' | 'fixed-per-run';
   /** Whether patches are mirrored left to right at random. */

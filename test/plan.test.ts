@@ -26,10 +26,13 @@ const put = (name: string, text: string) => fs.writeFileSync(path.join(folder, n
 
 interface PlanJson {
   count: number;
+  /** Of the trials that are not done. */
+  left: { wallSeconds: number | null; trialSeconds: number | null; atOnce: number };
   trials: {
     key: string;
     seed: number;
     params: Record<string, unknown>;
+    state: string;
     predicted: { seconds: number | null; memoryBytes: number | null };
   }[];
 }
@@ -46,8 +49,12 @@ describe('sweep plan', () => {
       'a.yaml',
       smallSweep().replace('data: {x: x, y: y, pairing: by-name}', 'data: {phantom: radiograph, size: 64}'),
     );
-    const { count, trials } = await plan('a.yaml', '--results', 'none');
+    const { count, left, trials } = await plan('a.yaml', '--results', 'none');
     expect(count).toBe(4);
+    const each = trials.map(({ predicted }) => predicted.seconds!);
+    const sum = each.reduce((all, seconds) => all + seconds, 0);
+    expect(left.trialSeconds! / sum).toBeCloseTo(1, 2);
+    expect(left.wallSeconds! / Math.max(sum / left.atOnce, ...each)).toBeCloseTo(1, 2);
     expect(trials.map(({ seed, params }) => [params.patch, params.batch, params.gamma, seed])).toEqual([
       [16, 4, 5, 1],
       [16, 4, 5, 2],
@@ -55,7 +62,7 @@ describe('sweep plan', () => {
       [32, 1, 5, 2],
     ]);
     for (const trial of trials) {
-      expect(Object.keys(trial)).toEqual(['key', 'seed', 'params', 'predicted']);
+      expect(Object.keys(trial)).toEqual(['key', 'seed', 'params', 'state', 'predicted']);
       expect(trial.key).toMatch(/^[0-9a-f]{12}$/);
       expect(trial.predicted.seconds).toBeGreaterThan(0);
       expect(trial.predicted.memoryBytes).toBeGreaterThan(1e8);
@@ -93,7 +100,11 @@ describe('sweep plan', () => {
     expect(run.exitCode, run.all).toBe(0);
     expect(run.all).toContain('4 trials, 0 done before, 1 to run, 3 left out by --only');
     expect(run.all).toContain('1 done, 0 failed, 0 left, 3 left out by --only.');
-    const { trials } = await plan('a.yaml', '--results', 'r1');
+    expect(run.all).toContain('Read the report: sweep report --results r1');
+    const { left, trials } = await plan('a.yaml', '--results', 'r1');
+    expect(trials.map(({ state }) => state)).toEqual(['done', 'new', 'new', 'new']);
+    const others = trials.slice(1).reduce((sum, { predicted }) => sum + predicted.seconds!, 0);
+    expect(left.trialSeconds! / others).toBeCloseTo(1, 2);
     expect(listTrials(path.join(folder, 'r1'))).toEqual([trials[0]!.key]);
 
     const { stdout } = await sweep(folder, 'plan', 'a.yaml', '--results', 'r1');
@@ -199,7 +210,9 @@ resources: {trials: 1}
     const events = path.join(results, 'trials', trials[0]!.key, 'attempts/1/events.ndjson');
     await until(() => contains(events, '"checkpoint"'), 'the trial to save a checkpoint');
     run.kill('SIGINT');
-    expect((await run).exitCode).toBe(3);
+    const stoppedRun = await run;
+    expect(stoppedRun.exitCode).toBe(3);
+    expect(stoppedRun.all).toContain('Go on: sweep run f.yaml --results r3');
     expect(contains(events, '"stopped"')).toBe(true);
 
     const again = await sweep(folder, 'run', 'f.yaml', '--results', 'r3');

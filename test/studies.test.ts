@@ -17,6 +17,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 const PLACE = ['engine=onnx', 'device=cpu'];
 const SMALL = ['fixed.filters=2', 'disc_filters=2', 'disc_layers=1', 'blocks=1', 'seeds=1'];
 const DRAWN = ['data.count=16', 'data.size=64'];
+const SHARES = 'data.split={train: 0.7, validation: 0.15, test: 0.15}';
 const updates = (count: number) => `budget.updates=${count}`;
 
 /** Two folders of the shared data where they are there, else of small images: flags for a study of one's own folders. */
@@ -49,7 +50,36 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
     set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', 'grid.lambda=5,10', 'grid.gamma=0,5', updates(2)],
     trials: 4,
   },
-  paired: { set: [...SMALL, ...DRAWN, 'patch=16', 'batch=2', updates(2)], trials: 4 },
+  paired: {
+    set: [
+      ...SMALL,
+      ...DRAWN,
+      'patch=16',
+      'images=4',
+      'grid.1.pairs=1,2,all',
+      'grid.2.pairs=1,2,all',
+      'compare=[]',
+      updates(2),
+    ],
+    trials: 8,
+  },
+  'data-size': {
+    set: [...SMALL, ...DRAWN, SHARES, 'patch=16', 'images=2,4', 'compare=[]', updates(2)],
+    trials: 2,
+  },
+  seed: {
+    set: [
+      ...SMALL,
+      ...DRAWN,
+      SHARES,
+      'images=4',
+      'grid.0.patch=16',
+      'grid.1.patch=32',
+      'compare=[]',
+      'budget.epochs=1',
+    ],
+    trials: 2,
+  },
   generators: {
     set: [
       'filters=2',
@@ -82,6 +112,35 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
       ]),
       'patch=16,32',
       'batch=2',
+      updates(2),
+    ],
+    trials: 4,
+  },
+  'patch-by-batch-xray': {
+    set: [
+      ...SMALL,
+      ...folders('nih-cxr-1024/A', 'nih-cxr-1024/B', ["data.patient='^(\\d+)'"]),
+      'grid.0.patch=16',
+      'grid.1.patch=32',
+      'grid.2.patch=16',
+      'grid.3.patch=32',
+      'compare=[]',
+      updates(2),
+    ],
+    trials: 4,
+  },
+  'patch-by-batch-ct': {
+    set: [
+      ...SMALL,
+      ...folders('ct-kernel-philips-phantom/png16/A_soft_UB', 'ct-kernel-philips-phantom/png16/B_sharp_YA', [
+        'data.range=[0, 65535]',
+        "data.split={train: ['01..05'], validation: ['06'], test: ['07..08']}",
+      ]),
+      'grid.0.patch=16',
+      'grid.1.patch=32',
+      'grid.2.patch=16',
+      'grid.3.patch=32',
+      'compare=[]',
       updates(2),
     ],
     trials: 4,

@@ -114,6 +114,7 @@ test('shows the report with the state of the sweep, and keeps both up to date un
   await page.waitForSelector(`body:not([data-version="${shown}"])`, PATIENCE);
   await expect.poll(() => reader((frame) => frame.locator('[data-section=verdicts]').textContent()), PATIENCE).toContain('1 of 3'); // prettier-ignore
   await expect.poll(() => reader((frame) => frame.evaluate(TRIALS)), PATIENCE).toEqual(before);
+  await reader((frame) => frame.locator('.chart').first().scrollIntoViewIfNeeded());
   await expect.poll(() => reader((frame) => frame.evaluate(ZOOM)), PATIENCE).toBe('[1,3]');
   await expect.poll(() => header.textContent(), PATIENCE).toContain('1 of 3 done');
   expect(page.frames()).toHaveLength(2);

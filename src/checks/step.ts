@@ -19,8 +19,8 @@ const UPDATES: Record<string, { parameters: TrialParameters; microBatch: number 
     parameters: { ...RESNET, generator: 'unet', blocks: 3, upsample: 'resize', norm: 'batch', gan_loss: 'cross-entropy', paired: 3 },
     microBatch: 2,
   },
-  'fullres, hinge': {
-    parameters: { ...RESNET, generator: 'fullres', blocks: 1, gan_loss: 'hinge' },
+  'fullres, hinge at half its weight': {
+    parameters: { ...RESNET, generator: 'fullres', blocks: 1, gan_loss: 'hinge', adversarial: 0.5 },
     microBatch: 2,
   },
 }; // prettier-ignore

@@ -25,3 +25,9 @@ export const sweepArgument = {
   type: 'string',
   describe: 'Name of the sweep; without it, the one that was run last',
 } as const;
+
+/** A path as a reader recognises it: from here where it lies below. */
+export function shortest(folder: string): string {
+  const relative = path.relative('.', folder);
+  return relative.startsWith('..') ? folder : relative || '.';
+}

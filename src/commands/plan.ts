@@ -32,12 +32,14 @@ export async function showPlan(args: ArgumentsCamelCase<PlanArguments>): Promise
   const file = path.resolve(args.file);
   const plan = await makePlan({ definition, file, results: args.results, only, memoryLimit, devices });
   if (args.json) {
-    const trials = plan.trials.map(({ key, seed, params }, at) => {
+    const { left, slots } = plan;
+    const rounded = (seconds: number | null) => (seconds === null ? null : Number(seconds.toPrecision(4)));
+    const trials = plan.trials.map(({ key, seed, params, state }, at) => {
       const { seconds, memoryBytes, deviceBytes } = plan.predictions.trials[at]!;
-      const rounded = seconds === null ? null : Number(seconds.toPrecision(4));
       const onDevice = deviceBytes === null ? {} : { deviceMemoryBytes: deviceBytes };
-      return { key, seed, params, predicted: { seconds: rounded, memoryBytes, ...onDevice } };
+      return { key, seed, params, state, predicted: { seconds: rounded(seconds), memoryBytes, ...onDevice } };
     });
-    console.log(JSON.stringify({ count: trials.length, trials }));
+    const time = { wallSeconds: rounded(left && left.wall), trialSeconds: rounded(left && left.trials), atOnce: slots }; // prettier-ignore
+    console.log(JSON.stringify({ count: trials.length, left: time, trials }));
   } else console.log(planText(plan, process.stdout.isTTY ? process.stdout.columns : undefined));
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { runSweep, type SweepRun, type SweepSummary } from '../runner/run-sweep.js';
-import { jsonOption } from './options.js';
+import { jsonOption, shortest } from './options.js';
 import { placeOnSlurm } from './slurm-place.js';
 import { forecastLikeBefore } from './plan/held-before.js';
 import {
@@ -150,13 +150,18 @@ export async function runSweepFile(
 }
 
 function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary, args: RunArguments): string {
+  const place =
+    args.results === path.resolve('results') ? '' : ` --results ${quoted(shortest(args.results))}`;
   const flags = [
+    place,
     ...args.set.map((flag) => ` --set ${quoted(flag)}`),
     ...args.only.map((flag) => ` --only ${quoted(flag)}`),
     ...(args.engine === undefined ? [] : [` --engine ${args.engine}`]),
     ...(args.device === undefined ? [] : [` --device ${args.device}`]),
     ...(args['skip-bad'] ? [' --skip-bad'] : []),
     ...(args.devices === undefined ? [] : [` --devices ${args.devices}`]),
+    ...(args['memory-limit'] === undefined ? [] : [` --memory-limit ${args['memory-limit']}`]),
+    ...(args.extend ? [' --extend'] : []),
     ...(args.executor === 'slurm' ? [' --executor slurm'] : []),
     ...slurmFlags(args),
   ].join('');
@@ -168,9 +173,9 @@ function conclusion({ done, failed, earlyStopped, left, leftOut }: SweepSummary,
   for (const { label, reason } of failed) lines.push(`  failed: ${label}: ${reason}`);
   if (failed.length > 0) lines.push(`Run only what failed again: ${again} --retry-failed`);
   if (left > 0 && args.detach)
-    lines.push(`Slurm runs them. Come back to them: ${again}`, 'Stop them: sweep stop');
+    lines.push(`Slurm runs them. Come back to them: ${again}`, `Stop them: sweep stop${place}`);
   else if (left > 0) lines.push(`Go on: ${again}`);
-  if (done > 0) lines.push('Read the report: sweep report');
+  if (done > 0) lines.push(`Read the report: sweep report${place}`);
   return lines.join('\n');
 }
 

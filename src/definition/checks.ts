@@ -240,7 +240,7 @@ interface Misfit extends Clash {
 /** What keeps one setting from being trained. */
 function findMisfits({ data, budget, resources }: Definition, parameters: TrialParameters): Misfit[] {
   const clashes: Misfit[] = findClashes(parameters);
-  const { patch, batch, norm, generator, paired } = parameters;
+  const { patch, batch, norm, generator, paired, anatomy } = parameters;
   const { micro_batch } = resources;
   if (micro_batch !== 'auto' && batch % micro_batch !== 0) {
     clashes.push({
@@ -262,6 +262,13 @@ function findMisfits({ data, budget, resources }: Definition, parameters: TrialP
       names: ['paired'],
       message: `paired ${paired} needs to know which images show the same, and data.pairing is none`,
       expected: 'data.pairing by-name, or paired 0',
+    });
+  }
+  if ('pairing' in data && data.pairing === 'none' && anatomy === 'disjoint') {
+    clashes.push({
+      names: ['anatomy'],
+      message: 'anatomy disjoint needs to know which images show the same, and data.pairing is none',
+      expected: 'data.pairing by-name, or anatomy same',
     });
   }
   if ('phantom' in data && patch > data.size) {

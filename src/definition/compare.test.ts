@@ -134,6 +134,27 @@ describe('a contrast in settings', () => {
     expect(weights(pair, FACTORIAL)).not.toHaveProperty('grid');
   });
 
+  it('of two settings tells what the claim names of them, also where it is the same', () => {
+    const grid = '{ patch: [64, 128], batch: [2, 16], lambda: [5, 10] }';
+    const a = { patch: 64, batch: 2, lambda: 5 };
+    expect(weights({ kind: 'pair', a, b: { ...a, batch: 16 } }, grid)).toMatchObject({
+      a: 'patch 64, batch 2, lambda 5',
+      b: 'patch 64, batch 16, lambda 5',
+      confounded: [],
+    });
+  });
+
+  it('counts the number of pairs as no difference to a setting without a loss on them', () => {
+    const pair: Contrast = { kind: 'pair', a: { paired: 0 }, b: { pairs: 1 } };
+    const one = weights(pair, '[{ paired: 0 }, { paired: 10, pairs: [1, all] }]');
+    expect(one).toMatchObject({
+      weights: [-1, 1, 0],
+      a: 'paired 0',
+      b: 'paired 10, pairs 1',
+      confounded: [],
+    });
+  });
+
   it('of a factor is averaged over the other parameters, and over what is there of them', () => {
     const factor: Contrast = { kind: 'factor', name: 'patch' };
     expect(weights(factor, FACTORIAL).weights).toEqual([-0.5, -0.5, 0.5, 0.5]);

@@ -65,24 +65,28 @@ function pairOf(
   const [first, second] = at as [number, number];
   if (first === second)
     return { problem: 'a and b are the same setting', expected: examples(settings, varied) };
-  return between(first, second, settings, varied);
+  // What the claim names tells these settings from others, also where it is the same in both.
+  return between(first, second, settings, varied, { named: Object.keys({ ...a, ...b }) });
 }
 
-/** Two settings against each other. `asked`: the parameter that is asked for; without one, all that differ are alike. */
+/** Two settings against each other. `asked`: the parameter that is asked for; without one, all that differ are alike. `named`: told in any case. */
 function between(
   first: number,
   second: number,
   settings: ParameterValues[],
   varied: string[],
-  asked?: string,
+  { asked, named = [] }: { asked?: string; named?: string[] },
 ): Weights {
   const [a, b] = [settings[first]!, settings[second]!];
   const differing = varied.filter((name) => a[name] !== b[name]);
-  const confounded = differing.length > 1 ? differing.filter((name) => name !== asked) : [];
+  const told = varied.filter((name) => differing.includes(name) || named.includes(name));
+  // Where no loss is on pairs, how many are known is no difference.
+  const counting = differing.filter((name) => name !== 'pairs' || (a.paired !== 0 && b.paired !== 0));
+  const confounded = counting.length > 1 ? counting.filter((name) => name !== asked) : [];
   return {
     weights: settings.map((_, index) => (index === second ? 1 : index === first ? -1 : 0)),
-    a: words(a, differing),
-    b: words(b, differing),
+    a: words(a, told),
+    b: words(b, told),
     confounded,
     ...(confounded.length > 0 && !crossed(settings, varied, a, b, differing)
       ? { grid: crossingGrid([a, b], differing) }
@@ -152,7 +156,8 @@ function factorOf(
   const only = (level: ParameterValue) =>
     settings.flatMap((setting, index) => (setting[name] === level ? [index] : []));
   const [lows, highs] = [only(low), only(high)];
-  if (lows.length === 1 && highs.length === 1) return between(lows[0]!, highs[0]!, settings, varied, name);
+  if (lows.length === 1 && highs.length === 1)
+    return between(lows[0]!, highs[0]!, settings, varied, { asked: name });
   const others = varied.filter((other) => other !== name);
   return {
     problem: `no two settings differ in ${name} alone, ${low} against ${high}`,
@@ -257,7 +262,10 @@ function find(settings: ParameterValues[], varied: string[], wanted: ParameterVa
 }
 
 function words(setting: ParameterValues, names: string[]): string {
-  return names.flatMap((name) => (setting[name] === undefined ? [] : `${name} ${setting[name]}`)).join(', ');
+  const told = names.filter(
+    (name) => setting[name] !== undefined && (name !== 'pairs' || setting.paired !== 0),
+  );
+  return told.map((name) => `${name} ${setting[name]}`).join(', ');
 }
 
 function examples(settings: ParameterValues[], varied: string[]): string {

@@ -26,13 +26,25 @@ export interface KeyIngredients {
   numerics?: number;
 }
 
+/** Parameters that came later, with what trials did before: left out of the key where they have this value, so that old trials keep theirs. */
+export const LATER_PARAMETERS: Partial<TrialParameters> = { adversarial: 1, anatomy: 'same' };
+
 /** Twelve lower-case hexadecimal digits that two trials share if and only if they are the same work. */
 export function trialKey(ingredients: KeyIngredients): string {
   return digest({
     ...common(ingredients),
-    parameters: resolveParameters(ingredients.parameters),
+    parameters: withoutAdded(resolveParameters(ingredients.parameters)),
     numerics: ingredients.numerics ?? NUMERICS_VERSION,
   });
+}
+
+function withoutAdded(parameters: TrialParameters): Record<string, unknown> {
+  const added = Object.entries(LATER_PARAMETERS);
+  return Object.fromEntries(
+    Object.entries(parameters).filter(
+      ([name, value]) => !added.some(([one, old]) => one === name && old === value),
+    ),
+  );
 }
 
 /** What decides the result whoever trains. */

@@ -73,6 +73,13 @@ export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> }
     unit: 'pairs',
     description: 'Known pairs that the paired term may use.',
   },
+  adversarial: {
+    ...real('a number from 0 (0 leaves the term out)', { min: 0 }),
+    default: 1,
+    unit: '',
+    description:
+      "Weight of the adversarial loss in the generators'; with 0 the discriminators learn as onlookers that nobody listens to.",
+  },
   generator: {
     ...choice(['resnet', 'unet', 'fullres']),
     default: 'resnet',
@@ -164,6 +171,13 @@ export const PARAMETERS: { [N in ParameterName]: Parameter<TrialParameters[N]> }
     unit: 'images',
     description: 'Training images used of each domain.',
   },
+  anatomy: {
+    ...choice(['same', 'disjoint']),
+    default: 'same',
+    unit: '',
+    description:
+      'Where pairs are known: whether the training images of X and Y are partners, or (disjoint) no image of Y is the partner of one of X. To compare both, name a number of images that half of the pairs can give.',
+  },
   crop: {
     ...choice(['random', 'inside-mask', 'fixed-per-run']),
     default: 'random',
@@ -239,7 +253,9 @@ export interface Clash {
 
 /** Checks what no single value can show. */
 export function findClashes(parameters: TrialParameters): Clash[] {
-  return [emptyMap, unevenSides, idleUpsample, idlePairs].flatMap((check) => check(parameters) ?? []);
+  return [emptyMap, unevenSides, idleUpsample, idlePairs, partedPairs, nothingToLearn].flatMap(
+    (check) => check(parameters) ?? [],
+  );
 }
 
 function emptyMap({ patch, disc_layers: layers }: TrialParameters): Clash | undefined {
@@ -285,6 +301,24 @@ function idlePairs({ paired, pairs }: TrialParameters): Clash | undefined {
     names: ['pairs', 'paired'],
     message: `pairs ${pairs} has no effect while paired is 0`,
     expected: 'paired above 0, or pairs left out',
+  };
+}
+
+function partedPairs({ anatomy, paired }: TrialParameters): Clash | undefined {
+  if (anatomy === 'same' || paired === 0) return undefined;
+  return {
+    names: ['anatomy', 'paired'],
+    message: `anatomy ${anatomy} leaves no pair among the training images, and paired is ${paired}`,
+    expected: 'anatomy same, or paired 0',
+  };
+}
+
+function nothingToLearn({ adversarial, lambda, gamma, paired }: TrialParameters): Clash | undefined {
+  if (adversarial + lambda + gamma + paired > 0) return undefined;
+  return {
+    names: ['adversarial', 'lambda', 'gamma', 'paired'],
+    message: 'adversarial, lambda, gamma and paired are all 0: the generators would learn nothing',
+    expected: 'one of them above 0',
   };
 }
 

@@ -134,7 +134,7 @@ describe('an error', () => {
         "a.yaml:6:10: unknown key 'lamda' in fixed",
         '  6 | fixed: { lamda: 5 }',
         '    |          ^^^^^',
-        '  expected: one of patch, batch, lambda, gamma, paired, pairs, generator, filters, blocks, norm, upsample, disc_filters, disc_layers, gan_loss, pool, lr, schedule, beta1, beta2, images, crop, flip, jitter',
+        '  expected: one of patch, batch, lambda, gamma, paired, pairs, adversarial, generator, filters, blocks, norm, upsample, disc_filters, disc_layers, gan_loss, pool, lr, schedule, beta1, beta2, images, anatomy, crop, flip, jitter',
         "  did you mean 'lambda'?",
       ].join('\n'),
     );

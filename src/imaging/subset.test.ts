@@ -13,7 +13,7 @@ function files(count: number, prefix: string): ImageFile[] {
   });
 }
 
-const ALL = { images: 'all', pairs: 'all', paired: 1 } as const;
+const ALL = { images: 'all', pairs: 'all', paired: 1, anatomy: 'same' } as const;
 const indices = (count: number) => Array.from({ length: count }, (_, i) => i);
 const splitOf = (count: number): DomainSplit => ({
   train: [indices(count), indices(count)],
@@ -26,7 +26,7 @@ describe('trainingSet', () => {
   const [x, y] = [files(COUNT, 'x'), files(COUNT, 'y')];
   const known = indices(COUNT).map((i): [number, number] => [i, COUNT - 1 - i]);
   const draw = (images: number | 'all', pairs: number | 'all' = 'all') =>
-    trainingSet(x, y, splitOf(COUNT), known, { images, pairs, paired: 1 });
+    trainingSet(x, y, splitOf(COUNT), known, { ...ALL, images, pairs });
 
   it('nests: fewer images are among more, and partners come together', () => {
     fc.assert(
@@ -50,8 +50,23 @@ describe('trainingSet', () => {
     expect(trainingSet(x, y, splitOf(COUNT), known, { ...ALL, paired: 0 }).pairs).toEqual([]);
   });
 
+  it('parts partners where their anatomy is to be disjoint, nested too', () => {
+    const draw = (images: number | 'all') =>
+      trainingSet(x, y, splitOf(COUNT), known, { ...ALL, images, paired: 0, anatomy: 'disjoint' });
+    const all = draw('all');
+    expect(all.x.length + all.y.length).toBe(COUNT);
+    expect(all.y.some((ofY) => all.x.includes(COUNT - 1 - ofY))).toBe(false);
+    const few = draw(2);
+    expect([few.x.length, few.y.length]).toEqual([2, 2]);
+    expect(all.x).toEqual(expect.arrayContaining(few.x));
+    expect(all.y).toEqual(expect.arrayContaining(few.y));
+    expect(() => draw(COUNT)).toThrow(/than anatomy disjoint leaves for training: \d+/);
+    const unpaired = trainingSet(x, y, splitOf(COUNT), [], { ...ALL, paired: 0, anatomy: 'disjoint' });
+    expect(unpaired).toMatchObject({ x: indices(COUNT), y: indices(COUNT) });
+  });
+
   it('refuses to use more than there is', () => {
-    expect(() => draw(13)).toThrow(/images: 13 asks for more images than X has for training: 12/);
+    expect(() => draw(13)).toThrow(/images: 13 asks for more images of X than there are for training: 12/);
     expect(() => draw('all', 13)).toThrow(/pairs: 13 needs 13 pairs among the training images; there are 12/);
     expect(() => trainingSet(x, y, splitOf(COUNT), [], ALL)).toThrow(DataError);
   });

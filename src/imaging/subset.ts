@@ -17,7 +17,7 @@ export interface TrainingSet {
 /**
  * The images of the training part, or the first `images` of each domain; of their pairs all, or the first `pairs`. First is by a hash of
  * the file stem, for an image of Y by that of its partner if it has one: so the first ten are among the first twenty, and partners
- * come together.
+ * come together. With `anatomy: disjoint` no partners: of a pair only X, or only Y, is used, as the same hash decides.
  * @param known all pairs of the data, as indices into X and Y
  * @throws DataError if there are fewer than asked for
  */
@@ -26,14 +26,21 @@ export function trainingSet(
   y: readonly ImageFile[],
   split: DomainSplit,
   known: readonly (readonly [number, number])[],
-  { images, pairs, paired }: Pick<TrialParameters, 'images' | 'pairs' | 'paired'>,
+  { images, pairs, paired, anatomy }: Pick<TrialParameters, 'images' | 'pairs' | 'paired' | 'anatomy'>,
 ): TrainingSet {
+  const partnerOfX = new Map(known);
   const partnerOfY = new Map(known.map(([ofX, ofY]) => [ofY, ofX]));
   const orderX = (index: number) => hash(x[index]!.stem);
   const orderY = (index: number) => hash((x[partnerOfY.get(index) ?? -1] ?? y[index]!).stem);
+  const parted = anatomy === 'disjoint';
+  const givesX = (index: number) => orderX(index) < '8';
+  const candidates = {
+    x: split.train[0].filter((index) => !parted || !partnerOfX.has(index) || givesX(index)),
+    y: split.train[1].filter((index) => !parted || !partnerOfY.has(index) || !givesX(partnerOfY.get(index)!)),
+  };
   const used = {
-    x: first(split.train[0], orderX, images, 'X'),
-    y: first(split.train[1], orderY, images, 'Y'),
+    x: first(candidates.x, orderX, images, 'X', parted),
+    y: first(candidates.y, orderY, images, 'Y', parted),
   };
   if (paired === 0) return { ...used, pairs: [] };
 
@@ -59,11 +66,17 @@ function first(
   order: (index: number) => string,
   count: TrialParameters['images'],
   domain: string,
+  parted: boolean,
 ): number[] {
+  const left = parted ? 'anatomy disjoint leaves for training' : 'there are for training';
+  if (indices.length === 0)
+    throw new DataError(
+      `anatomy disjoint leaves ${domain} no training image: all pairs gave the other domain. Set anatomy same, or add images.`,
+    );
   if (count === 'all') return [...indices];
   if (count > indices.length) {
     throw new DataError(
-      `images: ${count} asks for more images than ${domain} has for training: ${indices.length}. Ask for fewer, or give training a larger share.`,
+      `images: ${count} asks for more images of ${domain} than ${left}: ${indices.length}. Ask for fewer, or give training a larger share.`,
     );
   }
   const keyed = indices.map((index): [string, number] => [order(index), index]);

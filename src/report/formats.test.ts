@@ -35,6 +35,7 @@ describe('a report for programs', () => {
       sweeps: {
         name: string;
         verdicts: { kind: string }[];
+        discriminator: { rho: number; n: number } | null;
         settings: { label: string; done: number; metrics: Record<string, { n: number; mean: number }> }[];
         trials: { status: string; metrics: Record<string, number | null> }[];
       }[];
@@ -47,6 +48,7 @@ describe('a report for programs', () => {
     ]);
     expect(second!.settings[0]!.metrics['loss/D']!.n).toBe(3);
     expect(second!.verdicts.length).toBeGreaterThan(0);
+    expect(second!.discriminator).toMatchObject({ n: 6, rho: expect.any(Number) as number });
     expect(first!.trials[5]).toMatchObject({ status: 'pending', metrics: {} });
   });
 
@@ -54,6 +56,7 @@ describe('a report for programs', () => {
     const text = reportMarkdown([syntheticSweep({ name: 'a|b', question: '<img src=x> *why*?' })]);
     expect(text).toMatch(/^# a\\\|b\n\n\\<img src=x\\> \\\*why\\\*\?\n/);
     expect(text).toContain('| Discriminator loss | 0.208 ± 0.006 | 0.332 ± 0.010 |');
+    expect(text).toContain('Is too small a discriminator loss bad? Within two settings, over six trials,');
     expect(text).toContain('not for diagnosis');
   });
 

@@ -20,6 +20,7 @@ export function reportJson(sweeps: readonly SweepRecord[]): string {
       varied: sweep.varied,
       updated: sweep.updated,
       verdicts: verdicts[at]!.verdicts.map((verdict) => ({ ...verdict, claim: withoutPaths(verdict.claim) })),
+      discriminator: verdicts[at]!.discriminator,
       settings: cellsOf(sweep).map((cell) => ({
         label: cell.label,
         trials: cell.trials.length,
@@ -84,6 +85,7 @@ export function reportMarkdown(sweeps: readonly SweepRecord[]): string {
   const parts = sweeps.map((sweep, at) => {
     const cells = cellsOf(sweep);
     const { compared, cautions } = summaryOf(sweep, cells);
+    const { discriminator } = verdicts[at]!;
     const losses = lossTable(sweep, cells);
     const missing = leftOut(sweep, cells);
     const claims = verdicts[at]!.verdicts.map(
@@ -95,6 +97,7 @@ export function reportMarkdown(sweeps: readonly SweepRecord[]): string {
       ...(sweep.question ? [escaped(withoutPaths(sweep.question))] : []),
       compared,
       ...(claims.length > 0 ? [claims.join('\n')] : []),
+      ...(discriminator === null ? [] : [escaped(discriminator.sentence)]),
       ...(cautions.length > 0 ? [cautions.map((caution) => `- ${escaped(caution)}`).join('\n')] : []),
       ...(missing.length > 0 ? [`In no mean:`, missing.map((one) => `- ${escaped(one)}`).join('\n')] : []),
       ...[...(losses ? [losses] : []), ...(examView(cells)?.tables ?? [])].map(markdownTable),
@@ -104,10 +107,10 @@ export function reportMarkdown(sweeps: readonly SweepRecord[]): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function markdownTable({ caption, columns, rows }: Table): string {
+export function markdownTable({ caption, columns, rows }: Table): string {
   const line = (cells: string[]) => `| ${cells.map(escaped).join(' | ')} |`;
   return [
-    `**${escaped(caption)}**\n`,
+    ...(caption === '' ? [] : [`**${escaped(caption)}**\n`]),
     line(columns.map(({ text }) => text)),
     `|${columns.map(({ number }) => (number ? ' ---: ' : ' --- ')).join('|')}|`,
     ...rows.map(({ head, cells }) => line([head, ...cells.map(({ text }) => text)])),

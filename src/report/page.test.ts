@@ -195,6 +195,28 @@ describe.skipIf(missing)('the page in a browser, from disk, offline', () => {
     await page.context().close();
   });
 
+  test('a zoom outlives a change of the width and of the switches, and a double click undoes it', async () => {
+    const page = await open('two.html', 1280);
+    await drawn(page);
+    const chart = page.locator('.chart').first();
+    const range = () => page.evaluate<number[]>(`document.querySelector('.chart').layout.xaxis.range`);
+    const whole = await range();
+    const box = (await chart.locator('.nsewdrag').first().boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.2, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 41, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(range).not.toEqual(whole);
+    const zoomed = await range();
+    await page.setViewportSize({ width: 900, height: 700 });
+    await page.getByRole('checkbox', { name: 'single runs' }).click();
+    await expect.poll(() => page.evaluate(`document.querySelector('.chart').layout.width < 900`)).toBe(true);
+    expect(await range()).toEqual(zoomed);
+    await chart.locator('.nsewdrag').first().dblclick();
+    await expect.poll(range).toEqual(whole);
+    await page.context().close();
+  });
+
   test('keeps a spike that thinning took out of the mean, and says how far it reaches', async () => {
     const page = await open('spike.html', 1280);
     await drawn(page);

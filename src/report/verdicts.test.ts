@@ -261,6 +261,15 @@ describe('parameters that changed together', () => {
       grid: '{patch: [64, 128], batch: [2, 16]}',
     });
   });
+
+  test('are a choice where a patch and a batch together keep the pixels of an update', () => {
+    const [small, large] = pair as [Made, Made];
+    const even = [small, { ...large, parameters: { patch: 128, batch: 4 } }];
+    expect(first(sweepOf(even)).reasons).toEqual([
+      'Patch and batch differ between the two settings, so that an update sees as many pixels in both: the effect is of the patch at equal pixels an update, not at an equal batch.',
+    ]);
+    expect(first(sweepOf(even)).confounded).toEqual({ names: ['patch', 'batch'], grid: null });
+  });
 });
 
 describe('a sweep that names no claims', () => {

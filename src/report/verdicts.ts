@@ -53,6 +53,8 @@ export interface Verdict {
   /** Why it is not settled, or no verdict; and what else a reader must know. */
   reasons: string[];
   outcome: string;
+  /** What was set against what, as the claim has it; `a` and `b` say it in words. */
+  contrast: Claim['contrast'];
   outcomeLabel: string;
   unit: string;
   expect: Claim['expect'];
@@ -120,6 +122,8 @@ interface Draft extends Omit<Verdict, 'kind' | 'sentence' | 'holm' | 'claim' | '
   withoutWorst: Finding | undefined;
   unfinished: number;
   contrastWords: string;
+  /** Whether an update sees as many pixels in every setting that is compared. */
+  equalPixels: boolean;
   /** Why this sweep cannot answer the claim. */
   problem?: string;
 }
@@ -144,6 +148,7 @@ function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readon
     named,
     reasons: [],
     outcome,
+    contrast,
     outcomeLabel: metric?.label ?? outcome,
     unit: metric?.unit ?? '',
     expect: claim.expect,
@@ -168,6 +173,7 @@ function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readon
     withoutWorst: undefined,
     unfinished: 0,
     contrastWords: '',
+    equalPixels: false,
   } satisfies Draft;
   if ('problem' in resolved) {
     return { ...nothing, problem: `${resolved.problem}; expected ${resolved.expected}` };
@@ -187,6 +193,10 @@ function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readon
   const byCell = used.map((_, at) => whole.map((row) => row[at]!));
   const anova = weights.length > 2 ? blockedAnova(byCell, factorsOf(used, sweep)) : null;
   const interaction = resolved.interaction?.filter((_, at) => isUsed(resolved, at));
+  const pixels = settingsOf(used).map(({ patch, batch }) => Number(patch) ** 2 * Number(batch));
+  const names = together(claim, resolved);
+  const ofPatchAndBatch = names.length === 2 && names.includes('patch') && names.includes('batch');
+  const equalPixels = ofPatchAndBatch && new Set(pixels).size === 1;
   return {
     ...nothing,
     reasons: table.notes,
@@ -210,13 +220,15 @@ function draftOf(claim: Claim, named: boolean, sweep: SweepRecord, cells: readon
     confounded:
       resolved.confounded.length === 0
         ? null
-        : { names: together(claim, resolved), grid: resolved.grid ?? null },
+        : // A contrast that keeps the pixels of an update needs both changes: no crossing would tell it better.
+          { names, grid: equalPixels ? null : (resolved.grid ?? null) },
     found: interval === null ? 'unsettled' : finding(interval, limit),
     withoutWorst:
       table.worst === 0
         ? undefined
         : finding(meanInterval(measured.map((row) => weigh(row, weights))), limit),
     unfinished: table.unfinished,
+    equalPixels,
   };
 }
 
@@ -263,7 +275,7 @@ function tilesOf(
 
 /** A draft becomes a verdict: nothing is settled that one of the checks puts in doubt. */
 function concluded(draft: Draft, adjusted: number | null, family: number): Verdict {
-  const { claim, found, withoutWorst, unfinished, contrastWords, problem, ...numbers } = draft;
+  const { claim, found, withoutWorst, unfinished, contrastWords, equalPixels, problem, ...numbers } = draft;
   const { n, interval, tiles, confounded } = draft;
   const unsure: string[] = [];
   if (problem !== undefined) unsure.push(`This sweep cannot answer it: ${problem}.`);
@@ -287,10 +299,7 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     }
     if (tiles !== null && tiles.found !== found) doubts.push(`It flips with the norm statistics: by tiles of the training patch the effect is ${effectText(tiles.effect, tiles, draft)}.`); // prettier-ignore
   }
-  const apart =
-    n > 0 && confounded !== null
-      ? [`${capital(list(confounded.names))} differ between the two settings: the effect may be of either.`]
-      : [];
+  const apart = n > 0 && confounded !== null ? [apartText(confounded.names, equalPixels)] : [];
   const kind: VerdictKind =
     problem !== undefined || n === 0
       ? 'open'
@@ -309,6 +318,14 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     interval,
     holm: adjusted,
   };
+}
+
+/** Patch and batch that change together, so that something else does not, are a choice and no oversight. */
+function apartText(names: readonly string[], equalPixels: boolean): string {
+  const differ = `${capital(list(names))} differ between the two settings`;
+  return equalPixels
+    ? `${differ}, so that an update sees as many pixels in both: the effect is of the patch at equal pixels an update, not at an equal batch.`
+    : `${differ}: the effect may be of ${names.length > 2 ? 'any of them' : 'either'}.`;
 }
 
 function verdictBy(found: Finding, expect: Claim['expect']): VerdictKind {

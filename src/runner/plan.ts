@@ -116,8 +116,8 @@ export async function planSweep(definition: Definition, options: PlanOptions): P
   const trained = new Map<string, number>();
   const trainedBy = (trial: AnyTrialConfig): number => {
     if (isForeignTrial(trial)) return Math.max(parts.train[0].length, parts.train[1].length);
-    const { images, pairs: wanted, paired } = trial.parameters;
-    const identity = JSON.stringify([images, wanted, paired]);
+    const { images, pairs: wanted, paired, anatomy } = trial.parameters;
+    const identity = JSON.stringify([images, wanted, paired, anatomy]);
     const known = trained.get(identity);
     if (known !== undefined) return known;
     const { x, y } = trainingSet(...lists, parts, pairs, trial.parameters);

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { and, asc, count, desc, eq, isNotNull } from 'drizzle-orm';
 import type { Budget, MetricValues, ParameterValues, TrialFacts, TrialParameters } from '../protocol.js';
+import { LATER_PARAMETERS } from '../definition/key.js';
 import type { Store } from './open.js';
 import { selectSweep } from './progress.js';
 import {
@@ -38,6 +39,8 @@ export interface AttemptRecord {
   /** How residual blocks were computed, e.g. `winograd`. */
   form: string | null;
   from: number;
+  /** Unix seconds. */
+  started: number;
   /** Seconds; null while it runs. */
   seconds: number | null;
   peakMemory: number | null;
@@ -175,7 +178,9 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect, points: numb
   return {
     key,
     // A trainer that is not ours has other names: what shows parameters asks for them by name and leaves out what is not there.
-    parameters: parameters as unknown as TrialParameters,
+    parameters: ('gan_loss' in parameters
+      ? { ...LATER_PARAMETERS, ...parameters }
+      : parameters) as unknown as TrialParameters,
     seed,
     budget,
     dataFingerprint,
@@ -200,6 +205,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect, points: numb
       versions: row.versions,
       form: row.form,
       from: row.from,
+      started: row.started,
       seconds: row.ended === null ? null : row.ended - row.started,
       peakMemory: row.peakMemory,
       predictedMemory: row.predictedMemory,

@@ -250,13 +250,18 @@ function directionStep(of: Terms): ProgramSpec {
   const inputs: Record<string, Shape> = { own: patches };
   if (parameters.paired !== 0) Object.assign(inputs, { other: patches, pair: [micro] });
   const trained: readonly Network[] = lambda === 0 ? ['G'] : ['G', 'F'];
-  return accumulating('generators', of, inputs, { trained, read: ['D_Y'] }, (tensors) => {
+  const read: readonly Network[] = parameters.adversarial === 0 ? [] : ['D_Y'];
+  return accumulating('generators', of, inputs, { trained, read }, (tensors) => {
     const { G, F, D_Y } = networks(parameters, tensors, { ...smooth, recompute: of.recompute });
     const own = get(tensors, 'own') as tf.Tensor4D;
     const fake = G(own);
-    const adversarial = losses.adversarialLoss(parameters.gan_loss, D_Y(fake));
-    const terms: TensorMap = { adversarial };
+    const terms: TensorMap = {};
     // A term without weight is not computed.
+    if (parameters.adversarial !== 0) {
+      const adversarial = losses.adversarialLoss(parameters.gan_loss, D_Y(fake));
+      terms['adversarial'] =
+        parameters.adversarial === 1 ? adversarial : tf.mul(adversarial, parameters.adversarial);
+    }
     if (lambda !== 0) terms['cycle'] = tf.mul((smooth.distance ?? losses.meanAbsolute)(own, F(fake)), lambda);
     if (parameters.paired !== 0) {
       // The mean over the batch of each sample's distance to its partner, 0 for those without: so it adds up over micro-batches.

@@ -56,7 +56,7 @@ export function lossesAndGradients(
   y: tf.Tensor,
   smooth: Smooth = {},
 ): { gradients: TensorMap; metrics: Record<Exclude<StepMetric, 'grad/G' | 'grad/D'>, tf.Tensor> } {
-  const { lambda, gamma } = parameters;
+  const { lambda, gamma, adversarial: weight } = parameters;
   const { G, F, D_X, D_Y } = networks(parameters, weights, { activation: smooth.activation });
   const [X, Y] = [x as tf.Tensor4D, y as tf.Tensor4D];
 
@@ -65,8 +65,9 @@ export function lossesAndGradients(
     () => {
       const gx = G(X);
       const fy = F(Y);
-      const G_adv = losses.adversarialLoss(parameters.gan_loss, D_Y(gx));
-      const F_adv = losses.adversarialLoss(parameters.gan_loss, D_X(fy));
+      const adversarial = (judged: tf.Tensor): tf.Scalar =>
+        tf.mul(weight, losses.adversarialLoss(parameters.gan_loss, judged));
+      const [G_adv, F_adv] = [adversarial(D_Y(gx)), adversarial(D_X(fy))];
       // A term without weight is not computed: each costs two passes through the generators.
       const cycle =
         lambda === 0 ? tf.scalar(0) : losses.cycleLoss(lambda, [X, F(gx)], [Y, G(fy)], smooth.distance);

@@ -14,6 +14,7 @@ import { isEarlyStopped } from '../../runner/steering.js';
 import { availableCores, hostHash } from '../../machine.js';
 import { databasePath, openExistingStore } from '../../store/open.js';
 import { readPeaks, readTimings } from '../../store/queries.js';
+import { shortest } from '../options.js';
 import { placeTrials } from '../sweep-file.js';
 import { memoryFacts } from './facts.js';
 import { predict, type Known, type Predictions } from './predict.js';
@@ -40,6 +41,8 @@ export interface SweepPlan {
   arithmetic: string[];
   warnings: string[];
   predictions: Predictions;
+  /** Seconds of the trials that are left, one after another and as they run side by side; null where one is not known. */
+  left: { trials: number; wall: number } | null;
   /** Where and by what the trials would be computed, in words. */
   placement: string;
   /** Trials at once. */
@@ -64,7 +67,7 @@ export async function makePlan({
     throw new UserError('--only: no trial of this sweep fits. Without it, sweep plan lists them all.');
   }
   const states = statesOf(results, definition, trials);
-  const left = states.filter((state) => state !== 'done' && state !== 'early-stopped').length;
+  const left = states.filter(isLeft).length;
   const placement = await placeTrials(definition, devices);
   const shares = shareOut(definition.resources, placement.devices, Math.max(1, left), availableCores());
   const { most, threads } = shares;
@@ -72,6 +75,7 @@ export async function makePlan({
   const memory = await memoryFacts(definition, plan, placement, shares, given);
   const testImages = plan.images.parts.test[0].length;
   const machine = { placement: { engine: placement.engine, device, threads }, memory, testImages };
+  const predictions = predict(trials, plan.images, machine, known(results));
   return {
     name: definition.name,
     trials: trials.map(({ key, seed, parameters }, at) => ({
@@ -84,12 +88,26 @@ export async function makePlan({
     varied: plan.varied,
     arithmetic: plan.arithmetic,
     warnings: plan.warnings,
-    predictions: predict(trials, plan.images, machine, known(results)),
+    predictions,
+    left: timeLeft(predictions, states, most),
     placement: `${placement.reason}; ${sharesInWords(shares)}`,
     slots: most,
     freeMemory: process.availableMemory(),
     results: shortest(results),
   };
+}
+
+/** A trial that is done takes no more time. */
+export function isLeft(state: TrialState): boolean {
+  return state !== 'done' && state !== 'early-stopped';
+}
+
+function timeLeft({ trials }: Predictions, states: TrialState[], slots: number): SweepPlan['left'] {
+  const times = trials.filter((_, at) => isLeft(states[at]!)).map(({ seconds }) => seconds);
+  const known = times.filter((seconds) => seconds !== null);
+  if (known.length < times.length) return null;
+  const all = known.reduce((sum, seconds) => sum + seconds, 0);
+  return { trials: all, wall: Math.max(all / slots, ...known) };
 }
 
 /** What the results folder says of each trial. It is read, never made or mended: that is for `sweep run`. */
@@ -115,10 +133,4 @@ function known(results: string): Known {
   } finally {
     store.close();
   }
-}
-
-/** A path as a reader recognises it: from here where it lies below. */
-function shortest(folder: string): string {
-  const relative = path.relative('.', folder);
-  return relative.startsWith('..') ? folder : relative || '.';
 }

@@ -168,7 +168,8 @@ function shape(parameters: object): string {
     'disc_layers',
   ];
   const values = parameters as ParameterValues;
-  return [...names.map((name) => values[name]), Number(values.gamma) > 0].join(' ');
+  const terms = ['lambda', 'gamma', 'paired', 'adversarial'].map((name) => values[name] !== 0);
+  return [...names.map((name) => values[name]), ...terms].join(' ');
 }
 
 /** Undefined for parameters that are not our trainer's. */

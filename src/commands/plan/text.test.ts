@@ -31,6 +31,7 @@ function planOf(changes: Partial<SweepPlan> = {}): SweepPlan {
       memory: { from: 'the layers', factor: 1.3 },
     },
     placement: 'onnx on cpu: the fastest that works here',
+    left: { trials: 7200, wall: 7200 },
     slots: 1,
     freeMemory: 8e9,
     results: 'results',
@@ -82,7 +83,7 @@ describe('planText', () => {
       trials: unknown,
       time: { from: 'nothing: none has finished', factor: NaN },
     };
-    const text = planText(planOf({ predictions }), undefined);
+    const text = planText(planOf({ predictions, left: null }), undefined);
     expect(text).toContain('Time: not known; from nothing: none has finished');
     expect(text).not.toContain('Memory:');
     expect(text).not.toMatch(/NaN|null|undefined|micro-batch/);

@@ -1,5 +1,5 @@
 /** @file A plan as a person reads it: a table that fits the terminal, and sentences. */
-import type { SweepPlan } from './plan.js';
+import { isLeft, type SweepPlan } from './plan.js';
 
 /** More rows than anybody reads; `--json` holds all. */
 const MOST_ROWS = 60;
@@ -15,19 +15,17 @@ export function planText(plan: SweepPlan, width: number | undefined): string {
 
   const toRun = trials
     .map((trial, at) => ({ ...trial, ...predictions.trials[at]! }))
-    .filter(({ state }) => state !== 'done' && state !== 'early-stopped');
+    .filter(({ state }) => isLeft(state));
   const states = [...new Set(trials.map(({ state }) => state))];
   const counted = states.map(
     (state) => `${trials.filter((trial) => trial.state === state).length} ${STATES[state]}`,
   );
   lines.push(...paragraph(`In ${plan.results}: ${counted.join(', ')}`, width));
-  const times = toRun.flatMap(({ seconds }) => seconds ?? []);
   const { time, memory } = predictions;
   if (toRun.length === 0) lines.push('Time: none, all is done');
-  else if (times.length < toRun.length) lines.push(...paragraph(`Time: not known; from ${time.from}`, width));
+  else if (plan.left === null) lines.push(...paragraph(`Time: not known; from ${time.from}`, width));
   else {
-    const all = times.reduce((sum, seconds) => sum + seconds, 0);
-    const wall = Math.max(all / plan.slots, ...times);
+    const { trials: all, wall } = plan.left;
     const range = `${spell(wall / time.factor)} to ${spell(wall * time.factor)}`;
     lines.push(
       ...paragraph(

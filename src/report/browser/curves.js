@@ -13,6 +13,9 @@ section('curves', async (element, data) => {
   /** Those that show what the switches say. */
   const current = new Set();
   const inView = new Set();
+  /** Where the reader zoomed, by metric: ranges, and the kind of axes that they are for. And what each chart shows when nobody zoomed. */
+  const zooms = new Map();
+  const wholes = new Map();
   const { grouping, axis } = controls.querySelector('form').elements;
   for (const { id, label } of data.groupings) grouping.append(option(id, label));
   for (const { id, short } of data.axes) axis.append(option(id, short));
@@ -34,6 +37,14 @@ section('curves', async (element, data) => {
   const redraw = () => {
     current.clear();
     inView.forEach(drawIfNeeded);
+  };
+  // For whoever shows a newer version of the page in this one's place.
+  element.choices = {
+    get: () => [...zooms],
+    set: (told) => {
+      for (const [metric, zoom] of told) zooms.set(metric, zoom);
+      redraw();
+    },
   };
   const observer = new IntersectionObserver(
     (entries) => {
@@ -224,6 +235,13 @@ section('curves', async (element, data) => {
         ...seamLines(choice, curves, data.trials, scheme),
       ],
     };
+    const { metric } = panel;
+    const whole = rangesOf(layout, `${choice.axis.id} ${choice.logx} ${logy}`);
+    const zoom = zooms.get(metric);
+    if (zoom?.kind === whole.kind && !printing) {
+      layout.xaxis.range = zoom.x;
+      layout.yaxis.range = zoom.y;
+    }
     window.Plotly.react(
       chart,
       traces.map((trace) => ({
@@ -234,8 +252,21 @@ section('curves', async (element, data) => {
         connectgaps: false,
       })),
       layout,
-      { displayModeBar: false, doubleClick: 'reset', showTips: false },
+      { displayModeBar: false, doubleClick: false, showTips: false },
     );
+    if (!wholes.has(metric)) {
+      chart.on('plotly_relayout', () => {
+        const whole = wholes.get(metric);
+        const seen = rangesOf(chart.layout, whole.kind);
+        if (String([seen.x, seen.y]) === String([whole.x, whole.y])) zooms.delete(metric);
+        else zooms.set(metric, seen);
+      });
+      chart.on('plotly_doubleclick', () => {
+        zooms.delete(metric);
+        draw(chart, false);
+      });
+    }
+    wholes.set(metric, whole);
   }
 
   /** All curves of a metric as rows, one a point. */
@@ -420,6 +451,10 @@ function across(columns, figure) {
 const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const least = (values) => values.reduce((a, b) => Math.min(a, b));
 const most = (values) => values.reduce((a, b) => Math.max(a, b));
+
+function rangesOf({ xaxis, yaxis }, kind) {
+  return { kind, x: [...xaxis.range], y: [...yaxis.range] };
+}
 
 /** Stretches without a gap, as a band must be drawn piece by piece. */
 function stretches(values) {

@@ -133,11 +133,14 @@ const GROUPS: { title: string; note: string; metrics: string[] }[] = [
 /** The value of a metric beside discriminators that know nothing; undefined where the trials' losses do not agree on one. */
 function knowsNothing(metric: string, cells: readonly Cell[]): { value: number; label: string } | undefined {
   if (metric === 'd/acc_real' || metric === 'd/acc_fake') return { value: 0.5, label: '0.5: guessing' };
-  const losses = new Set(cells.flatMap((cell) => cell.trials.map((trial) => trial.parameters.gan_loss)));
-  const [loss] = losses;
+  const all = cells.flatMap((cell) => cell.trials.map((trial) => trial.parameters));
+  const losses = new Set(all.map((parameters) => parameters.gan_loss));
+  const weights = new Set(all.map((parameters) => parameters.adversarial));
+  const [[loss], [weight]] = [losses, weights];
   if (losses.size !== 1 || loss === undefined) return undefined;
-  const { D, adversarial } = KNOW_NOTHING[loss];
-  const values: Record<string, number> = {
+  const { D, adversarial: each } = KNOW_NOTHING[loss];
+  const adversarial = weights.size === 1 ? weight! * each : undefined;
+  const values: Record<string, number | undefined> = {
     'loss/D': D,
     'loss/D_x': D / 2,
     'loss/D_y': D / 2,

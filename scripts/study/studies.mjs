@@ -1,0 +1,92 @@
+/** @file The studies of docs/study.md, the claims that they are to answer, and what the page assumes beside what the stores hold. */
+
+/** In the order of the page. The sweep file is sweeps/NAME.yaml, and so is the sweep's name. */
+export const STUDIES = [
+  { name: 'patch-by-batch', data: 'phantom' },
+  { name: 'patch-by-batch-ct', data: 'CT kernel phantom' },
+  { name: 'patch-by-batch-xray', data: 'chest X-rays' },
+  { name: 'data-size', data: 'phantom' },
+  { name: 'paired', data: 'phantom' },
+  { name: 'weights', data: 'phantom' },
+  // As it was first done, not as it should be: judged by itself, and in words of its own.
+  { name: 'seed', data: 'phantom', repetition: true },
+];
+
+export const REPETITION = 'as it was first done (phantom)';
+
+/** What the first study said, and what is asked beside it. A claim of a sweep file belongs to the first question that takes it. */
+export const QUESTIONS = [
+  {
+    title: '1. The discriminator loss is lower at the smaller patch',
+    takes: ({ outcome, about }) => outcome.startsWith('loss/D') && about('patch'),
+    discriminator: true,
+  },
+  {
+    title: '2. The generator loss is lower at the larger patch',
+    takes: ({ outcome, about }) => outcome.startsWith('loss/') && about('patch'),
+  },
+  {
+    title: '3. The patch matters more than the batch',
+    takes: ({ contrast, confounded }) =>
+      contrast.kind === 'patch-against-batch' ||
+      (contrast.kind === 'factor' && ['patch', 'batch'].includes(contrast.name) && confounded === null),
+  },
+  { title: '4. More images help: 500 are too few', takes: ({ about }) => about('images') },
+  { title: '5. Using pairs helps', takes: ({ about }) => about('paired', 'pairs', 'anatomy', 'adversarial') },
+  {
+    title: 'Beside the five: the larger patch gives better images',
+    takes: ({ about }) => about('patch', 'batch'),
+  },
+  { title: 'Beside the five: the weights of the losses', takes: () => true },
+];
+
+/** The study at full size, for what it would cost: as many images, as large, as often seen, with the networks of the paper. */
+export const FULL = {
+  images: 500,
+  side: 1024,
+  epochs: 160,
+  // The test part of a split that nobody chose.
+  testShare: 0.15,
+  settings: 6,
+  seeds: 8,
+  parameters: { patch: 128, batch: 2, generator: 'resnet', filters: 64, blocks: 9 },
+};
+
+/** Floating-point operations a second that a training reaches on a GPU, and who says so. */
+export const GPU_RATES = [
+  { rate: 1e12, source: 'what sweep plan assumes of a GPU of which nothing has been measured' },
+];
+
+/** Pictures out of the reports: what of which study's page. */
+export const PICTURES = [
+  {
+    study: 'patch-by-batch',
+    name: 'verdicts',
+    selector: '[data-section=verdicts]',
+    says: 'What the report of patch-by-batch.yaml opens with',
+  },
+  {
+    study: 'patch-by-batch',
+    name: 'patch-by-batch',
+    selector: '[data-section=grid] .heat-maps',
+    says: 'Patch and batch crossed, on the phantom',
+  },
+  {
+    study: 'patch-by-batch',
+    name: 'discriminator-loss',
+    selector: '[data-section=curves] .main-figures figure:nth-of-type(1)',
+    says: 'Discriminator loss of patch-by-batch.yaml, on the phantom',
+  },
+  {
+    study: 'patch-by-batch',
+    name: 'generator-loss',
+    selector: '[data-section=curves] .main-figures figure:nth-of-type(2)',
+    says: 'Generator loss of patch-by-batch.yaml, on the phantom',
+  },
+  {
+    study: 'patch-by-batch-xray',
+    name: 'chest-x-rays',
+    selector: '[data-section=wall]',
+    says: 'Chest X-rays of NIH ChestX-ray14, translated by models of each setting',
+  },
+];
