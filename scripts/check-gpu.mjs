@@ -61,7 +61,7 @@ const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-check-'));
 const page = [];
 const failures = [];
 let runs = 0;
-let nvidiaGpus = 0;
+let nvidiaGpus = [];
 try {
   await main();
 } finally {
@@ -73,7 +73,7 @@ async function main() {
   section('Machine');
   const doctor = JSON.parse((await node([CLI, 'doctor', '--json'])).stdout);
   const targets = chooseTargets(doctor);
-  nvidiaGpus = doctor.gpus.found.length;
+  nvidiaGpus = doctor.gpus.found;
   const real = targets.filter(({ device, software }) => device !== 'cpu' && !software);
   if (real.length === 0) text('**No real GPU was checked.** What follows says nothing about one.');
   const { findingsInWords } = await import(new URL('../dist/commands/doctor-text.js', import.meta.url).href);
@@ -167,7 +167,7 @@ async function shortTrial(target) {
   }
 }
 
-/** Doubles the batch until memory does not do, then runs the last that did once more: nothing of the failure may be left. */
+/** Doubles the batch from where by prediction a quarter of the GPU is taken until memory does not do, then runs the last that did once more: nothing of the failure may be left. */
 async function memoryLadder(target) {
   section(`Out of memory: ${titleOf(target)}`);
   const { patch, filters, blocks } = SIZES.ladder;
@@ -178,6 +178,7 @@ async function memoryLadder(target) {
   text('| batch | exit code | seconds | GPU memory | predicted | what it said |\n|---|---|---|---|---|---|');
   const { deviceMemory } = await import(new URL('../dist/train/memory.js', import.meta.url).href);
   const before = await gpuMemory(target);
+  const gpu = nvidiaGpus.find(({ index }) => index === nvidiaIndex(target));
   const step = async (batch) => {
     const begun = performance.now();
     const settings = { patch, filters, blocks, batch };
@@ -189,13 +190,14 @@ async function memoryLadder(target) {
     const held = most === undefined ? '' : gigabytes(most - before);
     const predicted = most === undefined ? '' : gigabytes(deviceMemory(parameters, batch));
     text(`| ${batch} | ${exitCode} | ${seconds} | ${held} | ${predicted} | ${exitCode === 0 ? 'done' : said.replaceAll('|', '/')} |`); // prettier-ignore
-    return { exitCode, said };
+    return { exitCode, said, parameters };
   };
   let last;
   for (let batch = 1; batch <= 4096; batch *= 2) {
-    const { exitCode, said } = await step(batch);
+    const { exitCode, said, parameters } = await step(batch);
     if (exitCode === 0) {
       last = batch;
+      while (before !== undefined && deviceMemory(parameters, 4 * batch) < gpu.memoryBytes / 2) batch *= 2;
       continue;
     }
     if (exitCode !== OUT_OF_MEMORY) return fail(`${titleOf(target)}: batch ${batch} ended with exit code ${exitCode}, expected were 0 or ${OUT_OF_MEMORY}`); // prettier-ignore
@@ -272,7 +274,7 @@ function sweepFile({ settings, updates, seeds = 1, trials = 1, microBatch = 'aut
     grid: settings,
     seeds,
     budget: { updates },
-    resources: { trials, micro_batch: microBatch },
+    resources: { trials, trials_per_gpu: trials, micro_batch: microBatch },
     retry: { limit: 0 },
   });
 }
@@ -345,11 +347,17 @@ async function watchingGpuMemory(target, work) {
 }
 
 /** WebGPU counts adapters and not NVIDIA's GPUs: what it uses is known where there is one of each. */
-function askMemory({ device }, flags = []) {
+function nvidiaIndex({ device }) {
   const [kind, index] = device.split(':');
-  if (kind === 'cpu' || (kind === 'webgpu' && nvidiaGpus !== 1)) return undefined;
+  if (kind === 'cuda') return Number(index);
+  return kind === 'webgpu' && nvidiaGpus.length === 1 ? nvidiaGpus[0].index : undefined;
+}
+
+function askMemory(target, flags = []) {
+  const index = nvidiaIndex(target);
+  if (index === undefined) return undefined;
   const query = ['--query-gpu=memory.used', '--format=csv,noheader,nounits'];
-  return execa('nvidia-smi', ['-i', kind === 'cuda' ? index : '0', ...query, ...flags], { reject: false, stdin: 'ignore' }); // prettier-ignore
+  return execa('nvidia-smi', ['-i', String(index), ...query, ...flags], { reject: false, stdin: 'ignore' }); // prettier-ignore
 }
 
 function mebibytes(output = '') {

@@ -19,6 +19,7 @@ import {
   nameOf,
   nodeValue,
   plain,
+  range,
   reshapeNode,
   whole,
 } from '../values.js';
@@ -187,7 +188,7 @@ function byChannels([top, left, bottom, right]: Sides, channels: number): Sides 
 
 /** Results that keep a GPU busy, however long the sum of each. */
 const MANY_RESULTS = 2 ** 18;
-/** Pixels that one part sums over, at most. */
+/** Pixels that one part sums over, at most, unless a row has more. */
 const PART = 1024;
 
 function inParts(g: Recorder, { filterHeight, filterWidth, inChannels, outChannels }: Geometry): boolean {
@@ -197,7 +198,8 @@ function inParts(g: Recorder, { filterHeight, filterWidth, inChannels, outChanne
 
 /**
  * The filter's gradient as one product of matrices for each part of each image, [channels*kh*kw, pixels] and [pixels, others],
- * and the sum of those. A Conv with filters of a single one unfolds the image. In memory: [channels, kh, kw, others].
+ * and the sum of those. In memory: [channels, kh, kw, others]. The image is unfolded by gathering its rows and columns: a Conv
+ * with filters of a single one does it as well, but cuDNN rounds some of those to ten bits.
  * @param pads of the image that is unfolded, which may be negative
  * @param turned each filter reads from its other end
  */
@@ -210,29 +212,25 @@ function byParts(
   turned: boolean,
 ): string {
   const { filterHeight: kh, filterWidth: kw, strideHeight: sh, strideWidth: sw } = at;
-  const [batch, height, width, channels] = unfold.shape as Rank4;
-  const [, otherHeight, otherWidth, others] = other.shape as Rank4;
-  const places = kh * kw;
-  const one = new Float32Array(places * places);
-  for (let place = 0; place < places; place++)
-    one[place * places + (turned ? places - 1 - place : place)] = 1;
+  const [batch, , , channels] = unfold.shape as Rank4;
+  const [, height, width, others] = other.shape as Rank4;
+  let rows = height;
+  while (rows * width > PART && rows % 2 === 0) rows /= 2;
+  const parts = height / rows;
 
-  const image = reshapeNode(g, asImage(g, unfold), [batch * channels, 1, height, width]);
-  const crops = pads.some((each) => each < 0);
-  const unfolded = g.op(
-    'Conv',
-    [crops ? padded(g, image, pads) : image, g.constant(one, [places, 1, kh, kw])],
-    {
-      pads: { ints: crops ? [0, 0, 0, 0] : pads },
-      strides: { ints: [sh, sw] },
-    },
-  );
-  let part = otherHeight * otherWidth;
-  while (part > PART && part % 2 === 0) part /= 2;
-  const parts = (otherHeight * otherWidth) / part;
-  const rows = reshapeNode(g, unfolded, [batch, channels * places, parts, part]);
-  const left = g.op('Transpose', [rows], { perm: { ints: [0, 2, 1, 3] } });
-  const right = reshapeNode(g, nameOf(plain(g, other)), [batch, parts, part, others]);
+  const image = padded(g, asImage(g, unfold), pads);
+  const reads = (filter: number, stride: number, length: number): string => {
+    const first = range(filter).map((place) => (turned ? filter - 1 - place : place));
+    const all = first.flatMap((place) => range(length).map((step) => place + step * stride));
+    return g.constant(Int32Array.from(all), [all.length]);
+  };
+  const gather = (node: string, axis: number, places: string): string =>
+    g.op('Gather', [node, places], { axis: { int: axis } });
+  const unfolded = gather(gather(image, 2, reads(kh, sh, height)), 3, reads(kw, sw, width));
+  const byRows = reshapeNode(g, unfolded, [batch, channels * kh, parts, rows, kw, width]);
+  const ordered = g.op('Transpose', [byRows], { perm: { ints: [0, 2, 1, 4, 3, 5] } });
+  const left = reshapeNode(g, ordered, [batch, parts, channels * kh * kw, rows * width]);
+  const right = reshapeNode(g, nameOf(plain(g, other)), [batch, parts, rows * width, others]);
   const products = g.op('MatMul', [left, right]);
   const sum = g.op('ReduceSum', [products, g.integers([0, 1])], { keepdims: { int: 0 } });
   return reshapeNode(g, sum, [channels, kh, kw, others]);
