@@ -101,7 +101,7 @@ export function wholeImageMemory(parameters: TrialParameters, pixels: number): n
   return 4 * pixels * (IMAGE_COPIES + WIDEST_COPIES * widest);
 }
 
-/** Beside weights and images, what a process holds that computes on a GPU: CUDA's libraries. Measured on an H200: 0.9 to 1.04 GB. */
+/** Beside weights and images, what a process holds that computes on a GPU: CUDA's libraries. On an H200 it was 0.9 and 1.2 GB for two networks. */
 const GPU_BASE = 1.05e9;
 /**
  * What CUDA's context and its libraries' work space take of a GPU, and what an allocator that grows by doubling adds. From the
