@@ -17,6 +17,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 function check(...flags: string[]) {
   const env = {
     CYCLESWEEP_CACHE: path.join(folder, 'cache'),
+    CYCLESWEEP_STATE: path.join(folder, 'state'), // waits for no run but its own
     VK_DRIVER_FILES: path.join(folder, 'none.json'),
   };
   return execa(process.execPath, [SCRIPT, ...flags], {
