@@ -10,11 +10,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 
+const CHECKS_HERE = ['gradients', 'trial', 'two', 'speed', 'memory'];
+
 const USAGE = `Checks every engine on every GPU of this machine and writes one file to look at. Takes some ten minutes a GPU.
 
-Usage: npm run check:gpu -- [--on ENGINE/DEVICE ...] [--small] [--out FILE]
+Usage: npm run check:gpu -- [--on ENGINE/DEVICE ...] [--only CHECK ...] [--small] [--out FILE]
 
   --on ENGINE/DEVICE  check this alone, e.g. onnx/cuda:0; also what is no GPU: onnx/cpu, or a software adapter by its number
+  --only CHECK        ${CHECKS_HERE.join(', ')}; all without
   --small             tiny sizes, and on the processor 600 MB of memory: to see that the checks themselves work
   --out FILE          what to write, results/check-gpu.md by default
 
@@ -47,8 +50,8 @@ const SIZES = options.small
       speeds: [
         { patch: 64, batch: 16, filters: 16, blocks: 3 },
         { patch: 128, batch: 2, filters: 16, blocks: 3 },
-        { patch: 64, batch: 4, filters: 64, blocks: 9 },
-        { patch: 256, batch: 4, filters: 64, blocks: 9 },
+        { patch: 64, batch: 4, filters: 64, blocks: 9, gpuOnly: true },
+        { patch: 256, batch: 4, filters: 64, blocks: 9, gpuOnly: true },
       ],
       updates: 30,
       checks: [],
@@ -58,6 +61,7 @@ const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-check-'));
 const page = [];
 const failures = [];
 let runs = 0;
+let nvidiaGpus = [];
 try {
   await main();
 } finally {
@@ -69,6 +73,7 @@ async function main() {
   section('Machine');
   const doctor = JSON.parse((await node([CLI, 'doctor', '--json'])).stdout);
   const targets = chooseTargets(doctor);
+  nvidiaGpus = doctor.gpus.found;
   const real = targets.filter(({ device, software }) => device !== 'cpu' && !software);
   if (real.length === 0) text('**No real GPU was checked.** What follows says nothing about one.');
   const { findingsInWords } = await import(new URL('../dist/commands/doctor-text.js', import.meta.url).href);
@@ -78,11 +83,15 @@ async function main() {
   if (targets.length === 0 && failures.length === 0)
     fail('there is no GPU here that an engine works on: see above');
 
-  if (targets.length > 0) await trying(() => gradientTable(targets));
-  for (const check of [shortTrial, memoryLadder, twoAtOnce]) {
-    for (const target of targets) await trying(() => check(target));
-  }
-  if (targets.length > 0) await trying(() => speedTable(targets, doctor));
+  const wanted = (check) => targets.length > 0 && (options.only.length === 0 || options.only.includes(check));
+  if (wanted('gradients')) await trying(() => gradientTable(targets));
+  const each = async (name, check) => {
+    for (const target of targets) if (wanted(name)) await trying(() => check(target));
+  };
+  await each('trial', shortTrial);
+  await each('two', twoAtOnce);
+  if (wanted('speed')) await trying(() => speedTable(targets, doctor));
+  await each('memory', memoryLadder); // last: a driver may not survive it
 
   section('Result');
   text(failures.length === 0 ? 'All is well.' : `${failures.length} failed:`);
@@ -158,30 +167,37 @@ async function shortTrial(target) {
   }
 }
 
-/** Doubles the batch until memory does not do, then runs the last that did once more: nothing of the failure may be left. */
+/** Doubles the batch from where by prediction a quarter of the GPU is taken until memory does not do, then runs the last that did once more: nothing of the failure may be left. */
 async function memoryLadder(target) {
   section(`Out of memory: ${titleOf(target)}`);
   const { patch, filters, blocks } = SIZES.ladder;
   text(
     `Patch ${patch}, filters ${filters}, blocks ${blocks}; each batch at once, two updates, a process of its own.\n`,
   );
-  text('| batch | exit code | seconds | what it said |\n|---|---|---|---|');
+  text('GPU memory: the most that nvidia-smi showed beyond what was in use before.\n');
+  text('| batch | exit code | seconds | GPU memory | predicted | what it said |\n|---|---|---|---|---|---|');
+  const { deviceMemory } = await import(new URL('../dist/train/memory.js', import.meta.url).href);
   const before = await gpuMemory(target);
+  const gpu = nvidiaGpus.find(({ index }) => index === nvidiaIndex(target));
   const step = async (batch) => {
     const begun = performance.now();
     const settings = { patch, filters, blocks, batch };
-    const run = await sweep(target, {
-      yaml: sweepFile({ settings: [settings], updates: 2, microBatch: batch }),
-    });
-    const { exitCode, said } = run.trials[0] ?? { exitCode: undefined, said: run.output };
-    text(`| ${batch} | ${exitCode} | ${((performance.now() - begun) / 1000).toFixed(0)} | ${exitCode === 0 ? 'done' : said.replaceAll('|', '/')} |`); // prettier-ignore
-    return { exitCode, said };
+    const { result: run, most } = await watchingGpuMemory(target, () =>
+      sweep(target, { yaml: sweepFile({ settings: [settings], updates: 2, microBatch: batch }) }),
+    );
+    const { exitCode, said, parameters } = run.trials[0] ?? { exitCode: undefined, said: run.output };
+    const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+    const held = most === undefined ? '' : gigabytes(most - before);
+    const predicted = most === undefined ? '' : gigabytes(deviceMemory(parameters, batch));
+    text(`| ${batch} | ${exitCode} | ${seconds} | ${held} | ${predicted} | ${exitCode === 0 ? 'done' : said.replaceAll('|', '/')} |`); // prettier-ignore
+    return { exitCode, said, parameters };
   };
   let last;
   for (let batch = 1; batch <= 4096; batch *= 2) {
-    const { exitCode, said } = await step(batch);
+    const { exitCode, said, parameters } = await step(batch);
     if (exitCode === 0) {
       last = batch;
+      while (before !== undefined && deviceMemory(parameters, 4 * batch) < gpu.memoryBytes / 2) batch *= 2;
       continue;
     }
     if (exitCode !== OUT_OF_MEMORY) return fail(`${titleOf(target)}: batch ${batch} ended with exit code ${exitCode}, expected were 0 or ${OUT_OF_MEMORY}`); // prettier-ignore
@@ -226,10 +242,16 @@ async function speedTable(targets, doctor) {
     `| patch, batch, filters, blocks | ${compared.map(titleOf).join(' | ')} |\n|---|${compared.map(() => '---').join('|')}|`,
   );
   const probed = compared.map(({ engine, device }) => doctor.engines.find((each) => each.name === engine && each.device === device)?.gflops); // prettier-ignore
-  for (const settings of SIZES.speeds) {
+  for (const { gpuOnly = false, ...settings } of SIZES.speeds) {
     const cells = [];
     for (const target of compared) {
-      const run = await sweep(target, { yaml: sweepFile({ settings: [settings], updates: SIZES.updates }) });
+      if (gpuOnly && target.device === 'cpu') {
+        cells.push(''); // minutes
+        continue;
+      }
+      const run = await sweep(target, {
+        yaml: sweepFile({ settings: [settings], updates: gpuOnly ? 10 : SIZES.updates }),
+      });
       if (run.trials[0]?.exitCode !== 0)
         fail(`${titleOf(target)} did not do ${Object.values(settings).join(', ')}`);
       cells.push(
@@ -252,7 +274,7 @@ function sweepFile({ settings, updates, seeds = 1, trials = 1, microBatch = 'aut
     grid: settings,
     seeds,
     budget: { updates },
-    resources: { trials, micro_batch: microBatch },
+    resources: { trials, trials_per_gpu: trials, micro_batch: microBatch },
     retry: { limit: 0 },
   });
 }
@@ -271,6 +293,7 @@ async function sweep({ engine, device, software }, { yaml, file, set = [] }) {
   const { all } = await node([CLI, 'run', file, ...flags, ...set.flatMap((each) => ['--set', each])]);
   const folder = path.join(results, 'trials');
   const keys = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  save();
   return {
     output: all.replaceAll(scratch, ''),
     trials: keys.map((key) => readTrial(path.join(folder, key))),
@@ -292,6 +315,7 @@ function readTrial(folder) {
   const walls = events.filter(({ t }) => t === 'metric').map(({ wall }) => wall);
   const intervals = walls.slice(1).map((wall, at) => wall - walls[at]).sort((a, b) => a - b); // prettier-ignore
   return {
+    parameters: JSON.parse(lines('config.json').join('\n')).parameters,
     exitCode: end?.exitCode ?? end?.signal,
     // Dawn warns of what is no fault.
     said: lines('attempts/1/output.log').findLast((line) => !line.startsWith('Warning: ')) ?? '',
@@ -307,10 +331,37 @@ function rate(trials) {
 }
 
 /** Bytes in use on the NVIDIA GPU; undefined for other devices. */
-async function gpuMemory({ device }) {
-  if (!device.startsWith('cuda:')) return undefined;
-  const { stdout } = await execa('nvidia-smi', ['-i', device.slice(5), '--query-gpu=memory.used', '--format=csv,noheader,nounits'], { reject: false }); // prettier-ignore
-  return /^\d+$/.test(stdout.trim()) ? Number(stdout) * 2 ** 20 : undefined;
+async function gpuMemory(target) {
+  const { stdout } = (await askMemory(target)) ?? {};
+  return mebibytes(stdout)[0];
+}
+
+/** Does the work, and says the most memory that was in use on the NVIDIA GPU meanwhile. */
+async function watchingGpuMemory(target, work) {
+  const watch = askMemory(target, ['-lms', '100']);
+  const result = await work();
+  watch?.kill();
+  const { stdout } = (await watch) ?? {};
+  const seen = mebibytes(stdout);
+  return { result, most: seen.length === 0 ? undefined : Math.max(...seen) };
+}
+
+/** WebGPU counts adapters and not NVIDIA's GPUs: what it uses is known where there is one of each. */
+function nvidiaIndex({ device }) {
+  const [kind, index] = device.split(':');
+  if (kind === 'cuda') return Number(index);
+  return kind === 'webgpu' && nvidiaGpus.length === 1 ? nvidiaGpus[0].index : undefined;
+}
+
+function askMemory(target, flags = []) {
+  const index = nvidiaIndex(target);
+  if (index === undefined) return undefined;
+  const query = ['--query-gpu=memory.used', '--format=csv,noheader,nounits'];
+  return execa('nvidia-smi', ['-i', String(index), ...query, ...flags], { reject: false, stdin: 'ignore' }); // prettier-ignore
+}
+
+function mebibytes(output = '') {
+  return [...output.matchAll(/^\d+$/gm)].map(([number]) => Number(number) * 2 ** 20);
 }
 
 function node(words) {
@@ -349,6 +400,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         on: { type: 'string', multiple: true, default: [] },
+        only: { type: 'string', multiple: true, default: [] },
         small: { type: 'boolean', default: false },
         out: { type: 'string', default: path.join('results', 'check-gpu.md') },
         help: { type: 'boolean', default: false },
@@ -363,7 +415,11 @@ function readOptions() {
       if (!engine || !device) throw new TypeError(`--on ${title}: expected ENGINE/DEVICE, e.g. onnx/cuda:0`);
       return { engine, device };
     });
-    return { on, small: values.small, out: path.resolve(values.out) };
+    for (const check of values.only) {
+      if (!CHECKS_HERE.includes(check))
+        throw new TypeError(`--only ${check}: expected one of ${CHECKS_HERE.join(', ')}`);
+    }
+    return { on, only: values.only, small: values.small, out: path.resolve(values.out) };
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`);
     process.exit(2);

@@ -101,6 +101,7 @@ const CONVOLUTIONS: Case[] = [
   convolution([3, 5, 4, 2], [1, 1, 2, 3], 1, 'valid'),
   convolution([1, 9, 8, 2], [2, 3, 2, 2], [2, 3], 'valid'),
   convolution([1, 4, 4, 1], [2, 2, 1, 1], 1, 2), // more padding than filter
+  convolution([2, 48, 44, 2], [3, 3, 2, 3], 1, 'same'), // so many pixels that a GPU sums by parts
 ];
 const transposed = (x: Shape, filter: Shape, out: [number, number, number, number], stride: number): Case =>
   two(x, filter, (image, weights) =>

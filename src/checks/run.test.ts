@@ -85,6 +85,21 @@ describe('running checks', () => {
     ]);
   });
 
+  it('allows onnx on CUDA the ten bits that cuBLAS rounds to, and no wrong gradient', async () => {
+    const off = (error: number): Engine => ({
+      ...changed((spec) => ({
+        ...spec,
+        run: (tensors) => ({ ...spec.run(tensors), output: tf.mul(spec.run(tensors)['output']!, 1 + error) }),
+      })),
+      name: 'onnx',
+    });
+    const passed = async (engine: Engine) =>
+      (await runChecks(engine, { reference, checks: [CHECKS[0]!] })).map((result) => result.passed);
+    expect(await passed({ ...off(1e-3), device: 'cuda:0' })).toEqual([true]);
+    expect(await passed({ ...off(1e-3), device: 'cpu' })).toEqual([false]);
+    expect(await passed({ ...off(1e-2), device: 'cuda:0' })).toEqual([false]);
+  });
+
   it('calls a result that is no number, or missing, a failure', async () => {
     const spoilt = changed((spec) => ({
       ...spec,
@@ -125,6 +140,16 @@ onnx/webgpu:0 is not here: no adapter`.trim(),
     );
     expect(columns.map((column) => failuresOf(column).length)).toEqual([0, 2, 0]);
   });
+});
+
+it('shows each limit, where columns are held to several', () => {
+  const column = (title: string, tolerance: number): Column => ({
+    title,
+    versions: {},
+    seconds: 1,
+    results: [{ group: 'a', name: 'n', tolerance, error: 1e-6, passed: true }],
+  });
+  expect(renderTable([column('onnx/cuda:0', 2e-3), column('onnx/cpu', 1e-5)])).toContain('1e-5 or 2e-3');
 });
 
 describe('the checks', () => {

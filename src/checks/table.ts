@@ -35,9 +35,15 @@ export function renderTable(columns: readonly Column[]): string {
   const groups = [...new Set(ran.flatMap(({ results }) => results.map(({ group }) => group)))];
   const rows = groups.map((group) => {
     const own = ran.map(({ results }) => results.filter((result) => result.group === group));
-    const tolerance = Math.max(...own.flat().map((result) => result.tolerance));
+    const tolerances = own.map((results) => Math.max(...results.map((result) => result.tolerance)));
+    const limits = [...new Set(tolerances.filter(Number.isFinite))].sort((a, b) => a - b);
     const count = Math.max(...own.map(({ length }) => length));
-    return [group, String(count), tolerance.toExponential(), ...own.map((results) => cell(results, count))];
+    return [
+      group,
+      String(count),
+      limits.map((limit) => limit.toExponential()).join(' or '),
+      ...own.map((results) => cell(results, count)),
+    ];
   });
   const head = ['largest relative error', 'checks', 'limit', ...ran.map(({ title }) => title)];
   const lines = rows.length === 0 ? [] : aligned([head, ...rows]);

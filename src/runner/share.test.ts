@@ -24,6 +24,11 @@ describe('on GPUs', () => {
     expect(shareOut(AUTO, GPUS, 3, 64)).toMatchObject({ most: 3, threads: 21 });
   });
 
+  it('runs one trial on each that WebGPU reaches, since nobody tells how much memory is free', () => {
+    expect(shareOut(AUTO, ['webgpu:0'], 100, 16)).toEqual({ most: 1, threads: 16, perDevice: 'auto' });
+    expect(shareOut({ ...AUTO, trials_per_gpu: 3 }, ['webgpu:0'], 100, 16)).toMatchObject({ most: 3 });
+  });
+
   it('takes a number at its word', () => {
     expect(shareOut({ ...AUTO, trials_per_gpu: 3 }, GPUS, 100, 64)).toEqual({ most: 6, threads: 10, perDevice: 3 }); // prettier-ignore
     expect(shareOut({ ...AUTO, trials: 5 }, GPUS, 100, 64)).toMatchObject({ most: 5, perDevice: 'auto' });

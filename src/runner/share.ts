@@ -31,8 +31,8 @@ export function shareOut(
     perDevice = Infinity;
   } else {
     perDevice = trials_per_gpu;
-    const each =
-      perDevice === 'auto' ? Math.max(1, Math.min(MOST_PER_GPU, Math.floor(cores / count))) : perDevice;
+    const fits = devices[0]?.startsWith('webgpu') ? 1 : Math.min(MOST_PER_GPU, Math.floor(cores / count)); // WebGPU tells no memory
+    const each = perDevice === 'auto' ? Math.max(1, fits) : perDevice;
     most = trials === 'auto' ? Math.max(1, Math.min(each * count, wanted)) : trials;
   }
   return { most, threads: threads === 'auto' ? Math.max(1, Math.floor(cores / most)) : threads, perDevice };

@@ -87,6 +87,23 @@ describe('adapters', () => {
       expect(await listWebgpuAdapters()).toMatchObject([{ index: 0, name: 'lvp_icd', kind: 'software' }]);
     });
 
+    it('of NVIDIA are named by nvidia-smi without that layer', async () => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-vulkan-'));
+      const manifest = path.join(folder, 'nvidia_icd.json');
+      fs.copyFileSync(SOFTWARE_VULKAN, manifest);
+      fs.writeFileSync(
+        path.join(folder, 'nvidia-smi'),
+        '#!/bin/sh\necho "0, GPU-1a2b, NVIDIA H200, 143771, 4, 0, 580.159.04, 31, 76.42"\n',
+        { mode: 0o755 },
+      );
+      vi.stubEnv('VK_DRIVER_FILES', manifest);
+      vi.stubEnv('NODEVICE_SELECT', '1');
+      vi.stubEnv('PATH', `${folder}:${process.env['PATH']}`);
+      const { listWebgpuAdapters } = await import('./webgpu.js');
+      expect(await listWebgpuAdapters()).toMatchObject([{ index: 0, name: 'NVIDIA H200', kind: 'gpu' }]);
+      fs.rmSync(folder, { recursive: true });
+    });
+
     it('of several drivers are chosen by their number, one a process', async () => {
       const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cyclesweep-vulkan-'));
       const second = path.join(folder, 'second.json');

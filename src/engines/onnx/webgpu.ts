@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
+import { listGpus } from '../../nvidia.js';
 import { EngineError } from '../engine.js';
 import { encodeModel } from './proto.js';
 
@@ -200,9 +201,18 @@ async function listDevices(
   if (!computed) return { devices: [], complaint };
   const driver = environment['VK_DRIVER_FILES'];
   const name =
-    driver === undefined ? `the adapter that ${process.platform} prefers` : path.basename(driver, '.json');
+    driver === undefined
+      ? `the adapter that ${process.platform} prefers`
+      : ((await nvidiaModel(driver)) ?? path.basename(driver, '.json'));
   const type = /lvp|llvmpipe|lavapipe|swiftshader/i.test(name) ? 'CPU' : 'discrete GPU';
   return { devices: [{ name, type, environment }] };
+}
+
+/** What nvidia-smi calls the GPUs of NVIDIA's driver, where they are all the same. */
+async function nvidiaModel(driver: string): Promise<string | undefined> {
+  if (!path.basename(driver).includes('nvidia')) return undefined;
+  const models = new Set((await listGpus()).found.map(({ name }) => name));
+  return models.size === 1 ? [...models][0] : undefined;
 }
 
 /** E.g. `GPU 0: 1002:744c "AMD Radeon RX 7900 XTX (RADV NAVI31)" discrete GPU 0000:10:00.0`. */
