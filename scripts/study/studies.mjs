@@ -55,6 +55,7 @@ export const FULL = {
 /** Floating-point operations a second that a training reaches on a GPU, and who says so. */
 export const GPU_RATES = [
   { rate: 1e12, source: 'what sweep plan assumes of a GPU of which nothing has been measured' },
+  { rate: 4.6e12, source: 'measured on one NVIDIA H200, sixteen smaller trials at once (docs/gpus.md)' },
 ];
 
 /** Pictures out of the reports: what of which study's page. JPEG for photographs, which take too much as PNG. */
