@@ -108,13 +108,13 @@ function put(page, name, block) {
 
 /** Those that are there. */
 function picturesBlock(out) {
-  const shown = PICTURES.filter(({ name }) => fs.existsSync(pictureFile(out, name)));
+  const shown = PICTURES.filter(({ file }) => fs.existsSync(pictureFile(out, file)));
   if (shown.length === 0) return 'No pictures have been taken.';
-  return shown.map(({ name, says }) => `![${says}](study/${name}.png)`).join('\n\n');
+  return shown.map(({ file, says }) => `![${says}](study/${file})\n\n*${says}.*`).join('\n\n');
 }
 
-function pictureFile(out, name) {
-  return path.join(path.dirname(out), 'study', `${name}.png`);
+function pictureFile(out, file) {
+  return path.join(path.dirname(out), 'study', file);
 }
 
 async function pictures({ results, out }) {
@@ -128,9 +128,9 @@ async function pictures({ results, out }) {
       if (shown.length === 0) return [];
       const page = path.join(folder, `${at}.html`);
       writeReport(report.map(({ sweep }) => sweep), { out: page, images: true, version: packageVersion() }); // prettier-ignore
-      return shown.map(({ study, name, selector }) => ({
+      return shown.map(({ study, file, selector }) => ({
         page,
-        file: pictureFile(out, name),
+        file: pictureFile(out, file),
         selector: `#sweep-${report.findIndex((one) => one.name === study)} ${selector}`,
       }));
     });

@@ -82,9 +82,12 @@ export function predict(
     const work = workOf(timing.parameters);
     return work === undefined ? [] : [work / timing.updateSeconds! / shares(timing.threads)];
   });
-  const overhead = ours.map(({ seconds, updates, updateSeconds }) =>
-    Math.max(0, seconds - updates * updateSeconds!),
-  );
+  /** Beside the updates, by the data: most of it is the exam, which grows with the images. */
+  const overheads = new Map<string, number[]>();
+  for (const { dataFingerprint, seconds, updates, updateSeconds } of ours) {
+    const known = overheads.get(dataFingerprint) ?? [];
+    overheads.set(dataFingerprint, [...known, Math.max(0, seconds - updates * updateSeconds!)]);
+  }
   const stated = STATED_RATES[`${placement.engine} ${kind}`] ?? OTHER_RATE;
   const rate = rates.length > 0 ? median(rates) : stated;
 
@@ -104,7 +107,8 @@ export function predict(
         : updateWork(trial.parameters) / (rate * threads);
     const exam =
       translationWork(trial.parameters, machine.testImages * machine.memory.imagePixels) / (rate * threads);
-    const rest = overhead.length > 0 ? median(overhead) : STATED_OVERHEAD + exam;
+    const overhead = overheads.get(trial.dataFingerprint);
+    const rest = overhead === undefined ? STATED_OVERHEAD + exam : median(overhead);
     return { seconds: trainingSeconds(trial, images, update) + rest, ...memory(trial) };
   });
 
