@@ -167,7 +167,10 @@ async function shortTrial(target) {
   }
 }
 
-/** Doubles the batch from where by prediction a quarter of the GPU is taken until memory does not do, then runs the last that did once more: nothing of the failure may be left. */
+/**
+ * Doubles the batch until memory does not do, from where a quarter of it is taken by prediction; then runs the last that did once
+ * more: nothing of the failure may be left.
+ */
 async function memoryLadder(target) {
   section(`Out of memory: ${titleOf(target)}`);
   const { patch, filters, blocks } = SIZES.ladder;
@@ -188,7 +191,8 @@ async function memoryLadder(target) {
     const { exitCode, said, parameters } = run.trials[0] ?? { exitCode: undefined, said: run.output };
     const seconds = ((performance.now() - begun) / 1000).toFixed(0);
     const held = most === undefined ? '' : gigabytes(most - before);
-    const predicted = most === undefined ? '' : gigabytes(deviceMemory(parameters, batch));
+    const predicted =
+      held === '' || parameters === undefined ? '' : gigabytes(deviceMemory(parameters, batch));
     text(`| ${batch} | ${exitCode} | ${seconds} | ${held} | ${predicted} | ${exitCode === 0 ? 'done' : said.replaceAll('|', '/')} |`); // prettier-ignore
     return { exitCode, said, parameters };
   };
@@ -293,7 +297,6 @@ async function sweep({ engine, device, software }, { yaml, file, set = [] }) {
   const { all } = await node([CLI, 'run', file, ...flags, ...set.flatMap((each) => ['--set', each])]);
   const folder = path.join(results, 'trials');
   const keys = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
-  save();
   return {
     output: all.replaceAll(scratch, ''),
     trials: keys.map((key) => readTrial(path.join(folder, key))),
@@ -377,8 +380,10 @@ function section(title) {
   console.log(`\n${title}`);
 }
 
+/** Saved at once: what hangs a driver is to be seen afterwards. */
 function text(line) {
   page.push(line);
+  save();
 }
 
 function code(output) {

@@ -198,8 +198,7 @@ function inParts(g: Recorder, { filterHeight, filterWidth, inChannels, outChanne
 
 /**
  * The filter's gradient as one product of matrices for each part of each image, [channels*kh*kw, pixels] and [pixels, others],
- * and the sum of those. In memory: [channels, kh, kw, others]. The image is unfolded by gathering its rows and columns: a Conv
- * with filters of a single one does it as well, but cuDNN rounds some of those to ten bits.
+ * and the sum of those. In memory: [channels, kh, kw, others]. The image is unfolded by gathering its rows, then its columns.
  * @param pads of the image that is unfolded, which may be negative
  * @param turned each filter reads from its other end
  */
