@@ -34,7 +34,7 @@ test('writes gradients, trials, the end of memory and speeds into one file', asy
   expect([exitCode, all]).toEqual([0, expect.stringContaining(path.join(folder, 'check.md'))]);
   const page = fs.readFileSync(path.join(folder, 'check.md'), 'utf8');
   expect(page).toContain('No real GPU was checked');
-  expect(page).toMatch(/\| \d+ \| 71 \| \d+ \|  \|  \| Out of memory: /);
+  expect(page).toMatch(/\| \d+ \| 71 \| \d+ \| {2}\| {2}\| Out of memory: /);
   expect(page).toMatch(/updates\/s together/);
   expect(page).toContain('All is well.');
   expect(page).not.toContain('FAILED');
