@@ -10,7 +10,7 @@ const MARGIN = 6;
 const MOST_HEIGHT = 1000;
 
 /**
- * Of each page what a reader first sees of it, or the element that `selector` names, down to MOST_HEIGHT. A page without that element gets no picture. Returns the files that were written.
+ * Of each page what a reader first sees of it, or the element that `selector` names, down to the one that `before` names, or to MOST_HEIGHT. A page without that element gets no picture. Returns the files that were written.
  */
 export async function takePictures(wanted) {
   const { chromium } = await import('playwright-core');
@@ -19,10 +19,10 @@ export async function takePictures(wanted) {
     args: ['--no-sandbox'],
   });
   const written = [];
-  for (const { page, file, selector } of wanted) {
+  for (const { page, file, selector, before } of wanted) {
     const tab = await browser.newPage({ viewport: VIEW });
     await tab.goto(pathToFileURL(page).href);
-    const clip = selector === undefined ? { x: 0, y: 0, ...VIEW } : await placeOf(tab, selector);
+    const clip = selector === undefined ? { x: 0, y: 0, ...VIEW } : await placeOf(tab, selector, before);
     if (clip !== null) {
       fs.mkdirSync(path.dirname(file), { recursive: true });
       await tab.screenshot({ path: file, fullPage: true, clip });
@@ -35,16 +35,17 @@ export async function takePictures(wanted) {
 }
 
 /** Where on its page an element lies; null where there is none. It is shown first, for figures that are drawn when they are looked at. */
-async function placeOf(tab, selector) {
+async function placeOf(tab, selector, before) {
   const element = tab.locator(selector).first();
   if ((await element.count()) === 0) return null;
   await element.scrollIntoViewIfNeeded();
   const { x, y, width, height } = await element.boundingBox();
   const scrolled = await tab.evaluate('window.scrollY');
+  const end = before === undefined ? Infinity : (await tab.locator(before).first().boundingBox()).y - y;
   return {
     x: x - MARGIN,
     y: y + scrolled - MARGIN,
     width: width + 2 * MARGIN,
-    height: Math.min(height + 2 * MARGIN, MOST_HEIGHT),
+    height: Math.min(height + 2 * MARGIN, end, MOST_HEIGHT),
   };
 }

@@ -128,10 +128,12 @@ async function pictures({ results, out }) {
       if (shown.length === 0) return [];
       const page = path.join(folder, `${at}.html`);
       writeReport(report.map(({ sweep }) => sweep), { out: page, images: true, version: packageVersion() }); // prettier-ignore
-      return shown.map(({ study, file, selector }) => ({
+      const within = (study) => `#sweep-${report.findIndex((one) => one.name === study)}`;
+      return shown.map(({ study, file, selector, before }) => ({
         page,
         file: pictureFile(out, file),
-        selector: `#sweep-${report.findIndex((one) => one.name === study)} ${selector}`,
+        selector: `${within(study)} ${selector}`,
+        before: before && `${within(study)} ${before}`,
       }));
     });
     const taken = await takePictures(wanted);

@@ -13,7 +13,19 @@ const SCRIPT = fileURLToPath(new URL('../scripts/study.mjs', import.meta.url));
 const PAGE = fileURLToPath(new URL('../docs/study.md', import.meta.url));
 /** Quantile 0.975 of Student's t, from a printed table, by seeds. */
 const T = { 3: 4.302653, 8: 2.364624 };
-const BLOCKS = ['answer', 'claims', 'exam', 'phantom', 'unsettled', 'cost', 'plans', 'pictures', 'made'];
+const BLOCKS = [
+  'answer',
+  'claims',
+  'exam',
+  'phantom',
+  'losses',
+  'health',
+  'unsettled',
+  'cost',
+  'plans',
+  'pictures',
+  'made',
+];
 
 const folder = temporaryFolder();
 const at = (...parts: string[]) => path.join(folder, ...parts);

@@ -3,7 +3,8 @@
  * nothing is judged here a second time.
  */
 import { fullCost } from './cost.mjs';
-import { GPU_RATES, QUESTIONS, REPETITION, STUDIES } from './studies.mjs';
+import { GPU_RATES, QUESTIONS, REPETITION, SIDES, STUDIES } from './studies.mjs';
+import { readClaims } from '../../dist/definition/read.js';
 import { EXAM_VARIANTS, metricOf } from '../../dist/metrics.js';
 import { capital, duration, fixed, integer, list, NONE, signed } from '../../dist/report/format.js';
 import { markdownTable } from '../../dist/report/formats.js';
@@ -15,6 +16,7 @@ import { mean, standardDeviation } from '../../dist/report/statistics.js';
 import { baselineOf, examValue } from '../../dist/report/summary.js';
 import { table } from '../../dist/report/tables.js';
 import { marginText, placesFor, pText } from '../../dist/report/verdict-words.js';
+import { exploratoryVerdicts } from '../../dist/report/verdicts.js';
 
 /** Text by the name of its block in the page. `studies`: those that the store holds, as gather() made them. */
 export function blocksOf(studies) {
@@ -24,6 +26,8 @@ export function blocksOf(studies) {
     claims: claimsBlock(questions, studies),
     exam: examBlock(studies),
     phantom: phantomBlock(studies),
+    losses: lossesBlock(studies),
+    health: healthBlock(studies),
     unsettled: unsettledBlock(questions),
     cost: costBlock(),
     plans: plansBlock(studies),
@@ -109,6 +113,7 @@ function claimsBlock(questions, studies) {
     'Seeds',
     'p (Holm)',
     'Kind',
+    'The same of Y→X, no claim',
   ];
   return text(
     ...questions.flatMap(({ title, claims, discriminator }) => [
@@ -117,6 +122,7 @@ function claimsBlock(questions, studies) {
         ? 'No study in this store asks it.'
         : tableText('', columns, claims.map(claimRow), WORDS),
       ...notesOf(claims),
+      ...(title.startsWith('3.') ? sidesText(studies) : []),
       ...(discriminator ? discriminatorText(studies) : []),
     ]),
     ...missingText(studies),
@@ -130,10 +136,85 @@ function headOf(claim) {
     id,
     dataText(study),
     contrastText(claim),
-    verdict.outcomeLabel,
+    outcomeText(verdict),
     verdictText(claim),
     effectText(verdict),
   ];
+}
+
+/** Scores of the exam without a suffix are of G: X→Y. */
+function outcomeText({ outcome, outcomeLabel }) {
+  return outcome.startsWith('exam/') ? `${outcomeLabel}, X→Y` : outcomeLabel;
+}
+
+/** The effect and interval of the other direction, where the exam has it. */
+function otherWay({ study, verdict }) {
+  if (!verdict.outcome.startsWith('exam/')) return NONE;
+  const claims = readClaims(study.sweep.source).filter(({ claim }) => claim === verdict.claim);
+  const [other] = exploratoryVerdicts(study.sweep, claims.map((claim) => ({ ...claim, outcome: `${claim.outcome}_yx` }))); // prettier-ignore
+  return other?.interval ? `${effectText(other)} (${intervalText(other)})` : NONE;
+}
+
+function intervalText(verdict) {
+  const places = placesFor(verdict);
+  const { interval } = verdict;
+  return interval === null ? NONE : `${signed(interval.low, places)} to ${signed(interval.high, places)}`;
+}
+
+/** Patch and batch one at a time, where both are crossed. */
+function sidesText(studies) {
+  return studies
+    .filter(({ verdicts }) =>
+      verdicts.some(
+        ({ contrast, interaction }) => contrast.kind === 'patch-against-batch' && interaction !== null,
+      ),
+    ) // prettier-ignore
+    .flatMap((study) => [
+      `The sides of the crossed grid, one by one, asked after the numbers had been seen (${study.name}):`,
+      tableText(
+        '',
+        ['Contrast', 'Outcome', 'Effect', '95 % interval', 'Seeds', 'The same of Y→X'],
+        SIDES.map((side) => {
+          const [verdict, other] = exploratoryVerdicts(study.sweep, [side, { ...side, outcome: `${side.outcome}_yx` }]); // prettier-ignore
+          return [`${verdict.b} against ${verdict.a}`, outcomeText(verdict), effectText(verdict), intervalText(verdict), integer(verdict.n), `${effectText(other)} (${intervalText(other)})`]; // prettier-ignore
+        }),
+        ['Contrast', 'Outcome'],
+      ),
+    ]);
+}
+
+/** Terms of the losses, which are not on one scale and not of one kind. */
+const TERMS = ['loss/D', ['loss/G_adv', 'loss/F_adv'], 'loss/cycle', 'loss/identity', 'loss/paired'];
+
+function lossesBlock(studies) {
+  const rows = studies.flatMap(({ name, cells }) =>
+    cells.map((cell) => [
+      name,
+      cell.label,
+      ...TERMS.map((terms) => {
+        const values = cell.done.map(({ tail }) => sum([terms].flat().map((term) => tail[term] ?? NaN)));
+        const known = values.filter(Number.isFinite);
+        return known.length === 0 ? NONE : fixed(mean(known), 3);
+      }),
+    ]),
+  );
+  return rows.length === 0
+    ? 'No trial has begun.'
+    : tableText('', ['Study', 'Setting', 'Discriminators', 'Adversarial, G and F', 'Cycle', 'Identity', 'Paired'], rows, ['Study', 'Setting']); // prettier-ignore
+}
+
+/** Trials that a flag of health was raised in, by setting: collapses and the like, which count as done. */
+function healthBlock(studies) {
+  const lines = studies.flatMap(({ name, cells }) =>
+    cells.flatMap(({ label, trials }) => {
+      const codes = trials.flatMap(({ messages }) => [...new Set(messages.filter(({ type }) => type === 'health').map(({ code }) => code))]); // prettier-ignore
+      return [...new Set(codes)].map(
+        (code) =>
+          `- ${name}, ${label}: \`${code}\` in ${integer(codes.filter((one) => one === code).length)} of ${integer(trials.length)} trials`,
+      );
+    }),
+  );
+  return lines.length === 0 ? 'No trial of any study raised a flag.' : lines.join('\n');
 }
 
 function effectText(verdict) {
@@ -144,15 +225,15 @@ function effectText(verdict) {
 
 function claimRow(claim) {
   const { verdict } = claim;
-  const { effect, interval, n, seeds, holm } = verdict;
-  const places = placesFor(verdict);
+  const { effect, n, seeds, holm } = verdict;
   return [
     ...headOf(claim),
-    interval === null ? NONE : `${signed(interval.low, places)} to ${signed(interval.high, places)}`,
+    intervalText(verdict),
     effect === null ? NONE : marginText(verdict),
     n === seeds ? integer(n) : `${integer(n)} of ${integer(seeds)}`,
     holm === null ? NONE : pText(holm),
     verdict.primary ? 'primary' : 'exploratory',
+    otherWay(claim),
   ];
 }
 
@@ -314,14 +395,14 @@ function plansBlock(studies) {
     const predicted = new Map(plan?.trials.filter(({ state }) => state !== 'done').map((trial) => [trial.key, trial.predicted.seconds])); // prettier-ignore
     const compared = trials.filter(({ key, status }) => status === 'done' && predicted.has(key));
     const attempts = trials.flatMap((trial) => trial.attempts);
-    const ended = attempts.filter(({ seconds }) => seconds !== null);
+    const ended = compared.flatMap((trial) => trial.attempts).filter(({ seconds }) => seconds !== null);
     const count = (outcome) => integer(attempts.filter((attempt) => attempt.outcome === outcome).length);
     const having = (status) => trials.filter((trial) => trial.status === status).length;
     return [
       name,
       `${integer(having('done'))} of ${integer(trials.length)}`,
       duration(sum(compared.map(({ key }) => predicted.get(key) ?? NaN))),
-      duration(sum(compared.flatMap((trial) => trial.attempts).map(({ seconds }) => seconds))),
+      duration(sum(ended.map(({ seconds }) => seconds))),
       duration(plan?.left?.wallSeconds),
       duration(timeCovered(ended)),
       count('stopped'),
@@ -371,7 +452,7 @@ function madeBlock(studies) {
   }
   const lines = [...facts].map(([name, values]) => {
     const told = [...values].map(([text, names]) =>
-      names.length === studies.length ? text : `${text} (${list(names)})`,
+      names.length === studies.length ? text : `${text} (${list([...new Set(names)])})`,
     );
     return `- ${name}: ${told.join('; ')}`;
   });

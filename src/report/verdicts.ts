@@ -114,6 +114,12 @@ export function verdictsOf(sweeps: readonly SweepRecord[]): SweepVerdicts[] {
   }));
 }
 
+/** The same of further claims, which nothing wrote down before the run: exploratory, and corrected for nothing. */
+export function exploratoryVerdicts(sweep: SweepRecord, claims: readonly Claim[]): Verdict[] {
+  const cells = cellsOf(sweep);
+  return claims.map((claim) => concluded(draftOf({ ...claim, primary: false }, true, sweep, cells), null, 0));
+}
+
 /** All that the numbers say of a claim, before they are held against each other. */
 interface Draft extends Omit<Verdict, 'kind' | 'sentence' | 'holm' | 'claim' | 'primary'> {
   claim: Claim;
@@ -297,8 +303,12 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
       if (adjusted !== null && adjusted > ALPHA) doubts.push(`By itself the interval is clear of the margin; corrected for ${count(family, 'primary claim')} (Holm) it is not (p ${pText(adjusted)}).`); // prettier-ignore
       if (withoutWorst !== undefined && withoutWorst !== found) doubts.push('It hangs on how failed and collapsed trials are counted: without them the interval says something else.'); // prettier-ignore
     }
+    if (tiles !== null && tiles.found === found && isOpposite(tiles, draft.effect)) doubts.push(`By tiles of the training patch it is the other way: ${effectText(tiles.effect, tiles, draft)}.`); // prettier-ignore
     if (tiles !== null && tiles.found !== found) doubts.push(`It flips with the norm statistics: by tiles of the training patch the effect is ${effectText(tiles.effect, tiles, draft)}.`); // prettier-ignore
   }
+  // Such a main effect is the mean of unlike things.
+  const { interaction } = draft;
+  const mixed = interaction !== null && (interaction.low > 0 || interaction.high < 0) ? [`Patch and batch interact: the patch's gain per doubling at the larger batch, minus that at the smaller, is ${effectText(interaction.effect, interaction, draft)}.`] : []; // prettier-ignore
   const apart = n > 0 && confounded !== null ? [apartText(confounded.names, equalPixels)] : [];
   const kind: VerdictKind =
     problem !== undefined || n === 0
@@ -314,10 +324,15 @@ function concluded(draft: Draft, adjusted: number | null, family: number): Verdi
     primary: claim.primary,
     kind,
     sentence: n === 0 ? '' : sentenceOf(draft, contrastWords),
-    reasons: [...unsure, ...doubts, ...apart, ...numbers.reasons],
+    reasons: [...unsure, ...doubts, ...apart, ...mixed, ...numbers.reasons],
     interval,
     holm: adjusted,
   };
+}
+
+/** An effect that is clear of zero on the other side. */
+function isOpposite({ low, high }: Range, effect: number | null): boolean {
+  return effect !== null && ((effect < 0 && low > 0) || (effect > 0 && high < 0));
 }
 
 /** Patch and batch that change together, so that something else does not, are a choice and no oversight. */
