@@ -38,6 +38,7 @@ function main(): void {
   const emit = openEvents(eventsFile);
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const progress = new Int32Array(new SharedArrayBuffer(4));
+  const ended = new Int32Array(new SharedArrayBuffer(4));
   const task: WorkerTask = {
     config,
     trialDirectory,
@@ -48,11 +49,14 @@ function main(): void {
     logged: env[ENVIRONMENT.lifeline] === 'stdin',
     stop,
     progress,
+    ended,
   };
   // Native libraries read the process's own environment; what a worker sets in a copy does not reach them.
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task, env: SHARE_ENV });
 
   const alive = () => {
+    // Its end is the last that a trial tells, however long its engine takes to close.
+    if (Atomics.load(ended, 0) !== 0) return;
     try {
       emit({ t: 'alive', wall: Date.now() / 1000, progress: Atomics.load(progress, 0) });
     } catch (error) {

@@ -7,7 +7,7 @@ import { messageOf, UserError } from '../errors.js';
 import { withoutFileNames } from '../imaging/file-names.js';
 import { DataError } from '../imaging/image.js';
 import { EXIT, type TrialConfig } from '../protocol.js';
-import { openEvents } from './events.js';
+import { openEvents, type Emit } from './events.js';
 import { OutOfMemory, peakMemory } from './memory.js';
 import { train, TrainingDiverged } from './train.js';
 
@@ -24,6 +24,8 @@ export interface WorkerTask {
   stop: Int32Array;
   /** Shared with the main thread: counts what has been computed. */
   progress: Int32Array;
+  /** Shared with the main thread: not 0 once the trial has told its end. */
+  ended: Int32Array;
 }
 
 export interface WorkerMessage {
@@ -32,7 +34,11 @@ export interface WorkerMessage {
 }
 
 async function run(task: WorkerTask): Promise<WorkerMessage> {
-  const emit = openEvents(task.eventsFile);
+  const write = openEvents(task.eventsFile);
+  const emit: Emit = (event) => {
+    write(event);
+    if (event.t === 'done' || event.t === 'stopped') Atomics.store(task.ended, 0, 1);
+  };
   try {
     await train(task.config, {
       emit,
