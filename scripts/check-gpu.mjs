@@ -342,8 +342,12 @@ async function gpuMemory(target) {
 /** Does the work, and says the most memory that was in use on the NVIDIA GPU meanwhile. */
 async function watchingGpuMemory(target, work) {
   const watch = askMemory(target, ['-lms', '100']);
-  const result = await work();
-  watch?.kill();
+  let result;
+  try {
+    result = await work();
+  } finally {
+    watch?.kill();
+  }
   const { stdout } = (await watch) ?? {};
   const seen = mebibytes(stdout);
   return { result, most: seen.length === 0 ? undefined : Math.max(...seen) };

@@ -146,21 +146,32 @@ async function pictures({ results, out }) {
 
 /** Says what a study will take, writes that down unless it is already, and runs it; what is done is not run again. */
 async function run(names, { results, set }) {
-  let failed = 0;
+  let worst = 0;
   for (const { name } of STUDIES.filter((study) => names.length === 0 || names.includes(study.name))) {
     const flags = [path.join('sweeps', `${name}.yaml`), '--results', results, ...set.flatMap((change) => ['--set', change])]; // prettier-ignore
     console.log(`# ${name}`);
-    if ((await sweep('plan', ...flags)) !== 0) return 2;
+    const planned = await sweep('plan', ...flags);
+    if (planned > 2) return planned; // interrupted
+    if (planned > 0) {
+      // Mostly its folders of images, which not everybody has.
+      console.error(`${name} is left out: see above.`);
+      worst = 2;
+      continue;
+    }
     if (!fs.existsSync(planFile(results, name))) {
       const plan = spawnSync(process.execPath, [cli, 'plan', ...flags, '--json'], { encoding: 'utf8' });
+      if (plan.status !== 0) {
+        console.error(plan.stderr);
+        return 2;
+      }
       fs.mkdirSync(path.join(results, 'plans'), { recursive: true });
       fs.writeFileSync(planFile(results, name), plan.stdout);
     }
     const code = await sweep('run', ...flags);
     if (code > 1) return code;
-    failed += code;
+    worst = Math.max(worst, code);
   }
-  return failed > 0 ? 1 : 0;
+  return worst;
 }
 
 /** Resolves to its exit code. Signals are for it: it saves and leaves, and is waited for. */

@@ -174,6 +174,22 @@ describe('the studies', () => {
     }
   });
 
+  // Shortened they have other settings than their claims name; whole, the claims are resolved, and nothing is drawn.
+  test.for(['patch-by-batch', 'data-size', 'paired', 'weights', 'seed'])(
+    '%s is planned whole, with its claims and as many trials as it says',
+    async (name) => {
+      const file = path.join(SWEEPS, `${name}.yaml`);
+      const own = path.join(folder, `plan-${name}`);
+      fs.mkdirSync(own);
+      const flags = PLACE.flatMap((flag) => ['--set', flag]);
+      const { exitCode, stdout, stderr } = await sweep(own, 'plan', file, ...flags, '--json');
+      expect(exitCode, stderr).toBe(0);
+      const [, trials] = /^# Cost: (\d+) trials/m.exec(fs.readFileSync(file, 'utf8'))!;
+      expect(JSON.parse(stdout)).toMatchObject({ count: Number(trials) });
+      expect(fs.existsSync(path.join(own, 'cache'))).toBe(false);
+    },
+  );
+
   test.for(Object.entries(STUDIES))('%s runs, shortened', async ([name, { set, trials }], { skip }) => {
     const foreign = name === 'pytorch' || name === 'python';
     if (foreign) requirePython(skip);

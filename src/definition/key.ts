@@ -33,18 +33,14 @@ export const LATER_PARAMETERS: Partial<TrialParameters> = { adversarial: 1, anat
 export function trialKey(ingredients: KeyIngredients): string {
   return digest({
     ...common(ingredients),
-    parameters: withoutAdded(resolveParameters(ingredients.parameters)),
+    parameters: withoutLaterUnchanged(resolveParameters(ingredients.parameters)),
     numerics: ingredients.numerics ?? NUMERICS_VERSION,
   });
 }
 
-function withoutAdded(parameters: TrialParameters): Record<string, unknown> {
-  const added = Object.entries(LATER_PARAMETERS);
-  return Object.fromEntries(
-    Object.entries(parameters).filter(
-      ([name, value]) => !added.some(([one, old]) => one === name && old === value),
-    ),
-  );
+function withoutLaterUnchanged(parameters: TrialParameters): Record<string, unknown> {
+  const before: Record<string, unknown> = LATER_PARAMETERS;
+  return Object.fromEntries(Object.entries(parameters).filter(([name, value]) => before[name] !== value));
 }
 
 /** What decides the result whoever trains. */

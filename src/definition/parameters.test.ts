@@ -150,4 +150,14 @@ describe('values that clash', () => {
     expect(clashOf({ pairs: 5 })?.message).toBe('pairs 5 has no effect while paired is 0');
     expect(clashOf({ pairs: 5, paired: 10 })).toBeUndefined();
   });
+
+  it('generators that have nothing to learn: the identity term alone asks for no change', () => {
+    for (const gamma of [0, 5]) {
+      const clash = clashOf({ adversarial: 0, lambda: 0, paired: 0, gamma });
+      expect(clash?.names).toEqual(['adversarial', 'lambda', 'paired']);
+      expect(clash?.message).toContain('the generators would learn at most to change nothing');
+    }
+    for (const term of ['adversarial', 'lambda', 'paired'] as const)
+      expect(clashOf({ adversarial: 0, lambda: 0, paired: 0, [term]: 1 })).toBeUndefined();
+  });
 });

@@ -65,6 +65,29 @@ describe('trainingSet', () => {
     expect(unpaired).toMatchObject({ x: indices(COUNT), y: indices(COUNT) });
   });
 
+  it('parts no image from a partner that does not train', () => {
+    const disjoint = { ...ALL, paired: 0, anatomy: 'disjoint' } as const;
+    const [even, odd] = [
+      indices(COUNT).filter((i) => i % 2 === 0),
+      indices(COUNT).filter((i) => i % 2 === 1),
+    ];
+    const sameIndex = indices(COUNT).map((i): [number, number] => [i, i]);
+    // Of the pairs of even index X trains, of the others Y; the partners are tested on.
+    const apart: DomainSplit = { train: [even, odd], validation: [[], []], test: [odd, even] };
+    expect(trainingSet(x, y, apart, sameIndex, disjoint)).toMatchObject({ x: even, y: odd });
+    const onePair: DomainSplit = { ...apart, train: [even, [0, ...odd]] };
+    const { x: usedX, y: usedY } = trainingSet(x, y, onePair, sameIndex, disjoint);
+    expect(usedX.includes(0)).toBe(!usedY.includes(0));
+    expect([...usedX, ...usedY]).toHaveLength(COUNT);
+  });
+
+  it('says why a domain is left without images, and only where the anatomy was to be disjoint', () => {
+    const draw = (anatomy: 'same' | 'disjoint', [ofX, ofY]: [number[], number[]]) =>
+      trainingSet(x, y, { ...splitOf(0), train: [ofX, ofY] }, [[0, 0]], { ...ALL, images: 1, paired: 0, anatomy }); // prettier-ignore
+    expect(() => draw('disjoint', [[0], [0]])).toThrow(/anatomy disjoint leaves [XY] no training image/);
+    expect(() => draw('same', [[0], []])).toThrow(/more images of Y than there are for training: 0/);
+  });
+
   it('refuses to use more than there is', () => {
     expect(() => draw(13)).toThrow(/images: 13 asks for more images of X than there are for training: 12/);
     expect(() => draw('all', 13)).toThrow(/pairs: 13 needs 13 pairs among the training images; there are 12/);

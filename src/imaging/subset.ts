@@ -17,7 +17,8 @@ export interface TrainingSet {
 /**
  * The images of the training part, or the first `images` of each domain; of their pairs all, or the first `pairs`. First is by a hash of
  * the file stem, for an image of Y by that of its partner if it has one: so the first ten are among the first twenty, and partners
- * come together. With `anatomy: disjoint` no partners: of a pair only X, or only Y, is used, as the same hash decides.
+ * come together. With `anatomy: disjoint` no partners: of a pair whose images are both for training only X, or only Y, is used, as the
+ * same hash decides.
  * @param known all pairs of the data, as indices into X and Y
  * @throws DataError if there are fewer than asked for
  */
@@ -33,10 +34,13 @@ export function trainingSet(
   const orderX = (index: number) => hash(x[index]!.stem);
   const orderY = (index: number) => hash((x[partnerOfY.get(index) ?? -1] ?? y[index]!).stem);
   const parted = anatomy === 'disjoint';
+  const train = { x: new Set(split.train[0]), y: new Set(split.train[1]) };
   const givesX = (index: number) => orderX(index) < '8';
+  const isPartedX = (index: number) => parted && train.y.has(partnerOfX.get(index) ?? -1);
+  const isPartedY = (index: number) => parted && train.x.has(partnerOfY.get(index) ?? -1);
   const candidates = {
-    x: split.train[0].filter((index) => !parted || !partnerOfX.has(index) || givesX(index)),
-    y: split.train[1].filter((index) => !parted || !partnerOfY.has(index) || !givesX(partnerOfY.get(index)!)),
+    x: split.train[0].filter((index) => !isPartedX(index) || givesX(index)),
+    y: split.train[1].filter((index) => !isPartedY(index) || !givesX(partnerOfY.get(index)!)),
   };
   const used = {
     x: first(candidates.x, orderX, images, 'X', parted),
@@ -69,7 +73,7 @@ function first(
   parted: boolean,
 ): number[] {
   const left = parted ? 'anatomy disjoint leaves for training' : 'there are for training';
-  if (indices.length === 0)
+  if (parted && indices.length === 0)
     throw new DataError(
       `anatomy disjoint leaves ${domain} no training image: all pairs gave the other domain. Set anatomy same, or add images.`,
     );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { TrialParameters } from '../protocol.js';
 import { syntheticSweep, troubledSweep } from '../../test/fixtures/sweep-record.js';
 import { reportCsv, reportJson, reportMarkdown } from './formats.js';
 
@@ -63,6 +64,19 @@ describe('a report for programs', () => {
   test.each([reportCsv, reportJson, reportMarkdown])('tells no folder', (write) => {
     const sweep = troubledSweep();
     sweep.question = 'see /home/someone/notes';
-    expect(write([sweep])).not.toMatch(/\/home\//);
+    sweep.varied = ['start' as keyof TrialParameters];
+    sweep.trials.forEach((trial, at) =>
+      Object.assign(trial.parameters, { start: `/home/someone/weights-${at < 3 ? 'a' : 'b'}.bin` }),
+    );
+    sweep.source = `command: [trainer]
+compare:
+  - claim: Better than in /home/someone/paper.pdf
+    outcome: loss/D
+    contrast: { a: { start: /home/someone/weights-a.bin }, b: { start: /home/someone/weights-b.bin } }
+    expect: higher
+`;
+    const told = write([sweep]);
+    expect(told).toMatch(/path left out/);
+    expect(told).not.toMatch(/\/home\//);
   });
 });

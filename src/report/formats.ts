@@ -16,10 +16,10 @@ export function reportJson(sweeps: readonly SweepRecord[]): string {
   const content = {
     sweeps: sweeps.map((sweep, at) => ({
       name: sweep.name,
-      question: withoutPaths(sweep.question),
+      question: sweep.question,
       varied: sweep.varied,
       updated: sweep.updated,
-      verdicts: verdicts[at]!.verdicts.map((verdict) => ({ ...verdict, claim: withoutPaths(verdict.claim) })),
+      verdicts: verdicts[at]!.verdicts,
       discriminator: verdicts[at]!.discriminator,
       settings: cellsOf(sweep).map((cell) => ({
         label: cell.label,
@@ -43,7 +43,7 @@ export function reportJson(sweeps: readonly SweepRecord[]): string {
         parameters: trial.parameters,
         seed: trial.seed,
         status: trial.status,
-        reason: trial.reason && withoutPaths(trial.reason),
+        reason: trial.reason,
         step: trial.step,
         updates: trial.updates,
         ...costsOf(trial),
@@ -52,7 +52,9 @@ export function reportJson(sweeps: readonly SweepRecord[]): string {
       })),
     })),
   };
-  return `${JSON.stringify(content, null, 2)}\n`;
+  // Claims, what they compare, and values of a foreign trainer are the user's own words: each may name a folder.
+  const told = (_: string, value: unknown) => (typeof value === 'string' ? withoutPaths(value) : value);
+  return `${JSON.stringify(content, told, 2)}\n`;
 }
 
 /** A row a trial: what was varied, how it ended, its means over the last tenth of the budget and its exam. */
@@ -90,12 +92,12 @@ export function reportMarkdown(sweeps: readonly SweepRecord[]): string {
     const missing = leftOut(sweep, cells);
     const claims = verdicts[at]!.verdicts.map(
       ({ claim, kind, sentence, reasons }) =>
-        `- **${escaped(withoutPaths(claim))}**: ${kind}. ${escaped([sentence, ...reasons].join(' '))}`,
+        `- **${escaped(claim)}**: ${kind}. ${escaped([sentence, ...reasons].join(' '))}`,
     );
     return [
       `# ${escaped(sweep.name)}`,
-      ...(sweep.question ? [escaped(withoutPaths(sweep.question))] : []),
-      compared,
+      ...(sweep.question ? [escaped(sweep.question)] : []),
+      withoutPaths(compared),
       ...(claims.length > 0 ? [claims.join('\n')] : []),
       ...(discriminator === null ? [] : [escaped(discriminator.sentence)]),
       ...(cautions.length > 0 ? [cautions.map((caution) => `- ${escaped(caution)}`).join('\n')] : []),
@@ -117,14 +119,16 @@ export function markdownTable({ caption, columns, rows }: Table): string {
   ].join('\n');
 }
 
-/** Text of users, without a meaning of its own in Markdown. */
+/** Text of users, without a meaning of its own in Markdown and without folders. */
 function escaped(text: string): string {
-  return text.replace(/[\\`*_<>[\]|#]/g, '\\$&').replace(/\s+/g, ' ');
+  return withoutPaths(text)
+    .replace(/[\\`*_<>[\]|#]/g, '\\$&')
+    .replace(/\s+/g, ' ');
 }
 
 function csvCell(value: unknown): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = withoutPaths(typeof value === 'string' ? value : JSON.stringify(value));
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

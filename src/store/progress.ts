@@ -3,6 +3,7 @@ import { and, asc, desc, eq } from 'drizzle-orm';
 import { UserError } from '../errors.js';
 import type { Budget, MetricValues, ParameterValues } from '../protocol.js';
 import type { ReadStore } from './open.js';
+import { storedParameters } from './parameters.js';
 import type { TrialStatus } from './queries.js';
 import {
   attempts,
@@ -76,9 +77,10 @@ export function readStoredTrials({ db }: ReadStore, sweep: number): StoredTrial[
     .all();
   const found = new Map<number, StoredTrial>();
   for (const { trial, attempt } of rows) {
-    const { id, key, parameters, seed, budget, status, reason, step, updates } = trial;
+    const { id, key, seed, budget, status, reason, step, updates } = trial;
     const stored: StoredTrial = found.get(id) ?? {
-      ...{ id, key, parameters, seed, budget, status, reason, step, updates },
+      ...{ id, key, seed, budget, status, reason, step, updates },
+      parameters: storedParameters(trial.parameters),
       seconds: 0,
       attempt: null,
     };

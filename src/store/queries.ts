@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { and, asc, count, desc, eq, isNotNull } from 'drizzle-orm';
 import type { Budget, MetricValues, ParameterValues, TrialFacts, TrialParameters } from '../protocol.js';
-import { LATER_PARAMETERS } from '../definition/key.js';
 import type { Store } from './open.js';
+import { storedParameters } from './parameters.js';
 import { selectSweep } from './progress.js';
 import {
   attempts,
@@ -178,9 +178,7 @@ function readTrial(store: Store, trial: typeof trials.$inferSelect, points: numb
   return {
     key,
     // A trainer that is not ours has other names: what shows parameters asks for them by name and leaves out what is not there.
-    parameters: ('gan_loss' in parameters
-      ? { ...LATER_PARAMETERS, ...parameters }
-      : parameters) as unknown as TrialParameters,
+    parameters: storedParameters(parameters) as unknown as TrialParameters,
     seed,
     budget,
     dataFingerprint,
@@ -366,7 +364,7 @@ export function readBudgets({ db }: Store) {
   const budgets = new Map(rows.map(({ budget }) => [JSON.stringify(budget), budget]));
   const identify = (parameters: object, seed: number) =>
     JSON.stringify([seed, Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1))]);
-  const settings = new Set(rows.map(({ parameters, seed }) => identify(parameters, seed)));
+  const settings = new Set(rows.map(({ parameters, seed }) => identify(storedParameters(parameters), seed)));
   return {
     budgets: [...budgets.values()],
     statuses: new Map(rows.map(({ key, status }) => [key, status])),
@@ -405,7 +403,7 @@ export function readPeaks({ db }: Store, host: string): Peak[] {
     .orderBy(desc(attempts.ended))
     .limit(MOST_TIMINGS)
     .all()
-    .map((row) => ({ ...row, peak: row.peak! }));
+    .map((row) => ({ ...row, parameters: storedParameters(row.parameters), peak: row.peak! }));
 }
 
 /** How long a finished trial took: what a plan predicts from. */
@@ -452,7 +450,7 @@ export function readTimings({ db }: Store): Timing[] {
     const [first, last] = [point(asc), point(desc)];
     const steps = first && last ? last.step - first.step : 0;
     return {
-      parameters: trial.parameters,
+      parameters: storedParameters(trial.parameters),
       budget: trial.budget,
       dataFingerprint: trial.dataFingerprint,
       host: attempt.host,

@@ -2,6 +2,7 @@
 import { asc, eq } from 'drizzle-orm';
 import type { MetricValues, ParameterValues } from '../protocol.js';
 import type { Store } from './open.js';
+import { storedParameters } from './parameters.js';
 import { selectSweep } from './progress.js';
 import { extensionOf, readAttempts, type TrialRecord } from './queries.js';
 import { exams, metricNames, samples, sweepTrials, systemSamples, trials } from './schema.js';
@@ -67,7 +68,8 @@ export function readStoredSweep(store: Reader, name?: string): StoredSweep {
 
 function storedTrial(store: Reader, trial: typeof trials.$inferSelect): StoredTrial {
   const attempts = readAttempts(store, trial.id);
-  return { ...trial, attempts, extended: extensionOf(trial, attempts) };
+  const parameters = storedParameters(trial.parameters);
+  return { ...trial, parameters, attempts, extended: extensionOf(trial, attempts) };
 }
 
 /** How far each metric was read: the last step of the last attempt that has measured it. */

@@ -259,6 +259,7 @@ function directionStep(of: Terms): ProgramSpec {
     // A term without weight is not computed.
     if (parameters.adversarial !== 0) {
       const adversarial = losses.adversarialLoss(parameters.gan_loss, D_Y(fake));
+      // No product with 1, as before there was a weight: so trials keep their weights to the byte.
       terms['adversarial'] =
         parameters.adversarial === 1 ? adversarial : tf.mul(adversarial, parameters.adversarial);
     }

@@ -188,7 +188,10 @@ function byChannels([top, left, bottom, right]: Sides, channels: number): Sides 
 
 /** Results that keep a GPU busy, however long the sum of each. */
 const MANY_RESULTS = 2 ** 18;
-/** Pixels that one part sums over, at most, unless a row has more. */
+/**
+ * Pixels that one part sums over, at most, where halving the height gets there: an odd number of rows stays whole. Finer parts would
+ * cost memory, for each keeps a gradient of its own until they are summed.
+ */
 const PART = 1024;
 
 function inParts(g: Recorder, { filterHeight, filterWidth, inChannels, outChannels }: Geometry): boolean {
