@@ -18,6 +18,8 @@ const PLACE = ['engine=onnx', 'device=cpu'];
 const SMALL = ['fixed.filters=2', 'disc_filters=2', 'disc_layers=1', 'blocks=1', 'seeds=1'];
 const DRAWN = ['data.count=16', 'data.size=64'];
 const SHARES = 'data.split={train: 0.7, validation: 0.15, test: 0.15}';
+/** The four settings of the primary contrasts. */
+const PAIRS = ['grid.0.patch=16', 'grid.1.patch=32', 'grid.2.patch=16', 'grid.3.patch=32', 'compare=[]'];
 const updates = (count: number) => `budget.updates=${count}`;
 
 /** Two folders of the shared data where they are there, else of small images: flags for a study of one's own folders. */
@@ -120,11 +122,7 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
     set: [
       ...SMALL,
       ...folders('nih-cxr-1024/A', 'nih-cxr-1024/B', ["data.patient='^(\\d+)'"]),
-      'grid.0.patch=16',
-      'grid.1.patch=32',
-      'grid.2.patch=16',
-      'grid.3.patch=32',
-      'compare=[]',
+      ...PAIRS,
       updates(2),
     ],
     trials: 4,
@@ -136,11 +134,7 @@ const STUDIES: Record<string, { set: string[]; trials: number }> = {
         'data.range=[0, 65535]',
         "data.split={train: ['01..05'], validation: ['06'], test: ['07..08']}",
       ]),
-      'grid.0.patch=16',
-      'grid.1.patch=32',
-      'grid.2.patch=16',
-      'grid.3.patch=32',
-      'compare=[]',
+      ...PAIRS,
       updates(2),
     ],
     trials: 4,

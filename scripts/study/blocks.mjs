@@ -4,7 +4,6 @@
  */
 import { fullCost } from './cost.mjs';
 import { GPU_RATES, QUESTIONS, REPETITION, SIDES, STUDIES } from './studies.mjs';
-import { readClaims } from '../../dist/definition/read.js';
 import { EXAM_VARIANTS, metricOf } from '../../dist/metrics.js';
 import { capital, duration, fixed, integer, list, NONE, signed } from '../../dist/report/format.js';
 import { markdownTable } from '../../dist/report/formats.js';
@@ -147,12 +146,11 @@ function outcomeText({ outcome, outcomeLabel }) {
   return outcome.startsWith('exam/') ? `${outcomeLabel}, X→Y` : outcomeLabel;
 }
 
-/** The effect and interval of the other direction, where the exam has it. */
-function otherWay({ study, verdict }) {
-  if (!verdict.outcome.startsWith('exam/')) return NONE;
-  const claims = readClaims(study.sweep.source).filter(({ claim }) => claim === verdict.claim);
-  const [other] = exploratoryVerdicts(study.sweep, claims.map((claim) => ({ ...claim, outcome: `${claim.outcome}_yx` }))); // prettier-ignore
-  return other?.interval ? `${effectText(other)} (${intervalText(other)})` : NONE;
+/** Effect and interval of the same claim in the other direction, where the exam has it. */
+function otherWay({ sweep }, claim) {
+  if (!claim.outcome.startsWith('exam/')) return NONE;
+  const [other] = exploratoryVerdicts(sweep, [{ ...claim, outcome: `${claim.outcome}_yx` }]);
+  return other.interval === null ? NONE : `${effectText(other)} (${intervalText(other)})`;
 }
 
 function intervalText(verdict) {
@@ -168,15 +166,15 @@ function sidesText(studies) {
       verdicts.some(
         ({ contrast, interaction }) => contrast.kind === 'patch-against-batch' && interaction !== null,
       ),
-    ) // prettier-ignore
+    )
     .flatMap((study) => [
       `The sides of the crossed grid, one by one, asked after the numbers had been seen (${study.name}):`,
       tableText(
         '',
         ['Contrast', 'Outcome', 'Effect', '95 % interval', 'Seeds', 'The same of Y→X'],
         SIDES.map((side) => {
-          const [verdict, other] = exploratoryVerdicts(study.sweep, [side, { ...side, outcome: `${side.outcome}_yx` }]); // prettier-ignore
-          return [`${verdict.b} against ${verdict.a}`, outcomeText(verdict), effectText(verdict), intervalText(verdict), integer(verdict.n), `${effectText(other)} (${intervalText(other)})`]; // prettier-ignore
+          const [verdict] = exploratoryVerdicts(study.sweep, [side]);
+          return [`${verdict.b} against ${verdict.a}`, outcomeText(verdict), effectText(verdict), intervalText(verdict), integer(verdict.n), otherWay(study, side)]; // prettier-ignore
         }),
         ['Contrast', 'Outcome'],
       ),
@@ -233,7 +231,7 @@ function claimRow(claim) {
     n === seeds ? integer(n) : `${integer(n)} of ${integer(seeds)}`,
     holm === null ? NONE : pText(holm),
     verdict.primary ? 'primary' : 'exploratory',
-    otherWay(claim),
+    otherWay(claim.study, { ...verdict, margin: { absolute: verdict.margin } }),
   ];
 }
 

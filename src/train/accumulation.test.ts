@@ -97,21 +97,27 @@ describe.each(['cpu', 'onnx'] as const)('micro-batches on %s', (name) => {
     }
   });
 
-  it.each([1, 0.5, 0])(
-    'equal one function of all losses and gradients, adversarial %d',
-    async (adversarial) => {
-      const parameters = { ...PARAMETERS, adversarial };
-      const parts = await updated(name, { parameters, microBatch: 2 });
-      const engine = engines[name] as Engine;
-      const bank = engine.createBank(bankShapes(PARAMETERS));
-      for (const [key, values] of Object.entries(startOf(PARAMETERS))) bank.write(key, values);
-      const program = await engine.compile(trainStep(parameters, SMOOTH), bank);
-      const metrics = await program.run(bank, { ...patches(PARAMETERS), ...adamInputs(PARAMETERS, 1) });
-      const saved = Object.keys(savedShapes(PARAMETERS));
-      expect(worst(await readAll(bank), parts.bank, (each) => saved.includes(each))).toBeLessThan(3e-5);
-      for (const [metric, values] of Object.entries(metrics)) {
-        expect(parts.metrics[metric], metric).toBeCloseTo(values[0] as number, 5);
-      }
-    },
-  );
+  // Second moments are squares, and where little is adversarial some are tiny.
+  it.each([
+    [1, 1e-5],
+    [0.5, 3e-5],
+    [0, 3e-5],
+  ])('equal one function of all losses and gradients, adversarial %d', async (adversarial, limit) => {
+    const parameters = { ...PARAMETERS, adversarial };
+    const parts = await updated(name, { parameters, microBatch: 2 });
+    const engine = engines[name] as Engine;
+    const bank = engine.createBank(bankShapes(PARAMETERS));
+    for (const [key, values] of Object.entries(startOf(PARAMETERS))) bank.write(key, values);
+    const program = await engine.compile(trainStep(parameters, SMOOTH), bank);
+    const metrics = await program.run(bank, { ...patches(PARAMETERS), ...adamInputs(PARAMETERS, 1) });
+    const saved = Object.keys(savedShapes(PARAMETERS));
+    const held = await readAll(bank);
+    expect(worst(held, parts.bank, (each) => saved.includes(each) && !each.endsWith('.v'))).toBeLessThan(
+      1e-5,
+    );
+    expect(worst(held, parts.bank, (each) => saved.includes(each))).toBeLessThan(limit);
+    for (const [metric, values] of Object.entries(metrics)) {
+      expect(parts.metrics[metric], metric).toBeCloseTo(values[0] as number, 5);
+    }
+  });
 });
