@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { resolveParameters } from '../../definition/parameters.js';
-import type { TrialConfig } from '../../protocol.js';
+import { trialConfig } from '../../../test/fixtures/trial-config.js';
+import type { TrialParameters } from '../../protocol.js';
 import type { Peak } from '../../store/queries.js';
 import { BASE, deviceMemory, stepMemory, wholeImageMemory } from '../../train/memory.js';
 import { correct, memoryPredictor, type MemoryFacts, type Sample } from './memory.js';
@@ -40,17 +40,7 @@ describe('the line of a network', () => {
   });
 });
 
-const trial = (changes: Record<string, unknown>): TrialConfig => ({
-  key: 'k',
-  seed: 1,
-  numerics: 1,
-  parameters: resolveParameters({ filters: 16, blocks: 3, ...changes }),
-  budget: { updates: 1 },
-  data: { x: '', y: '', pairing: 'none', range: 'auto', mask: 'auto', split: { train: 0.7, validation: 0.15, test: 0.15 } }, // prettier-ignore
-  dataFingerprint: 'd',
-  engine: 'auto',
-  microBatch: 'auto',
-});
+const trial = (changes: Partial<TrialParameters>) => trialConfig({ filters: 16, blocks: 3, ...changes });
 const FACTS: MemoryFacts = {
   engine: 'onnx',
   device: 'cpu',

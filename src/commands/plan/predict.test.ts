@@ -1,30 +1,21 @@
 /** @file Tests of what a trial is predicted to take from trials that have finished. */
 import { describe, expect, it } from 'vitest';
-import { resolveParameters } from '../../definition/parameters.js';
+import { trialConfig } from '../../../test/fixtures/trial-config.js';
 import { hostHash } from '../../machine.js';
-import type { TrialConfig } from '../../protocol.js';
 import type { Timing } from '../../store/queries.js';
 import { predict, type Machine } from './predict.js';
 
-const parameters = resolveParameters({ patch: 64, batch: 2, filters: 8, blocks: 3 });
-const TRIAL: TrialConfig = {
-  key: 'k',
-  seed: 1,
-  numerics: 1,
-  parameters,
-  budget: { updates: 100 },
-  data: { x: '', y: '', pairing: 'none', range: 'auto', mask: 'auto', split: { train: 0.7, validation: 0.15, test: 0.15 } }, // prettier-ignore
-  dataFingerprint: 'small',
-  engine: 'auto',
-  microBatch: 'auto',
-};
+const TRIAL = trialConfig(
+  { patch: 64, batch: 2, filters: 8, blocks: 3 },
+  { budget: { updates: 100 }, dataFingerprint: 'small' },
+);
 const MACHINE: Machine = {
   placement: { engine: 'onnx', device: 'cpu', threads: 1 },
   memory: { engine: 'onnx', device: 'cpu', threads: 1, limit: { bytes: 64e9, strict: false }, deviceLimit: undefined, imagePixels: 0, imageBytes: 0 }, // prettier-ignore
   testImages: 0,
 };
 const finished = (dataFingerprint: string, beside: number): Timing => ({
-  parameters: { ...parameters },
+  parameters: { ...TRIAL.parameters },
   budget: { updates: 100 },
   dataFingerprint,
   host: hostHash(),
