@@ -5,8 +5,9 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['test/slurm/**'], // npm run test:slurm
     // Generous limits: the tests must pass on a slow machine; none of them measures time.
-    testTimeout: 120_000,
-    hookTimeout: 240_000,
+    // `until` in test/support.ts gives up before them, and says what it waited for.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     pool: 'forks',
     maxWorkers: 2,
   },

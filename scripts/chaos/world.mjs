@@ -323,10 +323,16 @@ function sweep(world, args) {
 
 /** Waits for the runner's end, which a kill hastens or the runner brings about itself. Whether the sweep is finished. */
 async function die(world, runner, kill = true) {
-  if (world.sabotage === 'orphan')
-    processesOf(world, WATCHDOG).forEach((pid) => process.kill(pid, 'SIGKILL'));
+  if (world.sabotage === 'orphan') await killWatchdog(world, runner);
   if (kill) runner.signal('SIGKILL');
   return ended(world, await runner.ended);
+}
+
+/** It comes with the first trial: without a trial there is none to orphan. */
+async function killWatchdog(world, runner) {
+  await someTrial(world, runner);
+  while (runner.lives() && processesOf(world, WATCHDOG).length === 0) await sleep(10);
+  processesOf(world, WATCHDOG).forEach((pid) => process.kill(pid, 'SIGKILL'));
 }
 
 function ended(world, { code, signal, output }) {
@@ -484,7 +490,7 @@ function fault(world, kind, what) {
 
 /** What a faulty runner would leave, in SQL; `orphan` is a trainer that hears nothing. Each must be found. */
 const SABOTAGE = {
-  lose: 'delete from metrics where step = 3 and attempt = 1',
+  lose: 'delete from metrics where step = 3', // whichever attempt told it: the first may have been killed before
   double: "insert into messages select null, trial, attempt, type, step, code, text, stored from messages where step = 11", // prettier-ignore
   repeat: "update trials set status = 'pending' where id = 1",
 };
