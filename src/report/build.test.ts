@@ -4,6 +4,7 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { syntheticPicture, syntheticSweep, troubledSweep } from '../../test/fixtures/sweep-record.js';
+import type { TrialParameters } from '../protocol.js';
 import { buildReport, writeReport } from './build.js';
 import { cellsOf, changingTogether, stylesOf } from './cells.js';
 import { decimal, duration, signed, withoutPaths } from './format.js';
@@ -94,6 +95,20 @@ describe('the page', () => {
     sweep.source = 'data: { x: /data/patients/A, y: "C:\\scans\\B", pairing: by-name }\n';
     const page = buildReport([sweep], { ...options, images: true });
     expect(page).not.toMatch(/\/home\/|\/data\/patients|scans|\/samples\//);
+  });
+
+  test('tells no folder that a parameter names; settings that only it tells apart, and a claim on them, stay', () => {
+    const sweep = syntheticSweep();
+    sweep.varied = ['start' as keyof TrialParameters];
+    const startOf = (patch: number) => `/home/anna/weights${patch === 64 ? '' : '-more'}`;
+    sweep.trials.forEach((trial) =>
+      Object.assign(trial.parameters, { start: startOf(trial.parameters.patch) }),
+    );
+    sweep.source = `command: [trainer]\ncompare: [{claim: More is better, outcome: loss/D, expect: higher, contrast: {a: {start: ${startOf(64)}}, b: {start: "${startOf(128)}"}}}]\n`;
+    const page = buildReport([sweep], { ...options, images: true });
+    expect(page.match(/.{80}\/home\/.{20}/gs) ?? []).toEqual([]);
+    const sentence = /<p>Discriminator loss[^<]*/.exec(page)?.[0];
+    expect(sentence).toMatch(/higher with start \(path 2 left out\) than with start \(path 1 left out\)/);
   });
 
   test('leaves pictures out when asked to', () => {

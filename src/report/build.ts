@@ -4,6 +4,7 @@ import type { SweepRecord } from '../store/queries.js';
 import { scripts, styles, templates } from './assets.js';
 import { cellsOf, type Cell } from './cells.js';
 import { list, withoutPaths } from './format.js';
+import { withNumberedPaths } from './numbered-paths.js';
 import { packedPlotly } from './plotly.js';
 import { contentHash, contentPolicy, scriptJson } from './policy.js';
 import { PICTURE_BYTES } from './samples.js';
@@ -45,7 +46,8 @@ export interface ReportOptions {
 }
 
 /** The page, as text. The same sweeps and pictures give the same bytes. */
-export function buildReport(sweeps: readonly SweepRecord[], options: ReportOptions): string {
+export function buildReport(records: readonly SweepRecord[], options: ReportOptions): string {
+  const sweeps = withNumberedPaths(records);
   const pictured = sweeps.filter(({ trials }) => trials.some(({ samples }) => samples.length > 0));
   const pictureBytes = PICTURE_BYTES / Math.max(1, pictured.length);
   const shown = sweeps.map((_, at) => sweepView(sweeps, at, pictureBytes, options));

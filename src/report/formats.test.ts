@@ -76,7 +76,7 @@ compare:
     expect: higher
 `;
     const told = write([sweep]);
-    expect(told).toMatch(/path left out/);
+    expect(told).toMatch(/path 1 left out/);
     expect(told).not.toMatch(/\/home\//);
   });
 });

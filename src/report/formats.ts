@@ -3,6 +3,7 @@ import type { SweepRecord, TrialRecord } from '../store/queries.js';
 import { cellsOf, parameter } from './cells.js';
 import { examView } from './sections/exam.js';
 import { withoutPaths } from './format.js';
+import { withNumberedPaths } from './numbered-paths.js';
 import { spreadOf, summaryOf } from './summary.js';
 import { leftOut, lossTable, type Table } from './tables.js';
 import { verdictsOf } from './verdicts.js';
@@ -11,7 +12,8 @@ export const REPORT_FORMATS = ['html', 'json', 'csv', 'md'] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 
 /** What a report says, by sweep; a figure that is no number is null. */
-export function reportJson(sweeps: readonly SweepRecord[]): string {
+export function reportJson(records: readonly SweepRecord[]): string {
+  const sweeps = withNumberedPaths(records);
   const verdicts = verdictsOf(sweeps);
   const content = {
     sweeps: sweeps.map((sweep, at) => ({
@@ -58,7 +60,8 @@ export function reportJson(sweeps: readonly SweepRecord[]): string {
 }
 
 /** A row a trial: what was varied, how it ended, its means over the last tenth of the budget and its exam. */
-export function reportCsv(sweeps: readonly SweepRecord[]): string {
+export function reportCsv(records: readonly SweepRecord[]): string {
+  const sweeps = withNumberedPaths(records);
   const trials = sweeps.flatMap((sweep) => sweep.trials);
   const varied = [...new Set(sweeps.flatMap((sweep) => sweep.varied))];
   const metrics = namesOf(trials, ({ tail }) => tail);
@@ -82,7 +85,8 @@ export function reportCsv(sweeps: readonly SweepRecord[]): string {
 }
 
 /** What the page opens with, and its tables of losses and of the exam. */
-export function reportMarkdown(sweeps: readonly SweepRecord[]): string {
+export function reportMarkdown(records: readonly SweepRecord[]): string {
+  const sweeps = withNumberedPaths(records);
   const verdicts = verdictsOf(sweeps);
   const parts = sweeps.map((sweep, at) => {
     const cells = cellsOf(sweep);
