@@ -6,8 +6,9 @@ export default defineConfig({
     exclude: ['test/slurm/**'], // npm run test:slurm
     // Generous limits: the tests must pass on a slow machine; none of them measures time.
     // `until` in test/support.ts gives up before them, and says what it waited for.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },

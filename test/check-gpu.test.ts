@@ -38,12 +38,12 @@ test('writes gradients, trials, the end of memory and speeds into one file', asy
   expect(page).toMatch(/updates\/s together/);
   expect(page).toContain('All is well.');
   expect(page).not.toContain('FAILED');
-}, 600_000);
+}, 1_200_000);
 
 test('fails for an engine that is not there, and says so', async () => {
   const { exitCode, all } = await check('--on', 'onnx/cuda:99', '--small', '--out', 'none.md');
   expect([exitCode, all]).toEqual([1, expect.stringContaining('onnx on cuda:99 is not here')]);
-}, 600_000);
+}, 1_200_000);
 
 test('refuses what it does not understand', async () => {
   const { exitCode, all } = await check('--on', 'gpu');

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type * as Read from '../src/definition/read.js';
 import { readJournal } from '../src/runner/journal.js';
+import { listProcesses, processFields } from '../src/runner/proc.js';
 import type * as RunSweep from '../src/runner/run-sweep.js';
 import { fakeGpus, gpu, mostAtOnce, NO_OP, type FakeGpus } from './fake-gpus.js';
 import { listTrials, sweepIn, temporaryFolder, until, writeImages } from './support.js';
@@ -88,21 +89,35 @@ describe('two runners in two results folders', () => {
   });
 });
 
+/** The process that ends a runner's trials after it. */
+function watchdogOf(runner: number): number {
+  const found = listProcesses().find(
+    (pid) =>
+      processFields(pid)?.[1] === String(runner) &&
+      fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('watchdog-process'),
+  );
+  if (found === undefined) throw new Error(`Runner ${runner} has no watchdog`);
+  return found;
+}
+
 test('a runner that is killed leaves its GPU taken while its trial lives, and no longer', async () => {
   const m = machine();
   m.set({ gpus: [gpu(0), gpu(1)] });
   const never = path.join(m.folder, 'never');
   const killed = m.run('a', { trials: 1, does: `wait=${never} stubborn=1` });
   await until(() => m.log().length === 1, 'the first trial to start');
-  killed.kill('SIGKILL');
-  await killed;
-
   const alive = m.log()[0]!;
-  const other = await m.run('b', { trials: 3 });
-  expect(other.exitCode, other.all).toBe(0);
-  expect(mostAtOnce(m.log().filter(({ pid }) => pid !== alive.pid))).toEqual({ [gpu(1).uuid]: 1 });
-
-  process.kill(alive.pid, 'SIGKILL');
+  try {
+    // What would end the trial in some seconds ends first: it is to live as long as this test wants.
+    process.kill(watchdogOf(killed.pid!), 'SIGKILL');
+    killed.kill('SIGKILL');
+    await killed;
+    const other = await m.run('b', { trials: 3 });
+    expect(other.exitCode, other.all).toBe(0);
+    expect(mostAtOnce(m.log().filter(({ pid }) => pid !== alive.pid))).toEqual({ [gpu(1).uuid]: 1 });
+  } finally {
+    process.kill(alive.pid, 'SIGKILL');
+  }
   const free = await m.run('c', { trials: 3, resources: '{trials: 2}' });
   expect(free.exitCode, free.all).toBe(0);
   const later = m.journals('c').flatMap((entry) => (entry.t === 'placed' ? [entry.device] : []));

@@ -268,7 +268,7 @@ describe('mlflow', () => {
       const picture = fs.readFileSync(at('results', 'trials', trial, 'samples', 'gx.png')).toString('hex');
       expect(run.artifacts['samples/10-image_3_detail-gx.png']).toBe(picture);
     }
-  }, 400_000); // MLflow starts slowly, the more so beside other work
+  });
 });
 
 describe('the folder of an export', () => {

@@ -74,9 +74,10 @@ function points(results: string): { written: number; stored: number } {
   return { written: events.filter(({ t }) => t === 'metric').length, stored };
 }
 
-/** Waits until points of the sweep's first trials are in the database. */
+/** Waits until both of the sweep's first trials write, and points of them are in the database. */
 async function untilStored(results: string): Promise<void> {
   await until(() => fs.existsSync(path.join(results, 'trials')), 'a trial to start');
+  await until(() => eventsOf(results).filter((events) => events.length > 0).length === 2, 'two to write');
   await until(() => points(results).stored > 0, 'points to be stored');
 }
 

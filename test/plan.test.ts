@@ -201,7 +201,7 @@ resources: {trials: 1}
     skip,
   }) => {
     requirePython(skip);
-    put('f.yaml', foreign(30_000));
+    put('f.yaml', foreign(60_000));
     const results = path.join(folder, 'r3');
     const { trials } = await plan('f.yaml', '--results', 'r3');
     expect(trials.map(({ params }) => params)).toEqual([{ lr: 0.1 }, { lr: 0.2 }]);
@@ -220,7 +220,7 @@ resources: {trials: 1}
     const [first, second] = readEvents(results, trials[0]!.key);
     const stopped = first!.find((event) => event.t === 'stopped');
     expect(second!.find((event) => event.t === 'start')).toMatchObject({ from: stopped!.step });
-    expect(second!.at(-1)).toMatchObject({ t: 'done', step: 30_000 });
+    expect(second!.at(-1)).toMatchObject({ t: 'done', step: 60_000 });
     const after = await plan('f.yaml', '--results', 'r3', '--set', 'seeds=2');
     expect(after.trials[1]!.predicted.seconds).toBeGreaterThan(0);
     expect((await sweep(folder, 'report', '--results', 'r3')).exitCode).toBe(0);

@@ -27,8 +27,6 @@ const PARAMETERS = resolveParameters({
   disc_layers: 2,
 });
 const UPDATES = 3;
-/** A software Vulkan driver compiles shaders for long. */
-const PATIENCE = { timeout: 600_000 };
 
 interface Trained {
   code: number | undefined;
@@ -95,7 +93,7 @@ it.for([
   { engine: 'tensorflow', device: 'cpu', threads: 1, needed: false },
   { engine: 'tensorflow', device: 'cpu', threads: 2, needed: false },
   { engine: 'onnx', device: 'webgpu:0', threads: 1, needed: false },
-] as const)('$engine on $device with threads $threads', PATIENCE, async ({ engine, device, threads, needed }, { skip }) => {
+] as const)('$engine on $device with threads $threads', async ({ engine, device, threads, needed }, { skip }) => {
   const [one, two] = [await train(engine, device, threads), await train(engine, device, threads)];
   if (!needed && one.code === EXIT.deviceMissing) skip(one.said);
   expect(one.code, one.said).toBe(EXIT.done);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CLI, listTrials, readEvents, requirePython, smallSweep, sweep, writeImages } from './support.js';
-import { toldSweep, writeTold } from './told.js';
+import { toldSweep, twoRun, writeTold } from './told.js';
 
 const DOCS = fileURLToPath(new URL('../docs/store.md', import.meta.url));
 const told = toldSweep([]);
@@ -120,7 +120,7 @@ test('the database opens in another SQLite program while a sweep runs', async ({
   requirePython(skip);
   const busy = toldSweep(['a', 'b']);
   const running = busy.run();
-  await busy.untilStatus(({ counts }) => counts.running === 2, 'both trials run');
+  await busy.untilStatus(twoRun, 'both trials run');
   const script = `import sqlite3
 db = sqlite3.connect("file:results/sweep.db?mode=ro", uri=True)
 print(db.execute("select count(*) from metrics").fetchone()[0], db.execute("pragma integrity_check").fetchone()[0])`;

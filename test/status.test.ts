@@ -3,14 +3,13 @@ import fs from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import type { SweepStatus } from '../src/runner/status.js';
 import { CLI, requirePython } from './support.js';
-import { inTerminal, toldSweep } from './told.js';
+import { inTerminal, toldSweep, twoRun } from './told.js';
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
 
 const states = ({ trials }: SweepStatus) =>
   Object.fromEntries(trials.map(({ parameters, state }) => [String(parameters.name), state]));
-const twoRun = ({ counts }: SweepStatus) => counts.running === 2;
 
 test('tells beside the running sweep what runs, waits and failed, and afterwards what came of it', async () => {
   const told = toldSweep(['a', 'bad:64', 'c', 'd']);

@@ -271,9 +271,16 @@ describe('a trainer of another program', () => {
   test('is stopped by Ctrl-C, resumed, killed and resumed, to the same numbers as one that nothing disturbs', async () => {
     const undisturbed = project('', [[0.03, 0]]);
     await run(undisturbed.folder);
-    const { folder, results } = project('', [[0.03, 0.05]]);
+    const { folder, results } = project('', [[0.03, 0.1]]);
     const events = (attempt: number) =>
-      path.join(results, 'trials', listTrials(results)[0]!, 'attempts', String(attempt), 'events.ndjson');
+      path.join(
+        results,
+        'trials',
+        listTrials(results)[0] ?? '',
+        'attempts',
+        String(attempt),
+        'events.ndjson',
+      );
     const saved = (attempt: number) => () =>
       fs.existsSync(path.join(results, 'trials')) && contains(events(attempt), '"checkpoint"');
 
@@ -296,9 +303,9 @@ describe('a trainer of another program', () => {
   });
 
   test('whose runner is killed saves and leaves by itself', async () => {
-    const { folder, results } = project('', [[0.03, 0.05]]);
+    const { folder, results } = project('', [[0.03, 0.15]]);
     const events = () =>
-      path.join(results, 'trials', listTrials(results)[0]!, 'attempts', '1', 'events.ndjson');
+      path.join(results, 'trials', listTrials(results)[0] ?? '', 'attempts', '1', 'events.ndjson');
     const killed = sweep(folder, 'run', 'line.yaml');
     await until(() => fs.existsSync(path.join(results, 'trials')) && contains(events(), '"checkpoint"'), 'a checkpoint'); // prettier-ignore
     killed.kill('SIGKILL');

@@ -101,7 +101,7 @@ beforeAll(async () => {
   const written = await study('--results', 'r', '--out', 'page.md');
   expect(written.exitCode, written.all).toBe(0);
   page = fs.readFileSync(at('page.md'), 'utf8');
-}, 600_000);
+});
 
 /** A block of the page, without its marks. */
 function block(name: string, text = page): string {

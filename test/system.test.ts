@@ -32,7 +32,8 @@ test('of each trial its processes and its GPU are sampled, kept when the databas
       `command: [${process.execPath}, ${NO_OP}, 'a={a}', 'wait=${flag}']\ndevice: cuda:1\n`,
   );
   const run = sweepIn(environment, folder, 'run', 'a.yaml');
-  const file = () => path.join(results, 'trials', listTrials(results)[0]!, 'attempts', '1', 'system.ndjson');
+  const file = () =>
+    path.join(results, 'trials', listTrials(results)[0] ?? '', 'attempts', '1', 'system.ndjson');
   await until(
     () => fs.existsSync(path.join(results, 'trials')) && fs.existsSync(file()),
     'a sample of the trial',

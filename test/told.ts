@@ -49,6 +49,11 @@ export function toldSweep(trials: string[], more = ''): Told {
   };
 }
 
+/** Whether two trials run and all that they wrote is stored: four updates each. */
+export function twoRun({ counts, trials }: SweepStatus): boolean {
+  return counts.running === 2 && trials.every(({ state, step }) => state !== 'running' || step === 4);
+}
+
 export function writeTold(folder: string, name: string, trials: string[], more = ''): void {
   const cells = trials.map((trial) => {
     const [called, end = 'done'] = trial.split(':');

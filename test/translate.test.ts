@@ -45,7 +45,7 @@ beforeAll(async () => {
     direction: Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1),
   };
   fs.writeFileSync(at('volume.nii'), encodeNifti(geometry, wave(24 * 20 * 3), 'a test'));
-}, 240_000);
+});
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 const translate = (...args: string[]) => sweep(folder, 'translate', key.slice(0, 6), ...args);

@@ -19,7 +19,7 @@ const CHECKPOINT_EVERY = 7;
 /** Every so many lines one is written in two halves with a pause between, which a kill then tears. */
 const TORN_EVERY = 9;
 /** A trial that hears nothing lives long enough to be an orphan, in milliseconds. */
-const DEAF_FOR = 15_000;
+const DEAF_FOR = 60_000;
 /** Exit codes of a trial: try again, the disk is full. */
 const [TRY_AGAIN, DISK_FULL] = [75, 74];
 

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { checkResults } from '../../dist/runner/fsck/check.js';
+import { findStrays } from '../../dist/runner/strays.js';
 import { CRASH_POINTS } from './hook.mjs';
 import { randomFrom, startTime } from './numbers.mjs';
 import { dump, judge } from './oracle.mjs';
@@ -389,10 +390,16 @@ function killTrial(world, pid, group) {
 
 async function countOrphans(world) {
   const until = performance.now() + ORPHAN_AFTER;
-  while (performance.now() < until && trialProcesses(world).length > 0) await sleep(20);
+  // A process that is about to be gone has lost its environment and still has its files open, by which fsck would find it.
+  const left = () => trialProcesses(world).length + findStrays(world.results).length;
+  while (performance.now() < until && left() > 0) await sleep(20);
   for (const pid of trialProcesses(world)) {
     fault(world, 'orphans', `process ${pid} ran ${ORPHAN_AFTER / 1000} s after its runner`);
-    process.kill(pid, 'SIGKILL');
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has left at last
+    }
   }
 }
 

@@ -34,7 +34,6 @@ const wave = (size: number, seed: number): Float32Array =>
 
 it.for(['onnx', 'wasm', 'tensorflow'] as const)(
   '%s computes any convolution and its gradients as the cpu engine does',
-  { timeout: 240_000 },
   async (name, { skip }) => {
     const engine = await openEngine(name, { threads: 1 }).catch((error: unknown) => {
       if (name === 'tensorflow' && error instanceof EngineError && error.kind === 'device')

@@ -50,13 +50,14 @@ describe.skipIf(missing)('in a browser, from disk, offline', () => {
       offline: true,
       javaScriptEnabled,
     });
+    context.setDefaultTimeout(120_000); // for a machine with much else to do
     const opened = await context.newPage();
     opened.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
     });
     opened.on('pageerror', (error) => complaints.push(error.message));
     await opened.goto(`file://${path.join(folder, name)}`);
-    if (javaScriptEnabled) await opened.waitForSelector('body[data-drawn=yes]', { timeout: 60_000 });
+    if (javaScriptEnabled) await opened.waitForSelector('body[data-drawn=yes]');
     return opened;
   }
 

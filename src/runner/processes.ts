@@ -23,8 +23,9 @@ export function identify(pid: number): ProcessIdentity {
 
 /** Waits until a process that lost its runner has left by itself; ends it and its group if it does not. */
 export async function outlive(process_: ProcessIdentity): Promise<void> {
-  for (let waited = 0; isSame(process_); waited += LOOK_EVERY) {
-    if (waited > PATIENCE) signalGroup(process_.pid, 'SIGKILL');
+  const deadline = performance.now() + PATIENCE;
+  while (isSame(process_)) {
+    if (performance.now() > deadline) signalGroup(process_.pid, 'SIGKILL');
     await sleep(LOOK_EVERY);
   }
 }
@@ -51,7 +52,8 @@ function groupLives(pid: number): boolean {
 
 /** Waits until no process of a group is left, at most `time` milliseconds. */
 export async function groupGone(pid: number, time: number): Promise<void> {
-  for (let waited = 0; waited < time && groupLives(pid); waited += LOOK_EVERY) await sleep(LOOK_EVERY);
+  const deadline = performance.now() + time;
+  while (performance.now() < deadline && groupLives(pid)) await sleep(LOOK_EVERY);
 }
 
 /** Looks at all processes this often before it gives up on one that starts others faster than they are killed. */

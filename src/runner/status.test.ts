@@ -96,6 +96,11 @@ describe('the state of a trial', () => {
     expect(status).toMatchObject({ runner: null, rate: null, secondsLeft: null });
   });
 
+  test('runs until its runner has written down how it ended, also where its process has gone', () => {
+    const ending = running('a', 64, { alive: false });
+    expect(states(statusOf(facts([ending])))).toEqual(['running']);
+  });
+
   test('runs where its process cannot be seen, as long as a runner holds it', () => {
     const elsewhere = running('a', 64, { alive: undefined });
     expect(states(statusOf(facts([elsewhere])))).toEqual(['running']);

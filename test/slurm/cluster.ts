@@ -96,7 +96,7 @@ async function startCluster(): Promise<Cluster> {
     await gone;
   };
   const call = async (program: string, ...args: string[]) =>
-    (await execa(program, args, { env, timeout: 60_000 })).stdout;
+    (await execa(program, args, { env, timeout: 200_000 })).stdout;
 
   const startController = async () => {
     start('controller', 'slurmctld', '-D');

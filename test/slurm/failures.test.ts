@@ -1,7 +1,7 @@
 /** @file What may happen to a cluster while a sweep runs on it. */
 import fs from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import { until } from '../support.js';
+import { contains, until } from '../support.js';
 import { describeWithSlurm, type Cluster } from './cluster.js';
 import { makeWorld, type World } from './world.js';
 
@@ -19,6 +19,8 @@ async function running(cluster: Cluster, trials: number) {
   let said = '';
   run.all.on('data', (text: Buffer) => (said += text.toString()));
   await until(() => world.started().length === trials, 'the trials run');
+  const events = () => world.attemptFiles(1, 'events.ndjson');
+  await until(() => events().every((file) => contains(file, '"step":5')), 'the trials to reach update 5');
   /** That nothing is lost or stored twice, and each trial counted from 1 to the end. */
   const expectWhole = async () => {
     expect((await run).all).toContain(`${trials} done, 0 failed, 0 left`);

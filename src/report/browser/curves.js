@@ -2,6 +2,9 @@
 /* global IntersectionObserver, dark, document, downloadCsv, getComputedStyle, loadPlotly, matchMedia, section, window */
 /* global atob */
 
+/** A chart this near to what is seen is drawn, in pixels. */
+const NEAR = 300;
+
 section('curves', async (element, data) => {
   const controls = element.querySelector('.controls');
   if (!controls) return;
@@ -34,9 +37,14 @@ section('curves', async (element, data) => {
     current.add(chart);
     draw(chart, false);
   };
+  /** The observer tells what comes into view a frame later. */
+  const isNear = (chart) => {
+    const { top, bottom, height } = chart.getBoundingClientRect();
+    return height > 0 && bottom > -NEAR && top < window.innerHeight + NEAR;
+  };
   const redraw = () => {
     current.clear();
-    inView.forEach(drawIfNeeded);
+    charts.filter((chart) => inView.has(chart) || isNear(chart)).forEach(drawIfNeeded);
   };
   // For whoever shows a newer version of the page in this one's place.
   element.choices = {
@@ -54,7 +62,7 @@ section('curves', async (element, data) => {
         if (isIntersecting) drawIfNeeded(target);
       }
     },
-    { rootMargin: '300px 0px' },
+    { rootMargin: `${NEAR}px 0px` },
   );
   charts.forEach((chart) => observer.observe(chart));
   controls.addEventListener('input', (event) => {

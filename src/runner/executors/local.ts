@@ -21,6 +21,7 @@ function start(job: Job): RunningTrial {
   // A process group of its own: Ctrl-C reaches the runner alone, and a kill reaches all that the trial started.
   const ours = [process.execPath, TRAINER, path.join(job.trialDirectory, 'config.json')];
   const [program = '', ...args] = job.command ?? ours;
+  guard(job.eventsFile);
   const child = execa(program, args, {
     cwd: job.workingDirectory ?? job.trialDirectory,
     env: {
@@ -47,7 +48,8 @@ function start(job: Job): RunningTrial {
   child.stdin?.on('error', () => undefined); // the child may close its end first
 
   const identity = child.pid === undefined ? undefined : identify(child.pid);
-  if (identity !== undefined) guard(identity, job.eventsFile);
+  if (identity === undefined) release(job.eventsFile);
+  else guard(job.eventsFile, identity);
 
   let deadline: NodeJS.Timeout | undefined;
   let graceEnds = 0;
@@ -73,7 +75,7 @@ function start(job: Job): RunningTrial {
     clearTimeout(deadline);
     signalGroup(child.pid, 'SIGKILL');
     await killDescendants(job.eventsFile);
-    release(child.pid);
+    release(job.eventsFile);
     const kills = oomKills();
     const oomKilled = kills !== undefined && killsBefore !== undefined && kills > killsBefore;
     return { exitCode: result.exitCode ?? null, signal: result.signal ?? null, oomKilled, asked };

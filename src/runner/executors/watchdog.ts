@@ -7,25 +7,29 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ProcessIdentity } from '../processes.js';
 
-/** A line of the pipe. */
+/** A line of the pipe: of a trial that is about to start, or that runs as this process; and of one that has ended. */
 export type WatchdogMessage =
-  ({ t: 'guard'; eventsFile: string } & ProcessIdentity) | { t: 'release'; pid: number };
+  | { t: 'guard'; eventsFile: string; process?: ProcessIdentity | undefined }
+  | { t: 'release'; eventsFile: string };
 
 const PROGRAM = fileURLToPath(new URL('./watchdog-process.js', import.meta.url));
 
 let watchdog: ChildProcess | undefined;
-const guarded = new Map<number, WatchdogMessage>();
+const guarded = new Map<string, WatchdogMessage>();
 
-/** Has a trial ended should this process die. */
-export function guard(trial: ProcessIdentity, eventsFile: string): void {
-  const message = { t: 'guard', eventsFile, ...trial } as const;
-  guarded.set(trial.pid, message);
+/**
+ * Has a trial ended should this process die. It is called twice: before the trial starts, since this process may die
+ * before it knows which process the trial is, and when it knows.
+ */
+export function guard(eventsFile: string, process?: ProcessIdentity): void {
+  const message = { t: 'guard', eventsFile, process } as const;
+  guarded.set(eventsFile, message);
   if (watchdog === undefined) start();
   else tell(message);
 }
 
-export function release(pid: number): void {
-  if (guarded.delete(pid)) tell({ t: 'release', pid });
+export function release(eventsFile: string): void {
+  if (guarded.delete(eventsFile)) tell({ t: 'release', eventsFile });
 }
 
 /** Should somebody kill it, the next trial that starts has another. */
@@ -33,8 +37,8 @@ function start(): void {
   // A session of its own: what ends the runner's group does not reach it.
   const child = spawn(process.execPath, [PROGRAM], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   watchdog = child;
-  child.on('error', () => undefined); // trials of ours still have their lifeline
-  child.on('exit', () => (watchdog = undefined));
+  // Trials of ours still have their lifeline.
+  for (const event of ['error', 'exit']) child.on(event, () => (watchdog = undefined));
   child.stdin.on('error', () => undefined);
   // It must not keep a runner that has nothing left to do.
   child.unref();
