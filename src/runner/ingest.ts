@@ -108,28 +108,21 @@ const FIELDS: Readonly<Record<TrialEventType, Readonly<Record<string, Kind | `${
   stopped: { step: 'number', reason: 'string' },
 };
 
-/** The same as lists: every line is checked by them. */
-const CHECKS = new Map(
-  Object.entries(FIELDS).map(([type, fields]) => [
-    type,
-    Object.entries(fields).map(([name, kind]) => ({
-      name,
-      kind: kind.replace('?', '') as Kind,
-      optional: kind.endsWith('?'),
-    })),
-  ]),
-);
-
 /** A line that is no event is kept as a warning, without its text: that could name a file. */
 export function parseEvent(line: string): TrialEvent {
   const event = parseJson(line);
   if (typeof event !== 'object' || event === null || !('t' in event) || typeof event.t !== 'string') {
     return warning('unreadable-event', 'A line of the events file is not a JSON object with a type t.');
   }
-  for (const { name, kind, optional } of CHECKS.get(event.t) ?? []) {
+  const fields = FIELDS[event.t as TrialEventType] as (typeof FIELDS)[TrialEventType] | undefined;
+  for (const name in fields) {
+    const kind = fields[name]!;
     const value = (event as Record<string, unknown>)[name];
-    const fits = value === undefined || value === null ? optional : typeof value === kind;
-    if (!fits) return warning('unreadable-event', `An event ${event.t} lacks ${name} (${kind}).`);
+    const fits =
+      value === undefined || value === null ? kind.endsWith('?') : typeof value === kind.replace('?', '');
+    if (!fits) {
+      return warning('unreadable-event', `An event ${event.t} lacks ${name} (${kind.replace('?', '')}).`);
+    }
   }
   return event as TrialEvent;
 }

@@ -268,15 +268,18 @@ function storeEvent(store: Store, { trial, attempt, again }: Place, event: Trial
     }
     case 'metric': {
       const { step, wall, pixels, v } = event;
-      const names = Object.keys(v);
-      for (let from = 0; from < names.length; from += MOST_ROWS) {
-        const part = names.slice(from, from + MOST_ROWS);
-        const rows: (number | null)[] = [];
-        for (const name of part) {
-          const value = v[name];
-          rows.push(trial, attempt, nameId(store, name), step, wall, pixels, typeof value === 'number' ? value : null); // prettier-ignore
-        }
-        addMetrics(store, part.length).run(rows);
+      const { addMetric } = statementsOf(store);
+      for (const name in v) {
+        const value = v[name];
+        addMetric.run(
+          trial,
+          attempt,
+          nameId(store, name),
+          step,
+          wall,
+          pixels,
+          typeof value === 'number' ? value : null,
+        );
       }
       return;
     }
@@ -362,17 +365,6 @@ function addMessage(
   db.insert(messages).values(row).run();
 }
 
-/** Points that one statement stores: an event's points together are stored faster than one by one. */
-const MOST_ROWS = 64;
-
-function addMetrics(store: Store, rows: number): Statement<[(number | null)[]]> {
-  const { addMetrics } = statementsOf(store);
-  return (addMetrics[rows] ??= store.db.$client.prepare<[(number | null)[]]>(
-    `insert into metrics (trial, attempt, name, step, wall, pixels, value)
-     values ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?)').join(', ')} on conflict do nothing`,
-  ));
-}
-
 function nameId(store: Store, name: string): number {
   const { names, nameId, addName } = statementsOf(store);
   let id = names.get(name);
@@ -393,8 +385,7 @@ interface Statements {
   ingested: Statement<[number, number], Ingested>;
   setIngested: Statement<[number, string, number, number, number]>;
   setStep: Statement<[number, number]>;
-  /** By the number of points that each stores. */
-  addMetrics: Statement<[(number | null)[]]>[];
+  addMetric: Statement<[number, number, number, number, number, number, number | null]>;
   addName: Statement<[string]>;
   nameId: Statement<[string], number>;
   /** Numbers of the metric names that this connection has met. */
@@ -425,7 +416,10 @@ function statementsOf(store: Store): Statements {
       'update attempts set ingested = ?, head = ?, rewritten = ? where trial = ? and attempt = ?',
     ),
     setStep: client.prepare('update trials set step = ? where id = ?'),
-    addMetrics: [],
+    addMetric: client.prepare(
+      `insert into metrics (trial, attempt, name, step, wall, pixels, value)
+       values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    ),
     addName: client.prepare('insert into metric_names (name) values (?) on conflict do nothing'),
     nameId: client.prepare<[string], number>('select id from metric_names where name = ?').pluck(),
     names: new Map(),
