@@ -18,16 +18,19 @@ export function withNumberedPaths(sweeps: readonly SweepRecord[]): readonly Swee
   const words = new Map<unknown, string>(
     paths.map((value, at) => [value, withoutPaths(value).replaceAll('[path left out]', `(path ${at + 1} left out)`)]), // prettier-ignore
   );
-  // A path may begin as another does: the longest first.
-  const longest = [...words].sort(([a], [b]) => String(b).length - String(a).length);
+  // As they stand in a sweep file, plain or in double quotes; one may begin as another does, so the longest come first.
+  const written = [...words]
+    .flatMap(
+      ([value, word]) =>
+        [
+          [String(value), word],
+          [JSON.stringify(value).slice(1, -1), word],
+        ] as const,
+    ) // prettier-ignore
+    .sort(([a], [b]) => b.length - a.length);
   return sweeps.map((sweep) => ({
     ...sweep,
-    source: longest.reduce(
-      // As it stands in a sweep file, plain or in double quotes.
-      (text, [value, word]) =>
-        text.replaceAll(String(value), word).replaceAll(JSON.stringify(value).slice(1, -1), word),
-      sweep.source,
-    ),
+    source: written.reduce((text, [path, word]) => text.replaceAll(path, () => word), sweep.source),
     trials: sweep.trials.map((trial) => ({
       ...trial,
       parameters: Object.fromEntries(

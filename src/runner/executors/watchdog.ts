@@ -38,7 +38,11 @@ function start(): void {
   const child = spawn(process.execPath, [PROGRAM], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   watchdog = child;
   // Trials of ours still have their lifeline.
-  for (const event of ['error', 'exit']) child.on(event, () => (watchdog = undefined));
+  for (const event of ['error', 'exit']) {
+    child.on(event, () => {
+      if (watchdog === child) watchdog = undefined;
+    });
+  }
   child.stdin.on('error', () => undefined);
   // It must not keep a runner that has nothing left to do.
   child.unref();
