@@ -4,10 +4,9 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type * as Read from '../src/definition/read.js';
 import { readJournal } from '../src/runner/journal.js';
-import { listProcesses, processFields } from '../src/runner/proc.js';
 import type * as RunSweep from '../src/runner/run-sweep.js';
 import { fakeGpus, gpu, mostAtOnce, NO_OP, type FakeGpus } from './fake-gpus.js';
-import { listTrials, sweepIn, temporaryFolder, until, writeImages } from './support.js';
+import { listTrials, sweepIn, temporaryFolder, until, watchdogOf, writeImages } from './support.js';
 
 let images: string;
 beforeAll(async () => {
@@ -88,17 +87,6 @@ describe('two runners in two results folders', () => {
     expect(mostAtOnce(m.log())).toEqual({ [gpu(0).uuid]: 1 });
   });
 });
-
-/** The process that ends a runner's trials after it. */
-function watchdogOf(runner: number): number {
-  const found = listProcesses().find(
-    (pid) =>
-      processFields(pid)?.[1] === String(runner) &&
-      fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('watchdog-process'),
-  );
-  if (found === undefined) throw new Error(`Runner ${runner} has no watchdog`);
-  return found;
-}
 
 test('a runner that is killed leaves its GPU taken while its trial lives, and no longer', async () => {
   const m = machine();

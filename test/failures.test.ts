@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readJournal, type JournalEntry } from '../src/runner/journal.js';
-import { lastCheckpoint, stepOf } from '../src/runner/layout.js';
-import { contains, listTrials, query, readEvents, smallSweep, sweep, sweepIn, temporaryFolder, until, writeImages } from './support.js'; // prettier-ignore
+import { eventsFile, lastCheckpoint, stepOf } from '../src/runner/layout.js';
+import { contains, listTrials, query, readEvents, smallSweep, sweep, sweepIn, temporaryFolder, until, watchdogOf, writeImages } from './support.js'; // prettier-ignore
 
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
@@ -116,7 +116,11 @@ describe('a trial that', () => {
     const { folder, results, journals } = project(['polite'], ', time: 5s');
     const { exitCode, all } = await sweep(folder, 'run', 'a.yaml');
     expect(exitCode, all).toBe(1);
-    const saved = lastCheckpoint(results, listTrials(results)[0]!);
+    const key = listTrials(results)[0]!;
+    // Where it got as far as to wait for the signal, it saved its sixth update.
+    const waited = contains(eventsFile(results, key, 1), '"t":"ready"');
+    const saved = lastCheckpoint(results, key);
+    if (waited) expect(saved && stepOf(saved)).toBe(6);
     expect(ends(journals().polite!)).toEqual(['failed time-limit']);
     expect(all).toContain('it reached its time limit');
     const longer = await sweep(folder, 'run', 'a.yaml', '--retry-failed', '--set', 'resources.time=1h');
@@ -293,7 +297,7 @@ describe.skipIf(!fs.existsSync('/proc/self/environ'))('what a trial started', ()
     await until(() => !lives(pid) && !lives(leftBehind(here.results)), 'the watchdog to end them');
   });
 
-  test('has a grace time at the first Ctrl-C, a short one at the second, and none at the third', async () => {
+  test('has a grace time at the first Ctrl-C, is hurried at the second, and ended at the third', async () => {
     const here = project(['stubborn']);
     const run = sweep(here.folder, 'run', 'a.yaml');
     const said: string[] = [];
@@ -304,6 +308,8 @@ describe.skipIf(!fs.existsSync('/proc/self/environ'))('what a trial started', ()
       await until(() => said.join('').includes(sign), sign);
       if (sign === 'Stopping:') expect(lives(pid)).toBe(true);
     }
+    // Nobody but the runner ends them.
+    process.kill(watchdogOf(run.pid!), 'SIGKILL');
     run.kill('SIGINT');
     expect((await run).exitCode).toBe(130);
     await until(() => !lives(pid) && !lives(leftBehind(here.results)), 'both to end');

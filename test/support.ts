@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { execa, type Options, type ResultPromise } from 'execa';
 import type { TrialEvent } from '../src/protocol.js';
+import { listProcesses, processFields, readProcess } from '../src/runner/proc.js';
 import { writePng } from '../src/imaging/png.js';
 
 export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
@@ -114,6 +115,16 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 /** A condition on files that may not be there yet. */
 export function contains(file: string, text: string): boolean {
   return fs.existsSync(file) && fs.readFileSync(file, 'utf8').includes(text);
+}
+
+/** The process that ends a runner's trials after it. */
+export function watchdogOf(runner: number): number {
+  const found = listProcesses().find(
+    (pid) =>
+      processFields(pid)?.[1] === String(runner) && readProcess(pid, 'cmdline')?.includes('watchdog-process'),
+  );
+  if (found === undefined) throw new Error(`Runner ${runner} has no watchdog`);
+  return found;
 }
 
 /** Rows of the database of a results folder. */

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { SweepStatus } from '../src/runner/status.js';
 import { sweep, temporaryFolder } from './support.js';
 
+/** How long a state is waited for, in milliseconds: shorter than a test may take. */
+const GIVE_UP = 300_000;
 const TRAINER = fileURLToPath(new URL('./fixtures/told-trainer.mjs', import.meta.url));
 
 export interface Told {
@@ -39,7 +41,7 @@ export function toldSweep(trials: string[], more = ''): Told {
     sweep: run,
     json,
     async untilStatus(reached, what) {
-      for (let tries = 0; tries < 600; tries++) {
+      for (const giveUp = performance.now() + GIVE_UP; performance.now() < giveUp;) {
         const { stdout, exitCode } = await run('status', '--json');
         const status = exitCode === 0 ? (JSON.parse(stdout) as SweepStatus) : undefined;
         if (status !== undefined && reached(status)) return status;

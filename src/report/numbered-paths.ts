@@ -18,19 +18,16 @@ export function withNumberedPaths(sweeps: readonly SweepRecord[]): readonly Swee
   const words = new Map<unknown, string>(
     paths.map((value, at) => [value, withoutPaths(value).replaceAll('[path left out]', `(path ${at + 1} left out)`)]), // prettier-ignore
   );
-  // As they stand in a sweep file, plain or in double quotes; one may begin as another does, so the longest come first.
-  const written = [...words]
-    .flatMap(
-      ([value, word]) =>
-        [
-          [String(value), word],
-          [JSON.stringify(value).slice(1, -1), word],
-        ] as const,
-    ) // prettier-ignore
-    .sort(([a], [b]) => b.length - a.length);
+  // As they stand in a sweep file, plain or in double quotes: whole, since of a path that goes on the rest would stay.
+  const written = [...words].flatMap(([value, word]) =>
+    [String(value), JSON.stringify(value).slice(1, -1)].map((path) => {
+      const pattern = path.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+      return { path: new RegExp(`(?<![^\\s"'\`([{,=:])${pattern}(?![^\\s"'\`,;)\\]}])`, 'g'), word };
+    }),
+  );
   return sweeps.map((sweep) => ({
     ...sweep,
-    source: written.reduce((text, [path, word]) => text.replaceAll(path, () => word), sweep.source),
+    source: written.reduce((text, { path, word }) => text.replace(path, () => word), sweep.source),
     trials: sweep.trials.map((trial) => ({
       ...trial,
       parameters: Object.fromEntries(

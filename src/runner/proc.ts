@@ -14,7 +14,10 @@ export function listProcesses(): number[] {
 }
 
 /** Undefined for a process that is gone, and for what another user may not read. */
-export function readProcess(pid: number, file: 'stat' | 'status' | 'environ'): string | undefined {
+export function readProcess(
+  pid: number,
+  file: 'stat' | 'status' | 'environ' | 'cmdline',
+): string | undefined {
   try {
     return fs.readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {

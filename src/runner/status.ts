@@ -268,9 +268,10 @@ function stateOf(
     return { state: 'queued', reason: `in the queue of Slurm${job === null ? '' : `, job ${job}`}` };
   }
   if (last !== undefined && last.end === undefined) {
-    // Of another machine, and of a process that is not written down yet, only the runner knows; and that a process has just ended
-    // its runner writes down in a moment.
-    const lives = (run !== undefined && wanted) || (alive ?? (run !== undefined || job !== null));
+    // Of another machine, and of a process that is not written down yet, only the runner knows; and that a process which it
+    // started has just ended, it writes down in a moment.
+    const itsOwn = run !== undefined && wanted && last.begun.wall >= run.wall;
+    const lives = itsOwn || (alive ?? (run !== undefined || job !== null));
     if (!lives) return { state: 'interrupted', reason: 'its runner and its process are gone' };
     const spoke = told !== undefined && attempt?.attempt === last.begun.attempt;
     return { state: spoke ? 'running' : 'starting', reason: null };

@@ -69,10 +69,12 @@ function real(folder: string): string {
 
 /** Waits until all that a killed runner left running has saved and left by itself; kills what does not. */
 export async function outliveStrays(results: string, say: (message: string) => void): Promise<void> {
-  for (let waited = 0; ; waited += LOOK_EVERY) {
-    const strays = findStrays(results);
-    if (strays.length === 0) return;
-    if (waited === TELL_AFTER) {
+  const begun = performance.now();
+  let told = false;
+  for (let strays = findStrays(results); strays.length > 0; strays = findStrays(results)) {
+    const waited = performance.now() - begun;
+    if (!told && waited >= TELL_AFTER) {
+      told = true;
       say(
         `Waiting for ${strays.length === 1 ? 'a process' : `${strays.length} processes`} of a runner that was killed` +
           ` (${strays.map(({ pid }) => pid).join(', ')}) to save and leave, ${PATIENCE / 1000} seconds at most.`,

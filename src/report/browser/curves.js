@@ -15,7 +15,6 @@ section('curves', async (element, data) => {
   const charts = [...element.querySelectorAll('.chart')];
   /** Those that show what the switches say. */
   const current = new Set();
-  const inView = new Set();
   /** Where the reader zoomed, by metric: ranges, and the kind of axes that they are for. And what each chart shows when nobody zoomed. */
   const zooms = new Map();
   const wholes = new Map();
@@ -40,11 +39,11 @@ section('curves', async (element, data) => {
   /** The observer tells what comes into view a frame later. */
   const isNear = (chart) => {
     const { top, bottom, height } = chart.getBoundingClientRect();
-    return height > 0 && bottom > -NEAR && top < window.innerHeight + NEAR;
+    return height > 0 && bottom >= -NEAR && top <= window.innerHeight + NEAR;
   };
   const redraw = () => {
     current.clear();
-    charts.filter((chart) => inView.has(chart) || isNear(chart)).forEach(drawIfNeeded);
+    charts.filter(isNear).forEach(drawIfNeeded);
   };
   // For whoever shows a newer version of the page in this one's place.
   element.choices = {
@@ -56,11 +55,7 @@ section('curves', async (element, data) => {
   };
   const observer = new IntersectionObserver(
     (entries) => {
-      for (const { target, isIntersecting } of entries) {
-        if (isIntersecting) inView.add(target);
-        else inView.delete(target);
-        if (isIntersecting) drawIfNeeded(target);
-      }
+      for (const { target, isIntersecting } of entries) if (isIntersecting) drawIfNeeded(target);
     },
     { rootMargin: `${NEAR}px 0px` },
   );
