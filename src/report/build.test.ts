@@ -105,10 +105,10 @@ describe('the page', () => {
       Object.assign(trial.parameters, { start: startOf(trial.parameters.patch) }),
     );
     sweep.source = `command: [trainer]\ncompare: [{claim: More is better, outcome: loss/D, expect: higher, contrast: {a: {start: ${startOf(64)}}, b: {start: "${startOf(128)}"}}}]
-# weights in ${startOf(64)}/Smith_John and ${startOf(64)}-1973, my${startOf(64)}
+# weights in ${startOf(64)}/Smith_John and ${startOf(64)}-followup, my${startOf(64)}
 `;
     const page = buildReport([sweep], { ...options, images: true });
-    expect(page.match(/.{80}(Smith|1973).{20}/gs) ?? []).toEqual([]);
+    expect(page.match(/.{80}(Smith_John|-followup).{20}/gs) ?? []).toEqual([]);
     expect(page.match(/.{80}[^y]\/home\/.{20}/gs) ?? []).toEqual([]);
     const sentence = /<p>Discriminator loss[^<]*/.exec(page)?.[0];
     expect(sentence).toMatch(/higher with start \(path 2 left out\) than with start \(path 1 left out\)/);
