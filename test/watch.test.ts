@@ -135,6 +135,34 @@ test('shows the report with the state of the sweep, and keeps both up to date un
   expect(complaints.filter((each) => !/ERR_(INCOMPLETE_CHUNKED|CONNECTION)/.test(each))).toEqual([]);
 }, 900_000);
 
+test('keeps the report that is read where a newer one cannot be loaded, and shows the next', async ({
+  skip,
+}) => {
+  browser ??= await openBrowser(skip);
+  const told = toldSweep(['a', 'b']);
+  folders.push(told.folder);
+  const running = told.run();
+  await told.untilStatus(({ counts }) => counts.running === 2, 'two trials run');
+  const { process_, url } = await watch(told);
+  const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE.timeout);
+  await page.goto(url);
+  await page.waitForSelector('body[data-version]');
+
+  let failed = 0;
+  await page.route(/report\?\d+$/, (route) => (failed++ === 0 ? route.abort() : route.continue()));
+  told.let('a');
+  await expect.poll(() => failed, PATIENCE).toBeGreaterThan(0);
+  expect(await page.locator('iframe:not(.next)').count()).toBe(1);
+  told.let('go');
+  expect((await running).exitCode).toBe(0);
+  await expect.poll(() => page.frames().find((frame) => frame.url().includes('report?'))?.locator('[data-section=verdicts]').textContent().catch(() => ''), PATIENCE).toContain('2 of 2'); // prettier-ignore
+  await expect.poll(() => page.locator('iframe').count(), PATIENCE).toBe(1);
+  await page.close();
+  process_.kill('SIGINT');
+  expect((await process_).exitCode).toBe(0);
+}, 900_000);
+
 test('serves nobody but who has the link, by this machine’s own name', async () => {
   const told = toldSweep(['a']);
   folders.push(told.folder);
