@@ -156,7 +156,7 @@ test('keeps the report that is read where a newer one cannot be loaded, and show
   expect(await page.locator('iframe:not(.next)').count()).toBe(1);
   told.let('go');
   expect((await running).exitCode).toBe(0);
-  await expect.poll(() => page.frames().find((frame) => frame.url().includes('report?'))?.locator('[data-section=verdicts]').textContent().catch(() => ''), PATIENCE).toContain('2 of 2'); // prettier-ignore
+  await expect.poll(() => report(page).locator('[data-section=verdicts]').textContent(), PATIENCE).toContain('2 of 2'); // prettier-ignore
   await expect.poll(() => page.locator('iframe').count(), PATIENCE).toBe(1);
   await page.close();
   process_.kill('SIGINT');

@@ -14,10 +14,15 @@ export function withoutNames(source: string): string {
 
 /** A text of the user's or a trial's with absolute paths taken out: a report must not tell folders (they can name people). */
 export function withoutPaths(text: string): string {
+  return replacePaths(text, () => '[path left out]');
+}
+
+/** The same with a word of the caller's for each path. */
+export function replacePaths(text: string, wordFor: (path: string) => string): string {
   return text
-    .replace(/file:\/\/[^\s"'`,;)\]}]+/g, '[path left out]')
+    .replace(/file:\/\/[^\s"'`,;)\]}]+/g, wordFor)
     .replace(
-      /(^|[\s"'`([{,=:])((?:~|[A-Za-z]:)?(?:\/(?!\/)|\\)[^\s"'`,;)\]}/\\]+[/\\][^\s"'`,;)\]}]*)/gm,
-      '$1[path left out]',
+      /(^|[\s"'`([{,=:])((?:~|[A-Za-z]:)?(?:\/(?!\/)|\\{1,2})[^\s"'`,;)\]}/\\]+[/\\][^\s"'`,;)\]}]*)/gm,
+      (_, before: string, path: string) => `${before}${wordFor(path)}`,
     );
 }

@@ -8,6 +8,7 @@ import type { TrialParameters } from '../protocol.js';
 import { buildReport, writeReport } from './build.js';
 import { cellsOf, changingTogether, stylesOf } from './cells.js';
 import { decimal, duration, signed, withoutPaths } from './format.js';
+import { withNumberedPaths } from './numbered-paths.js';
 import { contentHash, scriptJson } from './policy.js';
 import { examView } from './sections/exam.js';
 import { figuresOf } from './figures/curves.js';
@@ -112,6 +113,13 @@ describe('the page', () => {
     expect(page.match(/.{80}[^y]\/home\/.{20}/gs) ?? []).toEqual([]);
     const sentence = /<p>Discriminator loss[^<]*/.exec(page)?.[0];
     expect(sentence).toMatch(/higher with start \(path 2 left out\) than with start \(path 1 left out\)/);
+  });
+
+  test('knows a path that the sweep file writes with its backslashes doubled', () => {
+    const sweep = syntheticSweep();
+    sweep.trials.forEach((trial) => Object.assign(trial.parameters, { start: 'C:\\scans\\B' }));
+    sweep.source = String.raw`start: "C:\\scans\\B"`;
+    expect(withNumberedPaths([sweep])[0]!.source).toBe('start: "(path 1 left out)"');
   });
 
   test('leaves pictures out when asked to', () => {

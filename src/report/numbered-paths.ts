@@ -1,38 +1,33 @@
 /** @file Sweeps as a report may tell them: a number for each path that a parameter names. */
-import { withoutPaths } from '../definition/redact.js';
+import { replacePaths } from '../definition/redact.js';
 import type { ParameterValues } from '../protocol.js';
 import type { SweepRecord } from '../store/queries.js';
 
 /**
- * Paths can name people: each that is a parameter's value gets a number in its place, here and in the sweep file's text, so that
- * settings which only it tells apart stay apart, and claims on them still find them.
+ * Paths can name people: each that a parameter's value names gets a number in its place, here and in the sweep file's text, so
+ * that settings which only it tells apart stay apart, and claims on them still find them.
  */
 export function withNumberedPaths(sweeps: readonly SweepRecord[]): readonly SweepRecord[] {
-  const values = sweeps.flatMap(({ trials }) =>
-    trials.flatMap(({ parameters }): unknown[] => Object.values(parameters)),
-  );
-  const paths = [...new Set(values)].filter(
-    (value): value is string => typeof value === 'string' && withoutPaths(value) !== value,
-  );
-  if (paths.length === 0) return sweeps;
-  const words = new Map<unknown, string>(
-    paths.map((value, at) => [value, withoutPaths(value).replaceAll('[path left out]', `(path ${at + 1} left out)`)]), // prettier-ignore
-  );
-  // As they stand in a sweep file, plain or in double quotes: whole, since of a path that goes on the rest would stay.
-  const written = [...words].flatMap(([value, word]) =>
-    [String(value), JSON.stringify(value).slice(1, -1)].map((path) => {
-      const pattern = path.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-      return { path: new RegExp(`(?<![^\\s"'\`([{,=:])${pattern}(?![^\\s"'\`,;)\\]}])`, 'g'), word };
-    }),
-  );
-  return sweeps.map((sweep) => ({
+  const words = new Map<string, string>();
+  const wordFor = (path: string) => {
+    const word = words.get(path) ?? `(path ${words.size + 1} left out)`;
+    words.set(path, word);
+    return word;
+  };
+  const parametersOf = (parameters: ParameterValues) =>
+    Object.fromEntries(
+      Object.entries(parameters).map(([name, value]) => [name, typeof value === 'string' ? replacePaths(value, wordFor) : value]), // prettier-ignore
+    );
+  const numbered = sweeps.map((sweep) => ({
     ...sweep,
-    source: written.reduce((text, { path, word }) => text.replace(path, () => word), sweep.source),
     trials: sweep.trials.map((trial) => ({
       ...trial,
-      parameters: Object.fromEntries(
-        Object.entries(trial.parameters as unknown as ParameterValues).map(([name, value]) => [name, words.get(value) ?? value]), // prettier-ignore
+      parameters: parametersOf(
+        trial.parameters as unknown as ParameterValues,
       ) as unknown as typeof trial.parameters,
     })),
   }));
+  // In double quotes a backslash is written twice. Other paths stay: they are taken out where the text is shown.
+  const written = (path: string) => words.get(path) ?? words.get(path.replaceAll('\\\\', '\\')) ?? path;
+  return numbered.map((sweep) => ({ ...sweep, source: replacePaths(sweep.source, written) }));
 }
